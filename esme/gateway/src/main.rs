@@ -1,0 +1,2 @@
+//! The Signalbox daemon.
+fn main() {}

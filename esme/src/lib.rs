@@ -1,0 +1,1 @@
+//! SMPP client: connect, TLS, bind, supervise, pool.

@@ -1,0 +1,1 @@
+//! Durable journal, index and history.

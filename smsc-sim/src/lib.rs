@@ -1,0 +1,1 @@
+//! SMSC simulator: library and program.
