@@ -1,1 +1,38 @@
-//! SMPP v3.4 octets to PDUs and back; text, user data headers, segments, receipts.
+//! SMPP v3.4 octets to PDUs and back, and what travels inside them. No time, no I/O, no async.
+//!
+//! | you look for | it is in |
+//! |---|---|
+//! | cutting a stream into PDUs | [`next_frame`] |
+//! | a PDU's fields | [`pdu`], one file per PDU |
+//! | optional parameters | [`Tlvs`], [`TlvBuf`], [`Tag`] |
+//! | what a peer may be told about bad octets | [`DecodeError`], [`FrameError`] |
+//! | text, its coding and its cost | `text` |
+//! | user data headers, segments, reassembly | `udh`, `segment`, `reassembly` |
+//! | delivery receipts | `receipt` |
+//! | SMPP times | `time` |
+
+#![forbid(unsafe_code)]
+
+mod command;
+mod error;
+mod frame;
+mod header;
+pub mod pdu;
+mod reader;
+mod status;
+mod string;
+mod tag;
+mod tlv;
+mod wire;
+
+pub use command::CommandId;
+pub use error::{DecodeError, DecodeReason};
+pub use frame::{
+    COMMAND_LENGTH_MAX_BOUND, COMMAND_LENGTH_MAX_UNBOUND, Frame, FrameError, next_frame,
+};
+pub use header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
+pub use pdu::{Encode, Pdu, encode_pdu};
+pub use status::CommandStatus;
+pub use string::COctetStr;
+pub use tag::Tag;
+pub use tlv::{Tlv, TlvBuf, Tlvs};
