@@ -11,6 +11,7 @@ mod effects;
 mod ids;
 mod input;
 mod ledger;
+mod memory;
 mod message;
 mod state;
 
@@ -18,5 +19,6 @@ pub use effects::{Action, CancelResult, Effects, Event, Record, SubmitResult};
 pub use ids::{DeliveryId, MessageId, PartId, ProviderName, Timestamp};
 pub use input::{Dispatch, Input, Outcome, ParkedReceipt, Token};
 pub use ledger::{Delivery, Ledger, LedgerError};
+pub use memory::{LINGER_MAX, MemoryLedger};
 pub use message::{CallbackEvent, Content, Kind, Message, Priority, RECIPIENTS_MAX, StateSet};
 pub use state::{DeliveryState, ErrorCode, PartState, Phase, State};
