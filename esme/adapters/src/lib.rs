@@ -1,1 +1,12 @@
-//! Channels behind the router: SMPP, webhook.
+//! Channels: each turns dispatches into the protocol of its peers and what comes back into
+//! outcomes, receipts and inbound messages. Adapters never know each other, nor the store.
+//!
+//! An adapter has the files `mod`, `config`, `encode`, `outcome`, `inbound` and `channel`; only
+//! `channel` does I/O. It owns no queue: it grants credit, gets at most as many dispatches, and
+//! reports exactly one outcome for each part.
+
+#![forbid(unsafe_code)]
+
+mod channel;
+
+pub use channel::{ChannelHandle, INBOX_BATCHES_MAX, Inbox, ToChannel};
