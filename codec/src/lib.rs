@@ -19,10 +19,13 @@ mod frame;
 mod header;
 pub mod pdu;
 mod reader;
+pub mod segment;
 mod status;
 mod string;
 mod tag;
+pub mod text;
 mod tlv;
+pub mod udh;
 mod wire;
 
 pub use command::CommandId;
