@@ -1,2 +1,5 @@
-//! The Signalbox daemon.
-fn main() {}
+//! The `signalbox` program.
+
+fn main() -> std::process::ExitCode {
+    signalbox::cli::main()
+}

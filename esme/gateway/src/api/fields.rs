@@ -1,0 +1,204 @@
+//! Reads the fields of a JSON object one by one, so that every error names its field and a field
+//! that nobody knows is not passed over in silence.
+
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+
+/// Deepest nesting of a request. Deeper ones are refused before they are read.
+pub(super) const DEPTH_MAX: usize = 32;
+
+/// The fields of an object that were not read yet.
+pub(super) struct Fields {
+    path: String,
+    map: Map<String, Value>,
+}
+
+impl Fields {
+    /// The fields of a value that must be an object. `path` is in front of the fields' names.
+    pub(super) fn new(value: Value, path: &str) -> Result<Self, Problem> {
+        match value {
+            Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
+            other => Err(Problem::field(path, format!("{} where an object must be", kind(&other)))),
+        }
+    }
+
+    /// A field's full name.
+    pub(super) fn name(&self, field: &str) -> String {
+        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+    }
+
+    /// An error of a field.
+    pub(super) fn problem(&self, field: &str, detail: impl Into<String>) -> Problem {
+        Problem::field(self.name(field), detail)
+    }
+
+    /// Takes a field; JSON's null is the same as none.
+    pub(super) fn take(&mut self, field: &str) -> Option<Value> {
+        self.map.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// Takes a string of at most `characters_max` characters.
+    pub(super) fn string(
+        &mut self,
+        field: &str,
+        characters_max: usize,
+    ) -> Result<Option<String>, Problem> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                let long = text.len() > characters_max && text.chars().count() > characters_max;
+                if long {
+                    let detail = format!("longer than {characters_max} characters");
+                    return Err(self.problem(field, detail));
+                }
+                Ok(Some(text))
+            }
+            Some(other) => {
+                Err(self.problem(field, format!("{} where a string must be", kind(&other))))
+            }
+        }
+    }
+
+    /// Takes a whole number within `min..=max`.
+    pub(super) fn integer(
+        &mut self,
+        field: &str,
+        min: u64,
+        max: u64,
+    ) -> Result<Option<u64>, Problem> {
+        let Some(value) = self.take(field) else {
+            return Ok(None);
+        };
+        match value.as_u64() {
+            Some(number) if (min..=max).contains(&number) => Ok(Some(number)),
+            _ => {
+                let detail = format!("{value} where a whole number from {min} to {max} must be");
+                Err(self.problem(field, detail))
+            }
+        }
+    }
+
+    /// Takes true or false.
+    pub(super) fn boolean(&mut self, field: &str) -> Result<Option<bool>, Problem> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => {
+                Err(self.problem(field, format!("{} where true or false must be", kind(&other))))
+            }
+        }
+    }
+
+    /// Takes an object with string values.
+    pub(super) fn strings(
+        &mut self,
+        field: &str,
+        entries_max: usize,
+    ) -> Result<Vec<(String, String)>, Problem> {
+        let Some(value) = self.take(field) else {
+            return Ok(Vec::new());
+        };
+        let Value::Object(map) = value else {
+            return Err(self.problem(field, format!("{} where an object must be", kind(&value))));
+        };
+        if map.len() > entries_max {
+            return Err(self.problem(field, format!("more than {entries_max} entries")));
+        }
+        let mut entries = Vec::with_capacity(map.len());
+        for (key, value) in map {
+            match value {
+                Value::String(text) => entries.push((key, text)),
+                Value::Number(_) | Value::Bool(_) => entries.push((key, value.to_string())),
+                other => {
+                    let field = format!("{field}.{key}");
+                    let detail = format!("{} where a string must be", kind(&other));
+                    return Err(self.problem(&field, detail));
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The end: every field must have been read.
+    pub(super) fn end(self, known: &[&str]) -> Result<(), Problem> {
+        let Some((field, _)) = self.map.iter().find(|(_, value)| !value.is_null()) else {
+            return Ok(());
+        };
+        let nearest = known
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, field), name))
+            .min()
+            .filter(|(distance, _)| *distance <= 2);
+        let detail = match nearest {
+            Some((_, name)) => format!("no such field; did you mean `{name}`?"),
+            None => "no such field".to_owned(),
+        };
+        Err(self.problem(field, detail))
+    }
+}
+
+/// Reads JSON that is nested at most [`DEPTH_MAX`] deep.
+pub(super) fn parse_json(octets: &[u8]) -> Result<Value, Problem> {
+    if depth(octets) > DEPTH_MAX {
+        return Err(Problem::body(format!("nested deeper than {DEPTH_MAX}")));
+    }
+    serde_json::from_slice(octets).map_err(|error| Problem::body(format!("no JSON: {error}")))
+}
+
+/// Deepest nesting of brackets outside strings. What is no JSON is left for the parser to say.
+fn depth(octets: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for octet in octets {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_counted_outside_strings_only() {
+        for (text, expected) in
+            [("[]", 1), (r#"{"a":[{}]}"#, 3), (r#"["[[[["]"#, 1), (r#"["\"[["]"#, 1), ("1", 0)]
+        {
+            assert_eq!(depth(text.as_bytes()), expected, "{text}");
+        }
+        let deep = "[".repeat(DEPTH_MAX + 1) + &"]".repeat(DEPTH_MAX + 1);
+        assert!(parse_json(deep.as_bytes()).is_err());
+        let allowed = "[".repeat(DEPTH_MAX) + &"]".repeat(DEPTH_MAX);
+        assert!(parse_json(allowed.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_its_nearest() {
+        let value = serde_json::json!({"txet": "hi"});
+        let problem = Fields::new(value, "").unwrap().end(&["text", "to"]).unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("txet"));
+        assert_eq!(problem.detail, "no such field; did you mean `text`?");
+    }
+}

@@ -1,0 +1,178 @@
+//! The command line. Stdout carries results only; everything else goes to stderr.
+
+mod check;
+mod demo;
+mod run;
+mod send;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Exit code of a failure of the system or of a peer.
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// Exit code of a wrong configuration or command line.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// Exit code of "it ran, and the result is not the one wished for".
+pub(crate) const EXIT_UNWANTED: u8 = 3;
+
+/// SMPP/SMS gateway.
+#[derive(Debug, Parser)]
+#[command(name = "signalbox", version, about, propagate_version = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Gateway and simulated SMSC in one process: sends sample messages and shows their timelines
+    Demo(DemoArgs),
+    /// The daemon
+    Run(ConfigArgs),
+    /// Reports every error of the configuration; opens no port
+    Check(ConfigArgs),
+    /// The configuration in force, and its schema
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Sends one message through the API and prints its timeline
+    Send(SendArgs),
+    /// SMPP PDUs as octets and as JSON
+    #[command(subcommand)]
+    Pdu(PduCommand),
+    /// Texts: coding, segments, cost
+    #[command(subcommand)]
+    Text(TextCommand),
+    /// Delivery receipts
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End when all messages have reached their last state: exit code 0 when each is the expected
+    /// one, 3 otherwise
+    #[arg(long)]
+    once: bool,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder of the store [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SIGNALBOX_CONFIG",
+        default_value = "/etc/signalbox/signalbox.toml"
+    )]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Effective values with their origin; secrets are masked
+    Show(ConfigArgs),
+    /// JSON Schema of the file
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// Recipient
+    #[arg(long)]
+    to: String,
+    /// Sender
+    #[arg(long, default_value = "")]
+    from: String,
+    /// Text
+    #[arg(long)]
+    text: String,
+    /// Wait for this state (accepted, sent, delivered); exit code 3 when another one is the last
+    #[arg(long, value_name = "STATE", default_value = "delivered")]
+    wait: String,
+    /// How long to wait, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    timeout: u64,
+    /// The gateway
+    #[arg(long, env = "SIGNALBOX_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Key of the account
+    #[arg(long, env = "SIGNALBOX_KEY", hide_env_values = true)]
+    key: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PduCommand {
+    /// One PDU per argument or line, in hexadecimal
+    Decode {
+        /// PDUs; `-` or none: lines of stdin
+        hex: Vec<String>,
+        /// One JSON object per PDU
+        #[arg(long)]
+        json: bool,
+    },
+    /// JSON lines of stdin to hexadecimal
+    Encode,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TextCommand {
+    /// Coding, segments and octets of each text (JSON lines of stdin)
+    Plan {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Text of octets (JSON lines of stdin)
+    Decode {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Fields of each receipt text (lines of stdin)
+    Parse {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Demo(args) => demo::demo(&args),
+        Command::Run(args) => run::run(&args.config),
+        Command::Check(args) => check::check(&args.config),
+        Command::Config(ConfigCommand::Show(args)) => check::show(&args.config),
+        Command::Config(ConfigCommand::Schema) => check::schema(),
+        Command::Send(args) => send::send(&args),
+        Command::Pdu(command) => tools::pdu(&command),
+        Command::Text(command) => tools::text(&command),
+        Command::Receipt(command) => tools::receipt(&command),
+    }
+}
+
+/// Starts the runtime that everything but the engine runs on.
+fn block_on<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => {
+            eprintln!("signalbox: the system gives no threads: {error}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The actions of a batch, performed once its records are on the disk.
+
+use signalbox_adapters::ToChannel;
+use signalbox_router::{Action, ProviderName};
+
+use super::handle::{Refusal, Submitted};
+use super::run::{Engine, Outbound, answer};
+
+impl Engine {
+    /// Answers callers and sends each channel what is its, in one message each.
+    pub(super) fn perform(&mut self) {
+        let mut actions = std::mem::take(&mut self.effects.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Reply { token, results } => {
+                    if let Some(reply) = self.waiting.submits.remove(&token) {
+                        answer(reply, Ok(Submitted { results }));
+                    }
+                }
+                Action::CancelReply { token, result } => {
+                    if let Some(reply) = self.waiting.cancels.remove(&token) {
+                        answer(reply, Ok(result));
+                    }
+                }
+                Action::Dispatch { provider, dispatch } => {
+                    self.outbound_of(provider).dispatches.push(dispatch);
+                }
+                Action::Acknowledge { provider, token } => {
+                    self.outbound_of(provider).acknowledged.push(token);
+                }
+            }
+        }
+        self.effects.actions = actions;
+        self.send_outbound();
+        // An input that failed in the router left its caller without an answer.
+        self.refuse_batch(&Refusal::StoreFailed("an input was not carried out".into()));
+    }
+
+    fn outbound_of(&mut self, provider: ProviderName) -> &mut Outbound {
+        self.outbound.entry(provider).or_default()
+    }
+
+    fn send_outbound(&mut self) {
+        for (provider, outbound) in &mut self.outbound {
+            let dispatches = std::mem::take(&mut outbound.dispatches);
+            let acknowledged = std::mem::take(&mut outbound.acknowledged);
+            let Some(channel) = self.channels.get(provider) else {
+                tracing::error!(%provider, "no channel serves this provider");
+                continue;
+            };
+            let messages = [
+                (!acknowledged.is_empty()).then(|| ToChannel::Acknowledge(acknowledged)),
+                (!dispatches.is_empty()).then(|| ToChannel::Dispatch(dispatches)),
+            ];
+            for message in messages.into_iter().flatten() {
+                if channel.send(message).is_err() {
+                    // What it had is in the store as dispatched, and decided at the next start.
+                    tracing::error!(%provider, "the channel has ended");
+                }
+            }
+        }
+    }
+
+    /// Tells everybody who still waits that nothing of theirs was accepted.
+    pub(super) fn refuse_batch(&mut self, refusal: &Refusal) {
+        for (_, reply) in self.waiting.submits.drain() {
+            answer(reply, Err(refusal.clone()));
+        }
+        for (_, reply) in self.waiting.cancels.drain() {
+            answer(reply, Err(refusal.clone()));
+        }
+    }
+}

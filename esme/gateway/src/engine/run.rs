@@ -1,0 +1,293 @@
+//! The loop: gather a batch, decide, commit, perform.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use signalbox_adapters::{ChannelHandle, ToChannel};
+use signalbox_router::{
+    CancelResult, Dispatch, Effects, Input, Ledger as _, LedgerError, ProviderName, Router, Token,
+};
+use signalbox_store::{Condition, Store};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::handle::{Command, EngineHandle, Refusal, Shared, Submitted};
+use crate::clock::Clock;
+
+/// Inputs decided before a commit. More wait for the next batch; a larger batch would only add
+/// latency, since the cost of an fsync is already spread thin.
+const BATCH_INPUTS_MAX: usize = 4_096;
+
+/// Commands that may wait. Submits are bounded by [`EngineConfig::inbox_messages_max`] before.
+const COMMANDS_MAX: usize = 4_096;
+
+/// How often deadlines and due retries are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Settings of the engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Messages that may be between the API and the disk. More are refused with 503. Default
+    /// 50,000.
+    pub inbox_messages_max: usize,
+    /// How long channels may take to finish when Signalbox stops. Default 30 s.
+    pub drain_timeout: Duration,
+}
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// The decisions.
+    pub router: Router,
+    /// The memory.
+    pub store: Store,
+    /// The ways out, by provider.
+    pub channels: Vec<ChannelHandle>,
+    /// What comes back.
+    pub inbox: mpsc::Receiver<Vec<Input>>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Router, store and everything that waits for them.
+pub struct Engine {
+    pub(super) router: Router,
+    pub(super) store: Store,
+    pub(super) channels: HashMap<ProviderName, ChannelHandle>,
+    pub(super) effects: Effects,
+    pub(super) waiting: Waiting,
+    pub(super) outbound: HashMap<ProviderName, Outbound>,
+    pub(super) clock: Clock,
+    pub(super) shared: Arc<Shared>,
+    applied: usize,
+    next_token: u64,
+    drain_timeout: Duration,
+}
+
+/// Callers whose answer depends on the next commit.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) submits: HashMap<Token, oneshot::Sender<Result<Submitted, Refusal>>>,
+    pub(super) cancels: HashMap<Token, oneshot::Sender<Result<CancelResult, Refusal>>>,
+}
+
+/// What one commit lets go to one channel.
+#[derive(Default)]
+pub(super) struct Outbound {
+    pub(super) dispatches: Vec<Dispatch>,
+    pub(super) acknowledged: Vec<Token>,
+}
+
+impl Engine {
+    /// Starts the engine's thread.
+    ///
+    /// # Errors
+    /// The system's, when it gives no thread.
+    pub fn spawn(
+        parts: EngineParts,
+        config: &EngineConfig,
+    ) -> std::io::Result<(EngineHandle, std::thread::JoinHandle<()>)> {
+        let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
+        let shared = Arc::new(Shared {
+            committed: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            store_ready: AtomicBool::new(true),
+        });
+        let handle = EngineHandle {
+            commands,
+            room: Arc::new(Semaphore::new(config.inbox_messages_max)),
+            shared: Arc::clone(&shared),
+        };
+        let channels =
+            parts.channels.into_iter().map(|handle| (handle.provider.clone(), handle)).collect();
+        let engine = Self {
+            router: parts.router,
+            store: parts.store,
+            channels,
+            effects: Effects::default(),
+            waiting: Waiting::default(),
+            outbound: HashMap::new(),
+            clock: parts.clock,
+            shared,
+            applied: 0,
+            next_token: 0,
+            drain_timeout: config.drain_timeout,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || runtime.block_on(engine.run(commands_in, parts.inbox)))?;
+        Ok((handle, thread))
+    }
+
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut inbox: mpsc::Receiver<Vec<Input>>,
+    ) {
+        self.recover();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stop_at: Option<Instant> = None;
+        loop {
+            let mut stop = false;
+            tokio::select! {
+                Some(inputs) = inbox.recv() => self.handle_all(inputs),
+                Some(command) = commands.recv() => stop = self.handle_command(command),
+                _ = ticks.tick() => self.handle(Input::Tick),
+            }
+            let mut count = 1;
+            while count < BATCH_INPUTS_MAX {
+                let mut idle = true;
+                if let Ok(inputs) = inbox.try_recv() {
+                    count += inputs.len();
+                    self.handle_all(inputs);
+                    idle = false;
+                }
+                if let Ok(command) = commands.try_recv() {
+                    count += 1;
+                    stop |= self.handle_command(command);
+                    idle = false;
+                }
+                if idle {
+                    break;
+                }
+            }
+            self.commit();
+            if stop && stop_at.is_none() {
+                stop_at = Some(Instant::now() + self.drain_timeout);
+                self.drain_channels();
+            }
+            if stop_at.is_some_and(|at| Instant::now() >= at) || (inbox.is_closed() && inbox.is_empty())
+            {
+                break;
+            }
+        }
+        self.finish();
+    }
+
+    /// What was under way when the process last ended is decided before anything else.
+    fn recover(&mut self) {
+        loop {
+            let now = self.clock.now();
+            let more = self.router.recover(now, &mut self.store, &mut self.effects);
+            let more = self.settle(more);
+            self.commit();
+            if !more.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    fn handle_all(&mut self, inputs: Vec<Input>) {
+        for input in inputs {
+            self.handle(input);
+        }
+    }
+
+    pub(super) fn handle(&mut self, input: Input) {
+        let now = self.clock.now();
+        let result = self.router.handle(now, input, &mut self.store, &mut self.effects);
+        self.settle(result);
+    }
+
+    /// Gives the new records to the store, so that the next input sees them.
+    fn settle<T>(&mut self, result: Result<T, LedgerError>) -> Option<T> {
+        let applied = self.effects.records[self.applied..]
+            .iter()
+            .try_for_each(|record| self.store.apply(record));
+        self.applied = self.effects.records.len();
+        match (result, applied) {
+            (Ok(value), Ok(())) => Some(value),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "an input was not carried out");
+                metrics::counter!("signalbox_engine_errors_total").increment(1);
+                None
+            }
+        }
+    }
+
+    /// Returns whether the command was to stop.
+    fn handle_command(&mut self, command: Command) -> bool {
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        match command {
+            Command::Submit { messages, reply, _room } => match self.refusal() {
+                Some(refusal) => answer(reply, Err(refusal)),
+                None => {
+                    self.waiting.submits.insert(token, reply);
+                    self.handle(Input::Submit { token, messages });
+                }
+            },
+            Command::Cancel { message, account, reply } => {
+                self.waiting.cancels.insert(token, reply);
+                self.handle(Input::Cancel { token, message, account });
+            }
+            Command::Stop => return true,
+        }
+        false
+    }
+
+    /// Why new messages are not taken, if they are not.
+    fn refusal(&self) -> Option<Refusal> {
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Some(Refusal::Stopping);
+        }
+        match self.store.condition() {
+            Condition::Ready => None,
+            Condition::DiskFull => Some(Refusal::DiskFull),
+            Condition::ReadOnly { reason } => Some(Refusal::StoreFailed(reason.clone())),
+        }
+    }
+
+    fn drain_channels(&self) {
+        tracing::info!("stopping: intake is closed, channels finish what is under way");
+        for channel in self.channels.values() {
+            // A channel that has ended has nothing left to drain.
+            let _ = channel.send(ToChannel::Drain);
+        }
+    }
+
+    fn commit(&mut self) {
+        let started = Instant::now();
+        let records = self.effects.records.len();
+        let result = self.store.commit();
+        self.effects.records.clear();
+        self.applied = 0;
+        self.shared
+            .store_ready
+            .store(matches!(self.store.condition(), Condition::Ready), Ordering::Release);
+        match result {
+            Ok(position) => {
+                self.shared.committed.store(position.0, Ordering::Release);
+                if records > 0 {
+                    metrics::histogram!("signalbox_store_commit_seconds")
+                        .record(started.elapsed().as_secs_f64());
+                    metrics::counter!("signalbox_store_records_total").increment(records as u64);
+                }
+                self.perform();
+            }
+            Err(error) => {
+                // The store keeps the records and tries again with the next commit, so dispatches
+                // and acknowledgements stay until one succeeds. They are bounded by the credit of
+                // the channels. Callers are not kept waiting: they are told that it failed.
+                tracing::error!(%error, "the batch is not on the disk");
+                self.refuse_batch(&Refusal::StoreFailed(error.to_string()));
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.commit();
+        self.refuse_batch(&Refusal::Stopping);
+        if let Err(error) = self.store.checkpoint() {
+            tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
+        }
+        tracing::info!("stopped: everything accepted is on the disk");
+    }
+}
+
+/// Answers a caller; one that has gone away needs no answer.
+pub(super) fn answer<T>(reply: oneshot::Sender<T>, value: T) {
+    drop(reply.send(value));
+}

@@ -1,0 +1,35 @@
+//! Logs and metrics of the process. Logs go to stderr: for people on a terminal, JSON otherwise.
+//! No number and no text of a message is ever written to them.
+
+use std::io::IsTerminal as _;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// Buckets of durations, in seconds: fsyncs and responses lie between 10 µs and 30 s.
+const SECONDS: &[f64] =
+    &[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// Starts logging. `SIGNALBOX_LOG` (as `RUST_LOG`) sets the levels; the default is `level`.
+pub fn start_logs(level: &str) {
+    let filter = EnvFilter::try_from_env("SIGNALBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start, as in tests with several gateways in one process, keeps the first.
+    let _ = if std::io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+}
+
+/// Starts the metrics.
+///
+/// # Errors
+/// When the recorder of the process is already taken.
+pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
+        .install_recorder()?;
+    metrics::gauge!("signalbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}

@@ -1,0 +1,194 @@
+//! The gateway as a user has it: a process with a configuration file, reached over HTTP.
+
+#![allow(dead_code, reason = "each test program uses its own part of this")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use signalbox::client::Client;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// Key of the account `shop` in [`configuration`].
+pub const KEY: &str = "test-key";
+
+/// How long anything in these tests may take before it counts as failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder with a configuration and a store.
+pub struct Home {
+    pub folder: TempDir,
+}
+
+/// What differs between the tests' configurations.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Port of the SMSC on 127.0.0.1.
+    pub smsc_port: u16,
+    /// Lines for `[provider.sim]`.
+    pub provider: String,
+    /// Lines for `[provider.sim.bind.main]`.
+    pub bind: String,
+    /// Lines for `[account.shop]`.
+    pub account: String,
+    /// Whole tables.
+    pub tables: String,
+}
+
+impl Settings {
+    pub fn new(smsc_port: u16) -> Self {
+        Self {
+            smsc_port,
+            provider: String::new(),
+            bind: String::new(),
+            account: String::new(),
+            tables: String::new(),
+        }
+    }
+}
+
+impl Home {
+    pub fn new(settings: &Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Self { folder };
+        std::fs::write(home.config(), configuration(settings, &home.store())).unwrap();
+        home
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("signalbox.toml")
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+}
+
+/// One account, one provider, one bind, one route.
+pub fn configuration(settings: &Settings, store: &Path) -> String {
+    let Settings { smsc_port, provider, bind, account, tables } = settings;
+    format!(
+        r#"
+[http]
+listen = "127.0.0.1:0"
+[store]
+path = "{}"
+[account.shop]
+key = "{KEY}"
+{account}
+[provider.sim]
+host = "127.0.0.1"
+{provider}
+[provider.sim.bind.main]
+type = "transceiver"
+port = {smsc_port}
+system_id = "shop"
+password = "secret"
+bind_retry_delay = "50ms"
+{bind}
+[route.10-default]
+to = "sms"
+provider = ["sim"]
+{tables}
+"#,
+        store.display()
+    )
+}
+
+/// A running `signalbox run`. Killed when dropped.
+pub struct GatewayProcess {
+    child: Child,
+    pub ready: Value,
+}
+
+impl GatewayProcess {
+    /// Starts the program and waits for its ready line.
+    pub fn start(home: &Home) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_signalbox"))
+            .args(["run", "--config"])
+            .arg(home.config())
+            .env("SIGNALBOX_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        let ready = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("no ready line but {line:?}: {error}"));
+        Self { child, ready }
+    }
+
+    pub fn http(&self) -> String {
+        format!("http://{}", self.ready["http"].as_str().expect("the ready line has http"))
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(&self.http(), KEY).await.expect("the gateway answers")
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process can be waited for");
+    }
+
+    /// SIGTERM; returns the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill runs").success());
+        let code = self.child.wait().expect("the process can be waited for").code();
+        std::mem::forget(self);
+        code
+    }
+}
+
+impl Drop for GatewayProcess {
+    fn drop(&mut self) {
+        // Already dead is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks for a message until it satisfies the condition; panics with the last view otherwise.
+pub async fn wait_for_message(
+    client: &mut Client,
+    id: &str,
+    condition: impl Fn(&Value) -> bool,
+) -> Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (_, view) = client
+            .request(axum::http::Method::GET, &format!("/v1/messages/{id}"), None)
+            .await
+            .expect("the gateway answers");
+        if condition(&view) {
+            return view;
+        }
+        assert!(Instant::now() < until, "the message never got there: {view:#}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sends one message and returns its id.
+pub async fn send(client: &mut Client, body: &Value) -> String {
+    let (status, answer) = client
+        .request(axum::http::Method::POST, "/v1/messages", Some(body))
+        .await
+        .expect("the gateway answers");
+    assert_eq!(status, 202, "{answer:#}");
+    answer["id"].as_str().expect("an accepted message has an id").to_owned()
+}
+
+/// Prints to stderr what a failing test should show.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
