@@ -46,6 +46,9 @@ pub struct SessionConfig {
     /// Time without any message (enquire_link does not count) after which the session is unbound;
     /// zero: never. Default zero.
     pub inactivity_timer: Duration,
+    /// Whether enquire_link and unbind of the peer are answered here. Default true. Without it they
+    /// come as [`crate::Event::Request`]: for a simulator that plays a peer which does not answer.
+    pub automatic_answers: bool,
 }
 
 impl SessionConfig {
@@ -61,6 +64,7 @@ impl SessionConfig {
             enquire_link_timer: Duration::from_secs(30),
             session_init_timer: Duration::from_secs(5),
             inactivity_timer: Duration::ZERO,
+            automatic_answers: true,
         }
     }
 }

@@ -41,7 +41,8 @@ pub enum Event<'a> {
         /// Its fields.
         pdu: Pdu<'a>,
     },
-    /// The response to one of our requests. `pdu` is its response or `GenericNack`.
+    /// The response to one of our requests. `pdu` is its response or `GenericNack`; `Raw` when its
+    /// fields cannot be read.
     Response {
         /// The request.
         token: Token,
@@ -80,7 +81,8 @@ pub enum Event<'a> {
 /// Why a request has no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestFailure {
-    /// It never left [`crate::Session::poll_transmit`]: safe to send elsewhere.
+    /// It was not written, or not to its end (see [`crate::Session::handle_unwritten`]): safe to
+    /// send elsewhere.
     NotSent,
     /// No response within response_timer. Its fate is unknown; a late response is reported as
     /// [`PduProblem::UnexpectedResponse`].
@@ -123,6 +125,8 @@ pub enum CloseReason {
     PeerFrame(FrameError),
     /// The peer did not answer enquire_link.
     PeerSilent,
+    /// The peer began a PDU and did not finish it in time, or did not read what we wrote.
+    PeerStalled,
     /// The connection ended or broke.
     Transport,
 }
@@ -137,6 +141,9 @@ impl fmt::Display for CloseReason {
             Self::Inactive => f.write_str("no message for the time of the inactivity timer"),
             Self::PeerUnbind => f.write_str("the peer unbound"),
             Self::PeerFrame(error) => write!(f, "the peer sent no SMPP: {error}"),
+            Self::PeerStalled => {
+                f.write_str("the peer left a PDU unfinished or did not read for too long")
+            }
             Self::PeerSilent => f.write_str("the peer did not answer enquire_link"),
             Self::Transport => f.write_str("the connection was lost"),
         }

@@ -1,0 +1,294 @@
+//! The loop of one connection, polled as a whole: no select, no task per direction.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use super::buffers::{ReadBuffer, WriteBuffer};
+use super::{DriverConfig, Owner};
+use crate::{CloseReason, Session};
+
+/// Requests or controls taken at once.
+const BATCH_MAX: usize = 256;
+
+/// Turns of the loop before other tasks get their chance.
+const TURNS_MAX: usize = 32;
+
+/// How long a closed connection may take to write its last octets.
+const LAST_WRITE_MAX: Duration = Duration::from_secs(2);
+
+pub(super) struct Connection<S, O: Owner> {
+    stream: S,
+    session: Session,
+    owner: O,
+    requests: Inbox<mpsc::Receiver<O::Request>, O::Request>,
+    control: Inbox<mpsc::UnboundedReceiver<O::Control>, O::Control>,
+    config: DriverConfig,
+    read: ReadBuffer,
+    write: WriteBuffer,
+    /// Since when the first octet that is not handled, or not written, waits.
+    half_pdu_since: Option<Instant>,
+    write_stuck_since: Option<Instant>,
+    sleep: Pin<Box<Sleep>>,
+    sleep_until: Instant,
+}
+
+/// A channel's end with the values taken from it.
+struct Inbox<R, T> {
+    receiver: R,
+    taken: Vec<T>,
+    closed: bool,
+}
+
+impl<R, T> Inbox<R, T> {
+    const fn new(receiver: R) -> Self {
+        Self {
+            receiver,
+            taken: Vec::new(),
+            closed: false,
+        }
+    }
+}
+
+impl<S, O> Connection<S, O>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    O: Owner,
+{
+    pub(super) fn new(
+        stream: S,
+        session: Session,
+        owner: O,
+        requests: mpsc::Receiver<O::Request>,
+        control: mpsc::UnboundedReceiver<O::Control>,
+        config: DriverConfig,
+    ) -> Self {
+        let now = clock();
+        Self {
+            stream,
+            session,
+            owner,
+            requests: Inbox::new(requests),
+            control: Inbox::new(control),
+            read: ReadBuffer::new(config.read_buffer_octets),
+            write: WriteBuffer::new(config.one_write_per_pdu),
+            config,
+            half_pdu_since: None,
+            write_stuck_since: None,
+            sleep: Box::pin(tokio::time::sleep_until(now.into())),
+            sleep_until: now,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> (O, CloseReason) {
+        let reason = poll_fn(|cx| self.poll(cx)).await;
+        let Self {
+            mut stream,
+            mut write,
+            owner,
+            ..
+        } = self;
+        // The session is over whatever becomes of its last octets.
+        let last_write = poll_fn(|cx| write.poll_shutdown(cx, &mut stream));
+        drop(tokio::time::timeout(LAST_WRITE_MAX, last_write).await);
+        (owner, reason)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        for _ in 0..TURNS_MAX {
+            let now = clock();
+            let progress = self.turn(cx, now);
+            if let Some(reason) = self.session.close_reason() {
+                return Poll::Ready(reason);
+            }
+            if !progress && self.poll_sleep(cx, now).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Everything once. Returns whether anything moved.
+    fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut progress = self.take_control(cx, now);
+        if self.write.unwritten() < self.config.write_limit_octets {
+            match self.read_once(cx, now) {
+                Poll::Ready(()) => progress = true,
+                // Only a socket without input proves that no answer is in time.
+                Poll::Pending => self.check_time(now),
+            }
+        } else {
+            self.check_time(now);
+        }
+        progress |= self.take_requests(cx, now);
+        if self.requests.closed && self.control.closed {
+            self.session.unbind(now);
+        }
+        self.tell_owner(now);
+        self.owner.after_batch(now, &mut self.session);
+        progress | self.write_all(cx, now)
+    }
+
+    fn take_control(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let control = &mut self.control;
+        if control.closed {
+            return false;
+        }
+        let received = control
+            .receiver
+            .poll_recv_many(cx, &mut control.taken, BATCH_MAX);
+        control.closed = received == Poll::Ready(0);
+        for value in control.taken.drain(..) {
+            self.owner.on_control(now, &mut self.session, value);
+        }
+        received.is_ready()
+    }
+
+    fn take_requests(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut progress = false;
+        while !self.requests.closed
+            && self.write.unwritten() < self.config.write_high_octets
+            && self.owner.ready_for_requests(&self.session)
+        {
+            let limit = (self.session.window_free() as usize).clamp(1, BATCH_MAX);
+            let requests = &mut self.requests;
+            let received = requests
+                .receiver
+                .poll_recv_many(cx, &mut requests.taken, limit);
+            requests.closed = received == Poll::Ready(0);
+            if received.is_pending() {
+                break;
+            }
+            progress = true;
+            for value in requests.taken.drain(..) {
+                self.owner.on_request(now, &mut self.session, value);
+            }
+        }
+        progress
+    }
+
+    /// One read, and all PDUs that it completed.
+    fn read_once(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        match ready!(self.read.poll_read(cx, &mut self.stream)) {
+            Ok(1..) => self.handle_input(now),
+            Ok(0) | Err(_) => {
+                self.session.handle_transport_closed(now);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn handle_input(&mut self, now: Instant) {
+        let mut handled = false;
+        loop {
+            let step = self.session.handle_input(now, self.read.unhandled());
+            let consumed = step.consumed;
+            if let Some(event) = step.event {
+                self.owner.on_event(now, &mut self.session, event);
+            }
+            if consumed == 0 {
+                break;
+            }
+            handled = true;
+            self.read.consume(consumed);
+        }
+        let half = !self.read.unhandled().is_empty();
+        self.half_pdu_since = match self.half_pdu_since {
+            Some(since) if half && !handled => Some(since),
+            _ => half.then_some(now),
+        };
+    }
+
+    fn check_time(&mut self, now: Instant) {
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
+        }
+        if self.owner.poll_timeout().is_some_and(|at| at <= now) {
+            self.owner.on_timeout(now, &mut self.session);
+        }
+        if self.stalled_at().is_some_and(|at| at <= now) {
+            self.session.handle_stalled(now, self.read.unhandled());
+        }
+    }
+
+    fn stalled_at(&self) -> Option<Instant> {
+        let half_pdu = self
+            .half_pdu_since
+            .map(|since| since + self.config.pdu_deadline);
+        let stuck = self
+            .write_stuck_since
+            .map(|since| since + self.config.write_deadline);
+        half_pdu.into_iter().chain(stuck).min()
+    }
+
+    fn tell_owner(&mut self, now: Instant) {
+        while let Some(event) = self.session.poll_event() {
+            self.owner.on_event(now, &mut self.session, event);
+        }
+    }
+
+    /// One write for everything there is.
+    fn write_all(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if self.session.is_closed() {
+            // The session has given up what is stuck, and counts it as not sent.
+            if self.write.unwritten() > 0 {
+                self.write.clear();
+            }
+        }
+        self.session.poll_transmit(self.write.appendable());
+        if self.write.is_idle() {
+            return false;
+        }
+        let written = match self.write.poll_write(cx, &mut self.stream) {
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(_)) => {
+                self.session.handle_unwritten(self.write.unwritten());
+                self.session.handle_transport_closed(now);
+                0
+            }
+            Poll::Pending => 0,
+        };
+        let unwritten = self.write.unwritten();
+        self.write_stuck_since = match self.write_stuck_since {
+            _ if unwritten == 0 => None,
+            Some(since) if written == 0 => Some(since),
+            _ => Some(now),
+        };
+        self.session.handle_unwritten(unwritten);
+        // Closing by this very write is news for the owner.
+        self.tell_owner(now);
+        if self.session.is_closed() {
+            self.owner.after_batch(now, &mut self.session);
+        }
+        written > 0
+    }
+
+    /// Sleeps until something is due. A sleep that ends too early costs a turn, so it is only set
+    /// anew when it would end too late, or when it has ended: deadlines mostly move away.
+    fn poll_sleep(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let due = [
+            self.session.poll_timeout(),
+            self.owner.poll_timeout(),
+            self.stalled_at(),
+        ];
+        let Some(due) = due.into_iter().flatten().min() else {
+            return Poll::Pending;
+        };
+        if due < self.sleep_until || self.sleep_until <= now {
+            self.sleep_until = due;
+            self.sleep.as_mut().reset(due.into());
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// tokio's clock, so that tests can pause it.
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
