@@ -2,11 +2,17 @@
 
 use std::fmt;
 
+use crate::command::CommandId;
+use crate::header::Header;
 use crate::status::CommandStatus;
 
 /// A PDU that cannot be decoded. It costs that PDU, never the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
+    /// Which PDU it is.
+    pub command_id: CommandId,
+    /// Its sequence_number, for the answer.
+    pub sequence_number: u32,
     /// The field, by its name in the specification; a TLV by its name, or `tlv`.
     pub field: &'static str,
     /// Where the field starts, counted from the first octet of the PDU.
@@ -41,6 +47,15 @@ pub enum DecodeReason {
         /// The value.
         value: u32,
     },
+    /// A length outside its range.
+    Length {
+        /// Octets found.
+        octets: usize,
+        /// Fewest allowed.
+        octets_min: usize,
+        /// Most allowed.
+        octets_max: usize,
+    },
     /// Octets remain where the PDU should end.
     Trailing {
         /// How many.
@@ -50,13 +65,57 @@ pub enum DecodeReason {
     NotAscii,
 }
 
+impl DecodeReason {
+    /// A word for it, for machines.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::NotTerminated => "not_terminated",
+            Self::TooLong { .. } => "too_long",
+            Self::Overrun { .. } => "overrun",
+            Self::Value { .. } => "value",
+            Self::Length { .. } => "length",
+            Self::Trailing { .. } => "trailing",
+            Self::NotAscii => "not_ascii",
+        }
+    }
+}
+
 impl DecodeError {
+    /// An error in a PDU that [`DecodeError::of`] names.
+    pub(crate) const fn new(field: &'static str, offset: usize, reason: DecodeReason) -> Self {
+        Self {
+            command_id: CommandId(0),
+            sequence_number: 0,
+            field,
+            offset,
+            reason,
+        }
+    }
+
+    /// The error as one of the PDU with this header.
+    pub(crate) const fn of(self, header: &Header) -> Self {
+        Self {
+            command_id: header.command_id,
+            sequence_number: header.sequence_number,
+            ..self
+        }
+    }
+
+    /// Whether the session may go on: always, because the frame has an end of its own.
+    #[must_use]
+    pub const fn is_recoverable(&self) -> bool {
+        true
+    }
+
     /// The command_status to answer with.
     #[must_use]
     pub fn command_status(&self) -> CommandStatus {
         match (self.field, self.reason) {
             ("sm_length" | "short_message", _) => CommandStatus::ESME_RINVMSGLEN,
             ("tlv", _) => CommandStatus::ESME_RINVOPTPARSTREAM,
+            ("sequence_number", _) => CommandStatus::ESME_RUNKNOWNERR,
             ("source_addr", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVSRCADR,
             ("destination_addr", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVDSTADR,
             ("message_id", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVMSGID,
@@ -89,6 +148,16 @@ impl fmt::Display for DecodeError {
                 available,
             } => {
                 write!(f, "declares {declared} octets, {available} are there")
+            }
+            DecodeReason::Length {
+                octets,
+                octets_min,
+                octets_max,
+            } => {
+                write!(
+                    f,
+                    "{octets} octets, {octets_min} to {octets_max} are allowed"
+                )
             }
             DecodeReason::Value { value } => write!(f, "value {value} is not allowed"),
             DecodeReason::Trailing { octets } => write!(f, "{octets} octets too many"),

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::header::{HEADER_OCTETS, Header};
+use crate::status::CommandStatus;
 
 /// Largest command_length accepted before a bind. The largest bind PDU of the specification has 98
 /// octets.
@@ -31,6 +32,20 @@ pub struct FrameError {
     pub command_length_max: u32,
     /// sequence_number, if the whole header had arrived.
     pub sequence_number: Option<u32>,
+}
+
+impl FrameError {
+    /// Whether the session may go on: never, because nobody knows where the next PDU starts.
+    #[must_use]
+    pub const fn is_recoverable(&self) -> bool {
+        false
+    }
+
+    /// The command_status of the generic_nack that goes before the close. SMPP v3.4 §4.3.
+    #[must_use]
+    pub const fn command_status(&self) -> CommandStatus {
+        CommandStatus::ESME_RINVCMDLEN
+    }
 }
 
 impl fmt::Display for FrameError {

@@ -14,16 +14,21 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod cursor;
 mod error;
+mod fields;
 mod frame;
 mod header;
 pub mod pdu;
+mod quirks;
 mod reader;
+pub mod receipt;
 pub mod segment;
 mod status;
 mod string;
 mod tag;
 pub mod text;
+pub mod time;
 mod tlv;
 pub mod udh;
 mod wire;
@@ -34,7 +39,8 @@ pub use frame::{
     COMMAND_LENGTH_MAX_BOUND, COMMAND_LENGTH_MAX_UNBOUND, Frame, FrameError, next_frame,
 };
 pub use header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
-pub use pdu::{Encode, Pdu, encode_pdu};
+pub use pdu::{Decoded, Encode, Pdu, encode_pdu};
+pub use quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
 pub use status::CommandStatus;
 pub use string::COctetStr;
 pub use tag::Tag;

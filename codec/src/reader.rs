@@ -1,106 +1,179 @@
-//! Reads the fields of one PDU, in the order of the specification. It never sees an octet beyond
-//! the PDU, so a wrong length inside it cannot reach the next subscriber's PDU.
+//! Reads the fields of one PDU. It never sees an octet beyond the PDU, so a wrong length inside it
+//! cannot reach the next subscriber's PDU. What deviates from the specification is tolerated or
+//! refused as [`Quirks`] say.
 
 use crate::error::{DecodeError, DecodeReason};
+use crate::fields::FieldPass;
+use crate::frame::Frame;
 use crate::header::HEADER_OCTETS;
+use crate::pdu::{DEST_FLAG_DISTRIBUTION_LIST, DEST_FLAG_SME, NUMBER_OF_DESTS_MAX};
+use crate::pdu::{DestAddresses, ShortMessage, UnsuccessSmes};
+use crate::quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
 use crate::string::COctetStr;
-use crate::tlv::Tlvs;
+use crate::tlv::{self, Tlvs};
 
 /// A position in the body of a PDU.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     body: &'a [u8],
     at: usize,
+    is_success: bool,
+    quirks: Quirks,
+    deviations: Deviations,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(body: &'a [u8]) -> Self {
-        Self { body, at: 0 }
+    #[inline]
+    pub(crate) const fn new(frame: &Frame<'a>, quirks: Quirks) -> Self {
+        Self {
+            body: frame.body,
+            at: 0,
+            is_success: frame.header.command_status.is_ok(),
+            quirks,
+            deviations: Deviations::NONE,
+        }
     }
 
-    /// Whether the whole body was read.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.at >= self.body.len()
+    /// What was tolerated so far.
+    #[inline]
+    pub(crate) const fn deviations(&self) -> Deviations {
+        self.deviations
+    }
+
+    /// From here on `deviation` is refused.
+    pub(crate) const fn refuse(&mut self, deviation: Deviation) {
+        self.quirks = self.quirks.refusing(deviation);
+    }
+
+    /// Forgets the fields read so far and passes over all of the body because of `deviation`.
+    pub(crate) const fn pass_over(&mut self, deviation: Deviation) {
+        self.deviations = self.deviations.with(deviation);
+        self.at = self.body.len();
+    }
+
+    /// Notes or refuses a sequence_number outside its range.
+    pub(crate) fn deviate_sequence_number(&mut self, value: u32) -> Result<(), DecodeError> {
+        if self.quirks.tolerates(Deviation::SequenceNumber) {
+            self.deviations = self.deviations.with(Deviation::SequenceNumber);
+            return Ok(());
+        }
+        let reason = DecodeReason::Value { value };
+        Err(DecodeError::new("sequence_number", 12, reason))
+    }
+
+    /// Octets of the body that are not read yet.
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.body.get(self.at..).unwrap_or_default()
     }
 
     /// An error about the field that starts here.
     #[cold]
-    pub(crate) const fn error(&self, field: &'static str, reason: DecodeReason) -> DecodeError {
-        DecodeError {
-            field,
-            offset: HEADER_OCTETS + self.at,
-            reason,
-        }
+    const fn error(&self, field: &'static str, reason: DecodeReason) -> DecodeError {
+        DecodeError::new(field, HEADER_OCTETS + self.at, reason)
     }
 
-    /// A one-octet integer.
-    #[inline]
-    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
-        let Some(octet) = self.body.get(self.at) else {
-            return Err(self.error(field, DecodeReason::Truncated));
-        };
-        self.at += 1;
-        Ok(*octet)
-    }
-
-    /// Several one-octet integers that follow each other; an error names the first.
-    #[inline]
-    pub(crate) fn array<const N: usize>(
+    /// Notes a deviation in the field that starts here, or refuses it.
+    #[cold]
+    fn deviate(
         &mut self,
+        deviation: Deviation,
         field: &'static str,
-    ) -> Result<&'a [u8; N], DecodeError> {
-        let Some(octets) = self
-            .body
-            .get(self.at..)
-            .and_then(|rest| rest.first_chunk::<N>())
-        else {
+        reason: DecodeReason,
+    ) -> Result<(), DecodeError> {
+        if !self.quirks.tolerates(deviation) {
+            return Err(self.error(field, reason));
+        }
+        self.deviations = self.deviations.with(deviation);
+        Ok(())
+    }
+
+    /// Several octets that follow each other; an error names the first.
+    #[inline]
+    fn array<const N: usize>(&mut self, field: &'static str) -> Result<&'a [u8; N], DecodeError> {
+        let Some(octets) = self.rest().first_chunk::<N>() else {
             return Err(self.error(field, DecodeReason::Truncated));
         };
         self.at += N;
         Ok(octets)
     }
 
-    /// A C-octet string of at most `octets_max` octets, the NUL included as in the
-    /// specification's tables. The loop stops there, however long the body is.
     #[inline]
-    pub(crate) fn c_octet_string(
+    fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+        let [octet] = *self.array(field)?;
+        Ok(octet)
+    }
+
+    /// A C-octet string with its NUL within `octets_max` octets; `None` when there is none.
+    #[inline]
+    fn terminated(
         &mut self,
         field: &'static str,
         octets_max: usize,
-    ) -> Result<COctetStr<'a>, DecodeError> {
-        let rest = &self.body[self.at..];
-        // A plain loop: these fields are short, and a call to memchr costs more than it saves.
-        match rest.iter().take(octets_max).position(|octet| *octet == 0) {
-            Some(length) => {
-                self.at += length + 1;
-                Ok(COctetStr::from_terminated(&rest[..length]))
-            }
-            None => Err(self.unterminated(field, octets_max)),
+    ) -> Result<Option<COctetStr<'a>>, DecodeError> {
+        let rest = self.rest();
+        let Some((length, is_ascii)) = find_nul(rest) else {
+            return Ok(None);
+        };
+        if length >= octets_max {
+            return Ok(None);
         }
+        if !is_ascii {
+            self.deviate(Deviation::NotAscii, field, DecodeReason::NotAscii)?;
+        }
+        self.at += length + 1;
+        Ok(Some(COctetStr::from_terminated(&rest[..length])))
     }
 
+    /// A C-octet string without a NUL where the specification wants one at the latest.
     #[cold]
-    fn unterminated(&self, field: &'static str, octets_max: usize) -> DecodeError {
-        let rest = &self.body[self.at..];
-        let reason = match rest.iter().position(|octet| *octet == 0) {
-            Some(octets) => DecodeReason::TooLong {
-                octets,
-                octets_max: octets_max - 1,
-            },
-            None if rest.is_empty() => DecodeReason::Truncated,
-            None => DecodeReason::NotTerminated,
+    fn unterminated(
+        &mut self,
+        field: &'static str,
+        octets_max: usize,
+        is_last: bool,
+    ) -> Result<COctetStr<'a>, DecodeError> {
+        let rest = self.rest();
+        let nul = rest.iter().position(|octet| *octet == 0);
+        let (length, is_ended) = match nul {
+            Some(length) => (length, true),
+            None => (rest.len(), false),
         };
-        self.error(field, reason)
+        if !is_ended && rest.is_empty() && !(is_last && self.at > 0) {
+            return Err(self.error(field, DecodeReason::Truncated));
+        }
+        if !is_ended && !is_last {
+            return Err(self.error(field, DecodeReason::NotTerminated));
+        }
+        if length >= octets_max {
+            let too_long = |octets_max| DecodeReason::TooLong {
+                octets: length,
+                octets_max,
+            };
+            if length > OVERLONG_STRING_OCTETS_MAX {
+                return Err(self.error(field, too_long(octets_max - 1)));
+            }
+            self.deviate(Deviation::OverlongString, field, too_long(octets_max - 1))?;
+        }
+        if !is_ended {
+            self.deviate(Deviation::MissingNul, field, DecodeReason::NotTerminated)?;
+        }
+        let octets = &rest[..length];
+        if !octets.is_ascii() {
+            self.deviate(Deviation::NotAscii, field, DecodeReason::NotAscii)?;
+        }
+        self.at += length + usize::from(is_ended);
+        Ok(COctetStr::from_terminated(octets))
     }
 
     /// `length` octets. An overrun is an error of the field that declared the length.
     #[inline]
-    pub(crate) fn octets(
+    fn octets(
         &mut self,
         length_field: &'static str,
         length: usize,
     ) -> Result<&'a [u8], DecodeError> {
-        let rest = &self.body[self.at..];
+        let rest = self.rest();
         let Some(octets) = rest.get(..length) else {
             let reason = DecodeReason::Overrun {
                 declared: length,
@@ -112,25 +185,261 @@ impl<'a> Reader<'a> {
         Ok(octets)
     }
 
-    /// The optional parameters: all that is left.
-    #[inline]
-    pub(crate) fn tlvs(&mut self) -> Result<Tlvs<'a>, DecodeError> {
-        let rest = &self.body[self.at..];
-        let offset = HEADER_OCTETS + self.at;
-        self.at = self.body.len();
-        Tlvs::decode(rest, offset)
+    /// Notes what is wrong with a parameter that fits into the PDU but has not the size of its tag.
+    #[cold]
+    fn tlv_size(&mut self, tlv: tlv::Tlv<'a>) -> Result<(), DecodeError> {
+        let field = tlv.tag.name().unwrap_or("tlv");
+        if let Some((octets_min, octets_max)) = tlv.tag.value_octets() {
+            let octets = tlv.value.len();
+            if octets < usize::from(octets_min) || octets > usize::from(octets_max) {
+                let reason = DecodeReason::Length {
+                    octets,
+                    octets_min: usize::from(octets_min),
+                    octets_max: usize::from(octets_max),
+                };
+                self.deviate(Deviation::TlvLength, field, reason)?;
+            }
+        }
+        if tlv.tag.is_c_octet_string() && tlv.value.last() != Some(&0) {
+            self.deviate(Deviation::TlvMissingNul, field, DecodeReason::NotTerminated)?;
+        }
+        Ok(())
     }
 
-    /// The end of a PDU that has no optional parameters.
-    pub(crate) fn end(&self, field: &'static str) -> Result<(), DecodeError> {
-        if self.is_empty() {
-            return Ok(());
+    /// The parameter that starts here is not whole. What of it counts as value, if tolerated, are
+    /// the octets that are there; fewer than a tag and a length are passed over.
+    #[cold]
+    fn broken_tlv(&mut self, rest: &'a [u8]) -> Result<usize, DecodeError> {
+        match tlv::declared_length(rest) {
+            None => {
+                self.deviate(Deviation::TrailingOctets, "tlv", DecodeReason::Truncated)?;
+                Ok(0)
+            }
+            Some(declared) => {
+                let available = rest.len() - tlv::TLV_HEADER_OCTETS;
+                let reason = DecodeReason::Overrun {
+                    declared,
+                    available,
+                };
+                self.deviate(Deviation::TlvOverrun, "tlv", reason)?;
+                Ok(rest.len())
+            }
         }
-        Err(self.error(
-            field,
-            DecodeReason::Trailing {
-                octets: self.body.len() - self.at,
-            },
-        ))
     }
+}
+
+impl<'a> FieldPass<'a> for Reader<'a> {
+    type Error = DecodeError;
+
+    #[inline]
+    fn body(&mut self, first: &'static str, _present: bool) -> Result<bool, DecodeError> {
+        if !self.rest().is_empty() {
+            return Ok(true);
+        }
+        if self.is_success {
+            self.deviate(Deviation::RespBodyMissing, first, DecodeReason::Truncated)?;
+        }
+        Ok(false)
+    }
+
+    #[inline]
+    fn string(
+        &mut self,
+        name: &'static str,
+        octets_max: usize,
+        value: &mut COctetStr<'a>,
+    ) -> Result<(), DecodeError> {
+        *value = match self.terminated(name, octets_max)? {
+            Some(string) => string,
+            None => self.unterminated(name, octets_max, false)?,
+        };
+        Ok(())
+    }
+
+    #[inline]
+    fn last_string(
+        &mut self,
+        name: &'static str,
+        octets_max: usize,
+        value: &mut COctetStr<'a>,
+    ) -> Result<(), DecodeError> {
+        *value = match self.terminated(name, octets_max)? {
+            Some(string) => string,
+            None => self.unterminated(name, octets_max, true)?,
+        };
+        Ok(())
+    }
+
+    #[inline]
+    fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), DecodeError> {
+        let at = self.at;
+        self.string(name, 17, value)?;
+        let octets = value.as_octets().len();
+        if octets != 0 && octets != 16 {
+            let end = std::mem::replace(&mut self.at, at);
+            let reason = DecodeReason::Length {
+                octets,
+                octets_min: 16,
+                octets_max: 16,
+            };
+            self.deviate(Deviation::TimeLength, name, reason)?;
+            self.at = end;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn numbers<const N: usize>(
+        &mut self,
+        names: [&'static str; N],
+        values: [&mut u8; N],
+    ) -> Result<(), DecodeError> {
+        let Some(octets) = self.rest().first_chunk::<N>() else {
+            let missing = self.rest().len();
+            self.at = self.body.len();
+            return Err(self.error(names[missing], DecodeReason::Truncated));
+        };
+        for (value, octet) in values.into_iter().zip(octets) {
+            *value = *octet;
+        }
+        self.at += N;
+        Ok(())
+    }
+
+    #[inline]
+    fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), DecodeError> {
+        let Some((sm_length, rest)) = self.rest().split_first() else {
+            return Err(self.error("sm_length", DecodeReason::Truncated));
+        };
+        let declared = usize::from(*sm_length);
+        let Some(octets) = rest.get(..declared) else {
+            let available = rest.len();
+            let reason = DecodeReason::Overrun {
+                declared,
+                available,
+            };
+            return Err(self.error("sm_length", reason));
+        };
+        if *sm_length == u8::MAX {
+            let reason = DecodeReason::Value { value: 255 };
+            self.deviate(Deviation::SmLength255, "sm_length", reason)?;
+        }
+        self.at += 1 + declared;
+        *value = ShortMessage::of_sm_length(octets);
+        Ok(())
+    }
+
+    fn dest_addresses(&mut self, value: &mut DestAddresses<'a>) -> Result<(), DecodeError> {
+        let number_of_dests = self.u8("number_of_dests")?;
+        if number_of_dests == 0 || number_of_dests > NUMBER_OF_DESTS_MAX {
+            self.at -= 1;
+            let reason = DecodeReason::Value {
+                value: u32::from(number_of_dests),
+            };
+            self.deviate(Deviation::NumberOfDests, "number_of_dests", reason)?;
+            self.at += 1;
+        }
+        let start = self.at;
+        let mut string = COctetStr::EMPTY;
+        for _ in 0..number_of_dests {
+            match self.u8("dest_flag")? {
+                DEST_FLAG_SME => {
+                    self.array::<2>("dest_addr_ton")?;
+                    self.string("destination_addr", 21, &mut string)?;
+                }
+                DEST_FLAG_DISTRIBUTION_LIST => self.string("dl_name", 21, &mut string)?,
+                dest_flag => {
+                    self.at -= 1;
+                    let reason = DecodeReason::Value {
+                        value: u32::from(dest_flag),
+                    };
+                    return Err(self.error("dest_flag", reason));
+                }
+            }
+        }
+        *value = DestAddresses::of_wire(number_of_dests, &self.body[start..self.at]);
+        Ok(())
+    }
+
+    fn unsuccess_smes(&mut self, value: &mut UnsuccessSmes<'a>) -> Result<(), DecodeError> {
+        let no_unsuccess = self.u8("no_unsuccess")?;
+        let start = self.at;
+        let mut string = COctetStr::EMPTY;
+        for _ in 0..no_unsuccess {
+            self.array::<2>("dest_addr_ton")?;
+            self.string("destination_addr", 21, &mut string)?;
+            self.octets("error_status_code", 4)?;
+        }
+        *value = UnsuccessSmes::of_wire(no_unsuccess, &self.body[start..self.at]);
+        Ok(())
+    }
+
+    #[inline]
+    fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), DecodeError> {
+        let octets = self.rest();
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let Some((tlv, next)) = tlv::split_first(rest) else {
+                let kept = self.broken_tlv(rest)?;
+                rest = &rest[kept..];
+                break;
+            };
+            if !tlv.has_size_of_its_tag() {
+                self.tlv_size(tlv)?;
+            }
+            self.at += rest.len() - next.len();
+            rest = next;
+        }
+        self.at = self.body.len();
+        *value = Tlvs::of_wire(&octets[..octets.len() - rest.len()]);
+        Ok(())
+    }
+
+    #[inline]
+    fn end(&mut self) -> Result<(), DecodeError> {
+        let octets = self.rest().len();
+        if octets != 0 {
+            let reason = DecodeReason::Trailing { octets };
+            self.deviate(Deviation::TrailingOctets, "command_length", reason)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the first NUL is within the octets that a string may have, and whether all before it are
+/// ASCII.
+#[inline]
+fn find_nul(octets: &[u8]) -> Option<(usize, bool)> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Most strings are empty or have one to twenty octets: eight at a time, without a call.
+    if octets.first() == Some(&0) {
+        return Some((0, true));
+    }
+    let mut at = 0;
+    let mut seen = 0;
+    while let Some(word) = octets.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*word);
+        // The lowest set bit marks the first NUL; bits above it may mark others wrongly.
+        let nuls = word.wrapping_sub(ONES) & !word & HIGHS;
+        if nuls != 0 {
+            let before = (nuls & nuls.wrapping_neg()) - 1;
+            seen |= word & before;
+            let nul = (nuls.trailing_zeros() / 8) as usize;
+            return Some((at + nul, seen & HIGHS == 0));
+        }
+        seen |= word;
+        at += 8;
+        if at > OVERLONG_STRING_OCTETS_MAX {
+            return None;
+        }
+    }
+    let mut tail = 0;
+    for (index, octet) in octets[at..].iter().enumerate() {
+        if *octet == 0 {
+            return Some((at + index, seen & HIGHS == 0 && tail < 0x80));
+        }
+        tail |= *octet;
+    }
+    None
 }

@@ -70,3 +70,85 @@ wire_number! {
     ITS_REPLY_TYPE = 0x1380, "its_reply_type";
     ITS_SESSION_INFO = 0x1383, "its_session_info";
 }
+
+impl Tag {
+    /// Fewest and most octets of a value; where v3.4 and v5.0 differ, what either allows. `None`
+    /// for a tag that neither version names.
+    #[must_use]
+    #[inline]
+    pub const fn value_octets(self) -> Option<(u16, u16)> {
+        Some(match self {
+            Self::ALERT_ON_MESSAGE_DELIVERY => (0, 1),
+            Self::DEST_ADDR_SUBUNIT
+            | Self::DEST_NETWORK_TYPE
+            | Self::DEST_BEARER_TYPE
+            | Self::SOURCE_ADDR_SUBUNIT
+            | Self::SOURCE_NETWORK_TYPE
+            | Self::SOURCE_BEARER_TYPE
+            | Self::SOURCE_TELEMATICS_ID
+            | Self::PAYLOAD_TYPE
+            | Self::MS_MSG_WAIT_FACILITIES
+            | Self::PRIVACY_INDICATOR
+            | Self::USER_RESPONSE_CODE
+            | Self::LANGUAGE_INDICATOR
+            | Self::SAR_TOTAL_SEGMENTS
+            | Self::SAR_SEGMENT_SEQNUM
+            | Self::SC_INTERFACE_VERSION
+            | Self::CALLBACK_NUM_PRES_IND
+            | Self::NUMBER_OF_MESSAGES
+            | Self::DPF_RESULT
+            | Self::SET_DPF
+            | Self::MS_AVAILABILITY_STATUS
+            | Self::DELIVERY_FAILURE_REASON
+            | Self::MORE_MESSAGES_TO_SEND
+            | Self::MESSAGE_STATE
+            | Self::CONGESTION_STATE
+            | Self::USSD_SERVICE_OP
+            | Self::BROADCAST_CHANNEL_INDICATOR
+            | Self::BROADCAST_MESSAGE_CLASS
+            | Self::BROADCAST_AREA_SUCCESS
+            | Self::DEST_ADDR_NP_RESOLUTION
+            | Self::DISPLAY_TIME
+            | Self::ITS_REPLY_TYPE => (1, 1),
+            Self::DEST_TELEMATICS_ID
+            | Self::USER_MESSAGE_REFERENCE
+            | Self::SOURCE_PORT
+            | Self::DESTINATION_PORT
+            | Self::SAR_MSG_REF_NUM
+            | Self::BROADCAST_REP_NUM
+            | Self::SMS_SIGNAL
+            | Self::ITS_SESSION_INFO => (2, 2),
+            Self::NETWORK_ERROR_CODE
+            | Self::BROADCAST_CONTENT_TYPE
+            | Self::BROADCAST_FREQUENCY_INTERVAL => (3, 3),
+            Self::QOS_TIME_TO_LIVE | Self::BROADCAST_ERROR_STATUS => (4, 4),
+            Self::SOURCE_NODE_ID | Self::DEST_NODE_ID => (6, 6),
+            Self::DEST_ADDR_NP_INFORMATION => (10, 10),
+            // 16 characters; peers differ on whether the NUL is part of the value.
+            Self::BROADCAST_END_TIME => (16, 17),
+            Self::MS_VALIDITY => (1, 4),
+            Self::DEST_ADDR_NP_COUNTRY => (1, 5),
+            Self::SOURCE_SUBADDRESS | Self::DEST_SUBADDRESS => (2, 23),
+            Self::CALLBACK_NUM => (4, 19),
+            Self::CALLBACK_NUM_ATAG => (0, 65),
+            Self::RECEIPTED_MESSAGE_ID => (1, 65),
+            Self::SOURCE_NETWORK_ID | Self::DEST_NETWORK_ID => (7, 65),
+            Self::BROADCAST_AREA_IDENTIFIER => (1, 100),
+            Self::BROADCAST_CONTENT_TYPE_INFO | Self::BROADCAST_SERVICE_GROUP => (1, 255),
+            Self::ADDITIONAL_STATUS_INFO_TEXT => (1, 256),
+            Self::BILLING_IDENTIFICATION => (1, 1024),
+            Self::MESSAGE_PAYLOAD => (0, u16::MAX),
+            _ => return None,
+        })
+    }
+
+    /// Whether a value ends with a NUL.
+    #[must_use]
+    #[inline]
+    pub const fn is_c_octet_string(self) -> bool {
+        matches!(
+            self,
+            Self::RECEIPTED_MESSAGE_ID | Self::ADDITIONAL_STATUS_INFO_TEXT
+        )
+    }
+}

@@ -9,10 +9,10 @@
 
 use std::fmt;
 
-use crate::error::{DecodeError, DecodeReason};
 use crate::tag::Tag;
 
-const TLV_HEADER_OCTETS: usize = 4;
+/// Octets of a tag and a length.
+pub(crate) const TLV_HEADER_OCTETS: usize = 4;
 
 /// One optional parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,17 @@ impl<'a> Tlv<'a> {
         }
     }
 
+    /// Whether the value has the size, and the NUL, that the specification gives its tag.
+    #[inline]
+    pub(crate) const fn has_size_of_its_tag(&self) -> bool {
+        let Some((octets_min, octets_max)) = self.tag.value_octets() else {
+            return true;
+        };
+        self.value.len() >= octets_min as usize
+            && self.value.len() <= octets_max as usize
+            && (!self.tag.is_c_octet_string() || matches!(self.value, [.., 0]))
+    }
+
     /// The value up to its first NUL, or all of it: several SMSCs leave the NUL out.
     #[must_use]
     pub fn as_c_octets(&self) -> &'a [u8] {
@@ -54,7 +65,9 @@ impl<'a> Tlv<'a> {
     }
 }
 
-/// The optional parameters of one PDU, already known to fit into it.
+/// The optional parameters of one PDU, already known to fit into it. When
+/// [`Deviation::TlvOverrun`](crate::Deviation::TlvOverrun) was tolerated, the last one is shorter
+/// than it declares.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tlvs<'a>(&'a [u8]);
 
@@ -62,18 +75,10 @@ impl<'a> Tlvs<'a> {
     /// None.
     pub const EMPTY: Tlvs<'static> = Tlvs(&[]);
 
-    /// Checks that `octets` are whole parameters, one after the other. `offset` is where they
-    /// start in the PDU.
+    /// Wraps octets that are parameters one after the other; the last may be cut.
     #[inline]
-    pub(crate) fn decode(octets: &'a [u8], offset: usize) -> Result<Self, DecodeError> {
-        let mut rest = octets;
-        while !rest.is_empty() {
-            match split_first(rest) {
-                Some((_, next)) => rest = next,
-                None => return Err(broken(rest, offset + octets.len() - rest.len())),
-            }
-        }
-        Ok(Self(octets))
+    pub(crate) const fn of_wire(octets: &'a [u8]) -> Self {
+        Self(octets)
     }
 
     /// The octets on the wire.
@@ -125,7 +130,7 @@ impl<'a> Iterator for TlvIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Tlv<'a>> {
-        let (tlv, rest) = split_first(self.0)?;
+        let (tlv, rest) = split_first(self.0).or_else(|| cut(self.0))?;
         self.0 = rest;
         Some(tlv)
     }
@@ -174,27 +179,26 @@ impl TlvBuf {
     }
 }
 
+/// The last parameter, when it declares more octets than are there: its value is what is there.
+#[cold]
+fn cut(octets: &[u8]) -> Option<(Tlv<'_>, &[u8])> {
+    let (header, value) = octets.split_first_chunk::<TLV_HEADER_OCTETS>()?;
+    let tag = Tag(u16::from_be_bytes([header[0], header[1]]));
+    Some((Tlv { tag, value }, &[]))
+}
+
+/// The length that a parameter declares; `None` when tag and length are not whole.
+pub(crate) fn declared_length(octets: &[u8]) -> Option<usize> {
+    let header: &[u8; TLV_HEADER_OCTETS] = octets.first_chunk()?;
+    Some(usize::from(u16::from_be_bytes([header[2], header[3]])))
+}
+
+/// Cuts the first whole parameter off.
 #[inline]
-fn split_first(octets: &[u8]) -> Option<(Tlv<'_>, &[u8])> {
+pub(crate) fn split_first(octets: &[u8]) -> Option<(Tlv<'_>, &[u8])> {
     let header: &[u8; TLV_HEADER_OCTETS] = octets.first_chunk()?;
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
     let value = octets.get(TLV_HEADER_OCTETS..TLV_HEADER_OCTETS + length)?;
     let tag = Tag(u16::from_be_bytes([header[0], header[1]]));
     Some((Tlv { tag, value }, &octets[TLV_HEADER_OCTETS + length..]))
-}
-
-#[cold]
-fn broken(rest: &[u8], offset: usize) -> DecodeError {
-    let reason = match rest.first_chunk::<TLV_HEADER_OCTETS>() {
-        None => DecodeReason::Truncated,
-        Some(header) => DecodeReason::Overrun {
-            declared: usize::from(u16::from_be_bytes([header[2], header[3]])),
-            available: rest.len() - TLV_HEADER_OCTETS,
-        },
-    };
-    DecodeError {
-        field: "tlv",
-        offset,
-        reason,
-    }
 }

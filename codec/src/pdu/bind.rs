@@ -3,11 +3,7 @@
 
 use std::fmt;
 
-use bytes::{BufMut, BytesMut};
-
-use crate::error::DecodeError;
-use crate::pdu::put_c_octet_string;
-use crate::reader::Reader;
+use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
 
 /// Fields of a bind request. `Debug` hides the password.
@@ -29,35 +25,21 @@ pub struct Bind<'a> {
     pub address_range: COctetStr<'a>,
 }
 
-impl<'a> Bind<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let bind = Self {
-            system_id: reader.c_octet_string("system_id", 16)?,
-            password: reader.c_octet_string("password", 9)?,
-            system_type: reader.c_octet_string("system_type", 13)?,
-            interface_version: reader.u8("interface_version")?,
-            addr_ton: reader.u8("addr_ton")?,
-            addr_npi: reader.u8("addr_npi")?,
-            address_range: reader.c_octet_string("address_range", 41)?,
-        };
-        reader.end("address_range")?;
-        Ok(bind)
-    }
-
-    pub(crate) const fn wire_octets(&self) -> usize {
-        self.system_id.wire_octets()
-            + self.password.wire_octets()
-            + self.system_type.wire_octets()
-            + 3
-            + self.address_range.wire_octets()
-    }
-
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        put_c_octet_string(out, self.system_id);
-        put_c_octet_string(out, self.password);
-        put_c_octet_string(out, self.system_type);
-        out.put_slice(&[self.interface_version, self.addr_ton, self.addr_npi]);
-        put_c_octet_string(out, self.address_range);
+impl<'a> Fields<'a> for Bind<'a> {
+    fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+        pass.string("system_id", 16, &mut self.system_id)?;
+        pass.string("password", 9, &mut self.password)?;
+        pass.string("system_type", 13, &mut self.system_type)?;
+        pass.numbers(
+            ["interface_version", "addr_ton", "addr_npi"],
+            [
+                &mut self.interface_version,
+                &mut self.addr_ton,
+                &mut self.addr_npi,
+            ],
+        )?;
+        pass.last_string("address_range", 41, &mut self.address_range)?;
+        pass.end()
     }
 }
 

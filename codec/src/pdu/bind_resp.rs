@@ -1,10 +1,6 @@
 //! bind_transmitter_resp, bind_receiver_resp, bind_transceiver_resp. SMPP v3.4 §4.1.2.
 
-use bytes::{BufMut, BytesMut};
-
-use crate::error::DecodeError;
-use crate::pdu::put_c_octet_string;
-use crate::reader::Reader;
+use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
 use crate::tlv::Tlvs;
 
@@ -18,26 +14,12 @@ pub struct BindResp<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl<'a> BindResp<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        if reader.is_empty() {
-            return Ok(Self::default());
+impl<'a> Fields<'a> for BindResp<'a> {
+    fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+        if pass.body("system_id", self.system_id.is_some())? {
+            pass.last_string("system_id", 16, self.system_id.get_or_insert_default())?;
+            pass.tlvs(&mut self.tlvs)?;
         }
-        Ok(Self {
-            system_id: Some(reader.c_octet_string("system_id", 16)?),
-            tlvs: reader.tlvs()?,
-        })
-    }
-
-    pub(crate) fn wire_octets(&self) -> usize {
-        self.system_id
-            .map_or(0, |id| id.wire_octets() + self.tlvs.as_octets().len())
-    }
-
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        if let Some(system_id) = self.system_id {
-            put_c_octet_string(out, system_id);
-            out.put_slice(self.tlvs.as_octets());
-        }
+        Ok(())
     }
 }

@@ -1,10 +1,6 @@
 //! data_sm. SMPP v3.4 §4.7.1. Its text is in the optional parameter message_payload.
 
-use bytes::{BufMut, BytesMut};
-
-use crate::error::DecodeError;
-use crate::pdu::put_c_octet_string;
-use crate::reader::Reader;
+use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
 use crate::tlv::Tlvs;
 
@@ -35,44 +31,28 @@ pub struct DataSm<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl<'a> DataSm<'a> {
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let service_type = reader.c_octet_string("service_type", 6)?;
-        let [source_addr_ton, source_addr_npi] = *reader.array("source_addr_ton")?;
-        let source_addr = reader.c_octet_string("source_addr", 65)?;
-        let [dest_addr_ton, dest_addr_npi] = *reader.array("dest_addr_ton")?;
-        let destination_addr = reader.c_octet_string("destination_addr", 65)?;
-        let [esm_class, registered_delivery, data_coding] = *reader.array("esm_class")?;
-        Ok(Self {
-            service_type,
-            source_addr_ton,
-            source_addr_npi,
-            source_addr,
-            dest_addr_ton,
-            dest_addr_npi,
-            destination_addr,
-            esm_class,
-            registered_delivery,
-            data_coding,
-            tlvs: reader.tlvs()?,
-        })
-    }
-
-    pub(crate) const fn wire_octets(&self) -> usize {
-        self.service_type.wire_octets()
-            + self.source_addr.wire_octets()
-            + self.destination_addr.wire_octets()
-            + 7
-            + self.tlvs.as_octets().len()
-    }
-
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        put_c_octet_string(out, self.service_type);
-        out.put_slice(&[self.source_addr_ton, self.source_addr_npi]);
-        put_c_octet_string(out, self.source_addr);
-        out.put_slice(&[self.dest_addr_ton, self.dest_addr_npi]);
-        put_c_octet_string(out, self.destination_addr);
-        out.put_slice(&[self.esm_class, self.registered_delivery, self.data_coding]);
-        out.put_slice(self.tlvs.as_octets());
+impl<'a> Fields<'a> for DataSm<'a> {
+    #[inline]
+    fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+        pass.string("service_type", 6, &mut self.service_type)?;
+        pass.numbers(
+            ["source_addr_ton", "source_addr_npi"],
+            [&mut self.source_addr_ton, &mut self.source_addr_npi],
+        )?;
+        pass.string("source_addr", 65, &mut self.source_addr)?;
+        pass.numbers(
+            ["dest_addr_ton", "dest_addr_npi"],
+            [&mut self.dest_addr_ton, &mut self.dest_addr_npi],
+        )?;
+        pass.string("destination_addr", 65, &mut self.destination_addr)?;
+        pass.numbers(
+            ["esm_class", "registered_delivery", "data_coding"],
+            [
+                &mut self.esm_class,
+                &mut self.registered_delivery,
+                &mut self.data_coding,
+            ],
+        )?;
+        pass.tlvs(&mut self.tlvs)
     }
 }

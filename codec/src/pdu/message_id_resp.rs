@@ -1,11 +1,7 @@
 //! submit_sm_resp, deliver_sm_resp, data_sm_resp: a message_id, and in v5.0 optional parameters.
 //! SMPP v3.4 §4.4.2, §4.6.2, §4.7.2.
 
-use bytes::{BufMut, BytesMut};
-
-use crate::error::DecodeError;
-use crate::pdu::put_c_octet_string;
-use crate::reader::Reader;
+use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
 use crate::tlv::Tlvs;
 
@@ -19,28 +15,13 @@ pub struct MessageIdResp<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl<'a> MessageIdResp<'a> {
+impl<'a> Fields<'a> for MessageIdResp<'a> {
     #[inline]
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        if reader.is_empty() {
-            return Ok(Self::default());
+    fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+        if pass.body("message_id", self.message_id.is_some())? {
+            pass.last_string("message_id", 65, self.message_id.get_or_insert_default())?;
+            pass.tlvs(&mut self.tlvs)?;
         }
-        Ok(Self {
-            message_id: Some(reader.c_octet_string("message_id", 65)?),
-            tlvs: reader.tlvs()?,
-        })
-    }
-
-    pub(crate) fn wire_octets(&self) -> usize {
-        self.message_id
-            .map_or(0, |id| id.wire_octets() + self.tlvs.as_octets().len())
-    }
-
-    #[inline]
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        if let Some(message_id) = self.message_id {
-            put_c_octet_string(out, message_id);
-            out.put_slice(self.tlvs.as_octets());
-        }
+        Ok(())
     }
 }

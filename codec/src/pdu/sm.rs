@@ -1,10 +1,6 @@
 //! submit_sm and deliver_sm: the two have the same fields. SMPP v3.4 §4.4.1, §4.6.1.
 
-use bytes::{BufMut, BytesMut};
-
-use crate::error::DecodeError;
-use crate::pdu::put_c_octet_string;
-use crate::reader::Reader;
+use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
 use crate::tlv::Tlvs;
 
@@ -27,6 +23,19 @@ impl<'a> ShortMessage<'a> {
         } else {
             Some(Self(octets))
         }
+    }
+
+    /// Wraps the octets that an sm_length counts.
+    pub(crate) const fn of_sm_length(octets: &'a [u8]) -> Self {
+        debug_assert!(octets.len() <= SHORT_MESSAGE_OCTETS_MAX);
+        Self(octets)
+    }
+
+    /// sm_length.
+    #[inline]
+    pub(crate) fn sm_length(&self) -> u8 {
+        u8::try_from(self.0.len())
+            .expect("ShortMessage holds at most SHORT_MESSAGE_OCTETS_MAX octets")
     }
 
     /// The octets.
@@ -78,79 +87,45 @@ pub struct Sm<'a> {
     pub tlvs: Tlvs<'a>,
 }
 
-impl<'a> Sm<'a> {
+impl<'a> Fields<'a> for Sm<'a> {
     #[inline]
-    pub(crate) fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let service_type = reader.c_octet_string("service_type", 6)?;
-        let [source_addr_ton, source_addr_npi] = *reader.array("source_addr_ton")?;
-        let source_addr = reader.c_octet_string("source_addr", 21)?;
-        let [dest_addr_ton, dest_addr_npi] = *reader.array("dest_addr_ton")?;
-        let destination_addr = reader.c_octet_string("destination_addr", 21)?;
-        let [esm_class, protocol_id, priority_flag] = *reader.array("esm_class")?;
-        let schedule_delivery_time = reader.c_octet_string("schedule_delivery_time", 17)?;
-        let validity_period = reader.c_octet_string("validity_period", 17)?;
-        let [
-            registered_delivery,
-            replace_if_present_flag,
-            data_coding,
-            sm_default_msg_id,
-            sm_length,
-        ] = *reader.array("registered_delivery")?;
-        let short_message = ShortMessage(reader.octets("sm_length", usize::from(sm_length))?);
-        Ok(Self {
-            service_type,
-            source_addr_ton,
-            source_addr_npi,
-            source_addr,
-            dest_addr_ton,
-            dest_addr_npi,
-            destination_addr,
-            esm_class,
-            protocol_id,
-            priority_flag,
-            schedule_delivery_time,
-            validity_period,
-            registered_delivery,
-            replace_if_present_flag,
-            data_coding,
-            sm_default_msg_id,
-            short_message,
-            tlvs: reader.tlvs()?,
-        })
-    }
-
-    #[inline]
-    pub(crate) const fn wire_octets(&self) -> usize {
-        self.service_type.wire_octets()
-            + self.source_addr.wire_octets()
-            + self.destination_addr.wire_octets()
-            + self.schedule_delivery_time.wire_octets()
-            + self.validity_period.wire_octets()
-            + 12
-            + self.short_message.0.len()
-            + self.tlvs.as_octets().len()
-    }
-
-    #[inline]
-    pub(crate) fn encode(&self, out: &mut BytesMut) {
-        put_c_octet_string(out, self.service_type);
-        out.put_slice(&[self.source_addr_ton, self.source_addr_npi]);
-        put_c_octet_string(out, self.source_addr);
-        out.put_slice(&[self.dest_addr_ton, self.dest_addr_npi]);
-        put_c_octet_string(out, self.destination_addr);
-        out.put_slice(&[self.esm_class, self.protocol_id, self.priority_flag]);
-        put_c_octet_string(out, self.schedule_delivery_time);
-        put_c_octet_string(out, self.validity_period);
-        let sm_length = u8::try_from(self.short_message.0.len())
-            .expect("ShortMessage holds at most SHORT_MESSAGE_OCTETS_MAX octets");
-        out.put_slice(&[
-            self.registered_delivery,
-            self.replace_if_present_flag,
-            self.data_coding,
-            self.sm_default_msg_id,
-            sm_length,
-        ]);
-        out.put_slice(self.short_message.0);
-        out.put_slice(self.tlvs.as_octets());
+    fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+        pass.string("service_type", 6, &mut self.service_type)?;
+        pass.numbers(
+            ["source_addr_ton", "source_addr_npi"],
+            [&mut self.source_addr_ton, &mut self.source_addr_npi],
+        )?;
+        pass.string("source_addr", 21, &mut self.source_addr)?;
+        pass.numbers(
+            ["dest_addr_ton", "dest_addr_npi"],
+            [&mut self.dest_addr_ton, &mut self.dest_addr_npi],
+        )?;
+        pass.string("destination_addr", 21, &mut self.destination_addr)?;
+        pass.numbers(
+            ["esm_class", "protocol_id", "priority_flag"],
+            [
+                &mut self.esm_class,
+                &mut self.protocol_id,
+                &mut self.priority_flag,
+            ],
+        )?;
+        pass.time("schedule_delivery_time", &mut self.schedule_delivery_time)?;
+        pass.time("validity_period", &mut self.validity_period)?;
+        pass.numbers(
+            [
+                "registered_delivery",
+                "replace_if_present_flag",
+                "data_coding",
+                "sm_default_msg_id",
+            ],
+            [
+                &mut self.registered_delivery,
+                &mut self.replace_if_present_flag,
+                &mut self.data_coding,
+                &mut self.sm_default_msg_id,
+            ],
+        )?;
+        pass.short_message(&mut self.short_message)?;
+        pass.tlvs(&mut self.tlvs)
     }
 }
