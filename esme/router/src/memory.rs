@@ -83,7 +83,7 @@ impl MemoryLedger {
                     (message.id, message.request_hash),
                 );
         }
-        for (recipient, state) in (0..).zip(states) {
+        for (recipient, state) in (0..=u16::MAX).zip(states) {
             self.set(
                 DeliveryId {
                     message: message.id,
@@ -378,7 +378,7 @@ fn due_range(
 
 /// Parts that have a remote id, with their numbers.
 fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Arc<str>)> {
-    (1..)
+    (1..=u8::MAX)
         .zip(&state.parts)
         .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))
 }
