@@ -115,11 +115,17 @@ fn check_gsm7(row: &Value, shifts: Shifts) -> Result<(), String> {
     match row["expect_error"].as_str() {
         Some("encode") => {
             let encoded = national::encode(text.ok_or("no text")?, shifts, &mut Vec::new());
-            return encoded.err().map(|_| ()).ok_or_else(|| "encodes".to_owned());
+            return encoded
+                .err()
+                .map(|_| ())
+                .ok_or_else(|| "encodes".to_owned());
         }
         Some(_) => {
             let decoded = national::decode(&septets.ok_or("no septets")?, shifts);
-            return decoded.err().map(|_| ()).ok_or_else(|| "decodes".to_owned());
+            return decoded
+                .err()
+                .map(|_| ())
+                .ok_or_else(|| "decodes".to_owned());
         }
         None => {}
     }
