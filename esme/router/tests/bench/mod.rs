@@ -146,8 +146,9 @@ impl Bench {
         }
     }
 
-    /// Forgets everything but the ledger and starts again.
+    /// Forgets everything but the ledger and starts again, a second later.
     pub fn restart(&mut self) {
+        self.now = self.now.plus_ms(SECOND);
         self.seed += 1;
         self.router = Router::new(self.config.clone(), self.seed);
         self.sent.clear();
