@@ -8,5 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod channel;
+#[cfg(feature = "smpp")]
+pub mod smpp;
 
 pub use channel::{ChannelHandle, INBOX_BATCHES_MAX, Inbox, ToChannel};

@@ -1,0 +1,372 @@
+//! How fast segments go to one provider: a token bucket, and a closed loop that finds the
+//! provider's own limit when it is lower or unknown. Pure: `now` is an argument.
+//!
+//! ```text
+//!                 throttled: learn the limit, rate x 0.5, pause (doubling up to throttle_delay)
+//!              +------------------------------------------------------------------+
+//!              v                                                                  |
+//!  recover (to 99 % of the learnt limit) -> hold (4 s, if the limit is sure) -> probe
+//!                                                (0.2 % per second, doubling each half second)
+//! ```
+//!
+//! The limit is learnt from what the provider took between two throttled answers: at both its
+//! allowance was used up, so that is what it allows, however it counts.
+
+use std::time::{Duration, Instant};
+
+/// First pause after an answer that asked to slow down.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// A throttled answer this long after the last one starts again with [`PAUSE_FIRST`].
+const PAUSE_FORGOTTEN: Duration = Duration::from_secs(2);
+/// Time from a standing start to the learnt limit.
+const RECOVERY: Duration = Duration::from_millis(250);
+/// How long the rate stays just below a sure limit before it probes for more.
+const HOLD: Duration = Duration::from_secs(4);
+/// Share of the learnt limit at which the rate is held.
+const HOLD_SHARE: f64 = 0.99;
+/// Growth per second at the start of a probe, as a share of the rate.
+const PROBE_SHARE: f64 = 0.002;
+/// Growth per second that a probe ends up with, as a share of the rate.
+const PROBE_SHARE_MAX: f64 = 0.3;
+/// A probe's growth doubles in this many seconds.
+const PROBE_DOUBLING: f64 = 0.5;
+/// Shortest time between two throttled answers that tells the limit.
+const LEARN_TIME_MIN: Duration = Duration::from_secs(1);
+/// A limit is sure when the rate was within this share of the former estimate.
+const SURE_SHARE: f64 = 1.1;
+/// Response times beyond this multiple of the usual one hold the rate.
+const SLOW_RESPONSE: f64 = 4.0;
+/// Response times below this never count as slow: they say more about this machine.
+const SLOW_RESPONSE_MIN: f64 = 0.02;
+/// `congestion_state` (SMPP v5.0 §4.8.4.18) from which the rate is held.
+const CONGESTION_HOLD: u8 = 80;
+/// How long one observation holds the rate.
+const HELD_FOR: Duration = Duration::from_secs(1);
+/// Slowest rate, in segments per second: the loop never stops for good.
+const RATE_MIN: f64 = 0.2;
+
+/// Settings of a provider's pace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaceConfig {
+    /// Segments per second, above 0; `None`: as fast as the provider takes them. Default `None`.
+    pub segments_per_second: Option<f64>,
+    /// Segments that may go at once after an idle time, at least 1; `None`: what the pace allows
+    /// in 50 ms. Default `None`.
+    pub burst: Option<u32>,
+    /// Longest pause of the closed loop. Default 30 s.
+    pub throttle_delay: Duration,
+}
+
+impl Default for PaceConfig {
+    fn default() -> Self {
+        Self {
+            segments_per_second: None,
+            burst: None,
+            throttle_delay: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The pace of one provider. It survives reconnects: the limit is the provider's, not the link's.
+#[derive(Debug)]
+pub struct Pace {
+    config: PaceConfig,
+    /// Segments per second; infinite while nothing limits it.
+    rate: f64,
+    tokens: f64,
+    refilled_at: Instant,
+    learnt: Option<Learnt>,
+    pause: Duration,
+    paused_until: Option<Instant>,
+    reduced_at: Option<Instant>,
+    held_until: Option<Instant>,
+    meter: Meter,
+    response_time: ResponseTime,
+}
+
+/// What the provider took per second when it last asked to slow down.
+#[derive(Clone, Copy, Debug)]
+struct Learnt {
+    limit: f64,
+    at: Instant,
+    /// The estimate was confirmed by slow growth.
+    sure: bool,
+    /// Segments taken since then.
+    taken: u64,
+}
+
+impl Pace {
+    /// Starts at the full pace.
+    #[must_use]
+    pub fn new(config: PaceConfig, now: Instant) -> Self {
+        let mut pace = Self {
+            rate: config
+                .segments_per_second
+                .unwrap_or(f64::INFINITY)
+                .max(RATE_MIN),
+            config,
+            tokens: 0.0,
+            refilled_at: now,
+            learnt: None,
+            pause: Duration::ZERO,
+            paused_until: None,
+            reduced_at: None,
+            held_until: None,
+            meter: Meter::new(now),
+            response_time: ResponseTime::default(),
+        };
+        pace.tokens = pace.burst();
+        pace
+    }
+
+    /// Takes up to `wanted` tokens and says how many it got.
+    pub fn take(&mut self, now: Instant, wanted: u32) -> u32 {
+        if self.is_paused(now) {
+            return 0;
+        }
+        if self.rate.is_infinite() {
+            return wanted;
+        }
+        self.refill(now);
+        let taken = self.tokens.floor().clamp(0.0, f64::from(wanted));
+        self.tokens -= taken;
+        taken as u32
+    }
+
+    /// Gives back tokens that were taken and not used.
+    pub fn give_back(&mut self, unused: u32) {
+        self.tokens += f64::from(unused);
+    }
+
+    /// When a token will be there; `None` when there is one.
+    #[must_use]
+    pub fn next_at(&mut self, now: Instant) -> Option<Instant> {
+        if self.is_paused(now) {
+            return self.paused_until;
+        }
+        if self.rate.is_infinite() {
+            return None;
+        }
+        self.refill(now);
+        let missing = 1.0 - self.tokens;
+        (missing > 0.0).then(|| now + Duration::from_secs_f64(missing / self.rate))
+    }
+
+    /// Whether nothing may be sent because the provider asked to slow down.
+    #[must_use]
+    pub fn is_paused(&self, now: Instant) -> bool {
+        self.paused_until.is_some_and(|until| now < until)
+    }
+
+    /// Segments that the pace allows within `time`, at least 1; 0 while paused.
+    #[must_use]
+    pub fn allowance(&self, now: Instant, time: Duration) -> u32 {
+        if self.is_paused(now) {
+            return 0;
+        }
+        (self.rate * time.as_secs_f64()).clamp(1.0, f64::from(u32::MAX)) as u32
+    }
+
+    /// Segments per second, infinite when nothing limits them.
+    #[must_use]
+    pub const fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Whether the provider's own limit is what holds the rate down.
+    #[must_use]
+    pub const fn is_throttled(&self) -> bool {
+        self.learnt.is_some()
+    }
+
+    /// The provider took `segments`; the response time is that of one of them.
+    pub fn on_accepted(&mut self, now: Instant, segments: u32, response_time: Duration) {
+        self.meter.add(now, segments);
+        if let Some(learnt) = &mut self.learnt {
+            learnt.taken += u64::from(segments);
+        }
+        if self.response_time.is_slow(response_time) {
+            self.hold(now);
+        }
+    }
+
+    /// A response carried `congestion_state`.
+    pub fn on_congestion(&mut self, now: Instant, congestion_state: u8) {
+        if congestion_state >= CONGESTION_HOLD {
+            self.hold(now);
+        }
+    }
+
+    /// The provider asked to slow down, in the answer to a segment sent at `sent_at`. Answers to
+    /// segments that left before the last reduction say nothing new and change nothing. Returns
+    /// whether a pause began.
+    pub fn on_throttled(&mut self, now: Instant, sent_at: Instant) -> bool {
+        if self
+            .reduced_at
+            .is_some_and(|reduced_at| sent_at <= reduced_at)
+        {
+            return false;
+        }
+        self.refill(now);
+        let fresh = self.reduced_at.is_none_or(|at| now - at > PAUSE_FORGOTTEN);
+        let learnt = self.learn(now);
+        self.rate = (learnt.limit.min(self.rate) * 0.5).max(RATE_MIN);
+        self.learnt = Some(learnt);
+        self.tokens = 0.0;
+        self.reduced_at = Some(now);
+        self.pause =
+            if fresh { PAUSE_FIRST } else { self.pause * 2 }.min(self.config.throttle_delay);
+        self.pause_until(now + self.pause);
+        true
+    }
+
+    /// Sends nothing for `time`, because the provider's profile says so.
+    pub fn park(&mut self, now: Instant, time: Duration) {
+        self.pause_until(now + time);
+    }
+
+    fn learn(&mut self, now: Instant) -> Learnt {
+        let last_second = self.meter.per_second(now).min(self.rate).max(RATE_MIN);
+        let fresh = |limit, sure| Learnt {
+            limit,
+            at: now,
+            sure,
+            taken: 0,
+        };
+        let Some(former) = self.learnt else {
+            return fresh(last_second, false);
+        };
+        let time = now.saturating_duration_since(former.at);
+        if time < LEARN_TIME_MIN {
+            return Learnt {
+                sure: false,
+                ..former
+            };
+        }
+        let between = (former.taken as f64 / time.as_secs_f64()).max(RATE_MIN);
+        let sure = self.rate <= former.limit * SURE_SHARE;
+        fresh(between.max(last_second), sure)
+    }
+
+    fn pause_until(&mut self, until: Instant) {
+        self.paused_until = Some(self.paused_until.map_or(until, |former| former.max(until)));
+        self.tokens = self.tokens.min(0.0);
+        self.refilled_at = self.refilled_at.max(until);
+    }
+
+    fn hold(&mut self, now: Instant) {
+        self.held_until = Some(now + HELD_FOR);
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let elapsed = now
+            .saturating_duration_since(self.refilled_at)
+            .as_secs_f64();
+        if elapsed <= 0.0 {
+            return;
+        }
+        self.refilled_at = now;
+        if self.held_until.is_none_or(|until| now >= until) {
+            self.grow(now, elapsed);
+        }
+        if self.rate.is_finite() {
+            self.tokens = (self.tokens + self.rate * elapsed).min(self.burst());
+        }
+    }
+
+    fn grow(&mut self, now: Instant, elapsed: f64) {
+        let ceiling = self.config.segments_per_second.unwrap_or(f64::INFINITY);
+        if let Some(learnt) = self.learnt {
+            let held = learnt.limit * HOLD_SHARE;
+            let hold = if learnt.sure { HOLD } else { Duration::ZERO };
+            let probing = now
+                .saturating_duration_since(learnt.at + hold)
+                .as_secs_f64();
+            if self.rate < held {
+                self.rate = (self.rate + held * elapsed / RECOVERY.as_secs_f64()).min(held);
+            } else if probing > 0.0 {
+                let share = PROBE_SHARE * (probing / PROBE_DOUBLING).exp2();
+                self.rate += self.rate * share.min(PROBE_SHARE_MAX) * elapsed;
+            }
+            if self.rate >= ceiling {
+                self.learnt = None;
+            }
+        }
+        self.rate = self.rate.min(ceiling);
+    }
+
+    fn burst(&self) -> f64 {
+        match self.config.burst {
+            Some(burst) => f64::from(burst.max(1)),
+            None => (self.rate * 0.05).max(1.0).min(f64::from(u32::MAX)),
+        }
+    }
+}
+
+/// Segments taken within the last second, in slots of 100 ms: ten whole ones and the present one.
+#[derive(Debug)]
+struct Meter {
+    slots: [u32; Self::SLOTS],
+    slot: usize,
+    slot_ends: Instant,
+}
+
+impl Meter {
+    const SLOTS: usize = 11;
+    const SLOT: Duration = Duration::from_millis(100);
+
+    fn new(now: Instant) -> Self {
+        Self {
+            slots: [0; Self::SLOTS],
+            slot: 0,
+            slot_ends: now + Self::SLOT,
+        }
+    }
+
+    fn add(&mut self, now: Instant, segments: u32) {
+        self.advance(now);
+        self.slots[self.slot] = self.slots[self.slot].saturating_add(segments);
+    }
+
+    fn per_second(&mut self, now: Instant) -> f64 {
+        self.advance(now);
+        let all: f64 = self.slots.iter().map(|count| f64::from(*count)).sum();
+        let present = f64::from(self.slots[self.slot]);
+        let oldest = f64::from(self.slots[(self.slot + 1) % Self::SLOTS]);
+        (all - present).max(all - oldest)
+    }
+
+    fn advance(&mut self, now: Instant) {
+        for _ in 0..Self::SLOTS {
+            if now < self.slot_ends {
+                return;
+            }
+            self.slot = (self.slot + 1) % Self::SLOTS;
+            self.slots[self.slot] = 0;
+            self.slot_ends += Self::SLOT;
+        }
+        self.slot_ends = self.slot_ends.max(now);
+    }
+}
+
+/// Tells a slow response from the usual ones.
+#[derive(Debug, Default)]
+struct ResponseTime {
+    /// Seconds, slowly following; 0 until the first sample.
+    usual: f64,
+}
+
+impl ResponseTime {
+    fn is_slow(&mut self, sample: Duration) -> bool {
+        let sample = sample.as_secs_f64();
+        if self.usual == 0.0 {
+            self.usual = sample;
+        }
+        let slow = sample > SLOW_RESPONSE_MIN && sample > self.usual * SLOW_RESPONSE;
+        self.usual += (sample - self.usual) * if slow { 0.001 } else { 0.05 };
+        slow
+    }
+}
+
+#[cfg(test)]
+mod tests;
