@@ -16,9 +16,19 @@ pub(crate) trait Fields<'a> {
     fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error>;
 }
 
+/// A pass that fills empty fields.
+pub(crate) trait FillPass<'a>: FieldPass<'a> {
+    /// Why a PDU cannot be filled, in full.
+    type Refusal;
+
+    /// The full story behind the error of a field.
+    fn refusal(&mut self, error: Self::Error) -> Self::Refusal;
+}
+
 /// What is done with each field. Names and maxima are those of the specification's tables; a
 /// maximum counts the NUL.
 pub(crate) trait FieldPass<'a> {
+    /// What stops the pass. It should fit a register: there are millions of fields per second.
     type Error;
 
     /// Whether the body of a response is there at all; `first` is the name of its first field.
@@ -153,93 +163,123 @@ impl<'a> FieldPass<'a> for Counter {
     }
 }
 
-/// Writes a body.
+/// Writes a body. The NUL of a string waits for the integers behind it, so that both go out in one
+/// piece: most of the time goes into the pieces, not into the octets.
 #[derive(Debug)]
 pub(crate) struct Writer<'o> {
-    pub(crate) out: &'o mut BytesMut,
+    out: &'o mut BytesMut,
+    owes_nul: bool,
 }
 
-impl Writer<'_> {
-    #[inline]
-    fn put_string(&mut self, value: COctetStr<'_>) {
-        self.out.put_slice(value.as_octets());
-        self.out.put_u8(0);
+impl<'o> Writer<'o> {
+    /// Most integers that one [`FieldPass::numbers`] takes.
+    const NUMBERS_MAX: usize = 7;
+
+    pub(crate) const fn new(out: &'o mut BytesMut) -> Self {
+        Self {
+            out,
+            owes_nul: false,
+        }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, octets: &[u8]) {
+        if self.owes_nul {
+            self.owes_nul = false;
+            self.out.put_u8(0);
+        }
+        if !octets.is_empty() {
+            self.out.put_slice(octets);
+        }
+    }
+
+    /// A count of one octet, and what it counts.
+    #[inline(always)]
+    fn put_counted(&mut self, count: u8, octets: &[u8]) {
+        let Ok(()) = self.numbers([""], [&mut { count }]);
+        self.put(octets);
     }
 }
 
 impl<'a> FieldPass<'a> for Writer<'_> {
     type Error = Infallible;
 
-    #[inline]
+    #[inline(always)]
     fn body(&mut self, _first: &'static str, present: bool) -> Result<bool, Infallible> {
         Ok(present)
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(
         &mut self,
         _name: &'static str,
         _octets_max: usize,
         value: &mut COctetStr<'a>,
     ) -> Result<(), Infallible> {
-        self.put_string(*value);
+        self.put(value.as_octets());
+        self.owes_nul = true;
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn last_string(
         &mut self,
-        _name: &'static str,
-        _octets_max: usize,
+        name: &'static str,
+        octets_max: usize,
         value: &mut COctetStr<'a>,
     ) -> Result<(), Infallible> {
-        self.put_string(*value);
-        Ok(())
+        self.string(name, octets_max, value)
     }
 
-    #[inline]
-    fn time(&mut self, _name: &'static str, value: &mut COctetStr<'a>) -> Result<(), Infallible> {
-        self.put_string(*value);
-        Ok(())
+    #[inline(always)]
+    fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), Infallible> {
+        self.string(name, 17, value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn numbers<const N: usize>(
         &mut self,
         _names: [&'static str; N],
         values: [&mut u8; N],
     ) -> Result<(), Infallible> {
-        self.out.put_slice(&values.map(|value| *value));
+        let mut octets = [0; 1 + Self::NUMBERS_MAX];
+        for (octet, value) in octets[1..].iter_mut().zip(values) {
+            *octet = *value;
+        }
+        if self.owes_nul {
+            self.owes_nul = false;
+            self.out.put_slice(&octets[..=N]);
+        } else {
+            self.out.put_slice(&octets[1..=N]);
+        }
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), Infallible> {
-        self.out.put_u8(value.sm_length());
-        self.out.put_slice(value.as_octets());
+        self.put_counted(value.sm_length(), value.as_octets());
         Ok(())
     }
 
     fn dest_addresses(&mut self, value: &mut DestAddresses<'a>) -> Result<(), Infallible> {
-        self.out.put_u8(value.count());
-        self.out.put_slice(value.as_octets());
+        self.put_counted(value.count(), value.as_octets());
         Ok(())
     }
 
     fn unsuccess_smes(&mut self, value: &mut UnsuccessSmes<'a>) -> Result<(), Infallible> {
-        self.out.put_u8(value.count());
-        self.out.put_slice(value.as_octets());
+        self.put_counted(value.count(), value.as_octets());
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Infallible> {
-        self.out.put_slice(value.as_octets());
+        self.put(value.as_octets());
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self) -> Result<(), Infallible> {
+        self.put(&[]);
         Ok(())
     }
 }

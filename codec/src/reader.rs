@@ -3,9 +3,9 @@
 //! refused as [`Quirks`] say.
 
 use crate::error::{DecodeError, DecodeReason};
-use crate::fields::FieldPass;
+use crate::fields::{FieldPass, FillPass};
 use crate::frame::Frame;
-use crate::header::HEADER_OCTETS;
+use crate::header::{HEADER_OCTETS, Header};
 use crate::pdu::{DEST_FLAG_DISTRIBUTION_LIST, DEST_FLAG_SME, NUMBER_OF_DESTS_MAX};
 use crate::pdu::{DestAddresses, ShortMessage, UnsuccessSmes};
 use crate::quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
@@ -15,22 +15,28 @@ use crate::tlv::{self, Tlvs};
 /// A position in the body of a PDU.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
+    header: Header,
     body: &'a [u8],
     at: usize,
-    is_success: bool,
     quirks: Quirks,
     deviations: Deviations,
+    error: Option<DecodeError>,
 }
+
+/// The PDU is refused. The reason stays in the reader until [`FillPass::refusal`] takes it.
+#[derive(Debug)]
+pub(crate) struct Refused;
 
 impl<'a> Reader<'a> {
     #[inline]
     pub(crate) const fn new(frame: &Frame<'a>, quirks: Quirks) -> Self {
         Self {
+            header: frame.header,
             body: frame.body,
             at: 0,
-            is_success: frame.header.command_status.is_ok(),
             quirks,
             deviations: Deviations::NONE,
+            error: None,
         }
     }
 
@@ -41,7 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     /// From here on `deviation` is refused.
-    pub(crate) const fn refuse(&mut self, deviation: Deviation) {
+    pub(crate) const fn stop_tolerating(&mut self, deviation: Deviation) {
         self.quirks = self.quirks.refusing(deviation);
     }
 
@@ -52,13 +58,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes or refuses a sequence_number outside its range.
-    pub(crate) fn deviate_sequence_number(&mut self, value: u32) -> Result<(), DecodeError> {
+    pub(crate) fn deviate_sequence_number(&mut self, value: u32) -> Result<(), Refused> {
         if self.quirks.tolerates(Deviation::SequenceNumber) {
             self.deviations = self.deviations.with(Deviation::SequenceNumber);
             return Ok(());
         }
         let reason = DecodeReason::Value { value };
-        Err(DecodeError::new("sequence_number", 12, reason))
+        self.error = Some(DecodeError::new("sequence_number", 12, reason));
+        Err(Refused)
     }
 
     /// Octets of the body that are not read yet.
@@ -67,10 +74,11 @@ impl<'a> Reader<'a> {
         self.body.get(self.at..).unwrap_or_default()
     }
 
-    /// An error about the field that starts here.
+    /// Refuses the PDU because of the field that starts here.
     #[cold]
-    const fn error(&self, field: &'static str, reason: DecodeReason) -> DecodeError {
-        DecodeError::new(field, HEADER_OCTETS + self.at, reason)
+    fn refuse(&mut self, field: &'static str, reason: DecodeReason) -> Refused {
+        self.error = Some(DecodeError::new(field, HEADER_OCTETS + self.at, reason));
+        Refused
     }
 
     /// Notes a deviation in the field that starts here, or refuses it.
@@ -80,9 +88,9 @@ impl<'a> Reader<'a> {
         deviation: Deviation,
         field: &'static str,
         reason: DecodeReason,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), Refused> {
         if !self.quirks.tolerates(deviation) {
-            return Err(self.error(field, reason));
+            return Err(self.refuse(field, reason));
         }
         self.deviations = self.deviations.with(deviation);
         Ok(())
@@ -90,28 +98,32 @@ impl<'a> Reader<'a> {
 
     /// Several octets that follow each other; an error names the first.
     #[inline]
-    fn array<const N: usize>(&mut self, field: &'static str) -> Result<&'a [u8; N], DecodeError> {
+    fn array<const N: usize>(&mut self, field: &'static str) -> Result<&'a [u8; N], Refused> {
         let Some(octets) = self.rest().first_chunk::<N>() else {
-            return Err(self.error(field, DecodeReason::Truncated));
+            return Err(self.refuse(field, DecodeReason::Truncated));
         };
         self.at += N;
         Ok(octets)
     }
 
     #[inline]
-    fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+    fn u8(&mut self, field: &'static str) -> Result<u8, Refused> {
         let [octet] = *self.array(field)?;
         Ok(octet)
     }
 
     /// A C-octet string with its NUL within `octets_max` octets; `None` when there is none.
-    #[inline]
+    #[inline(always)]
     fn terminated(
         &mut self,
         field: &'static str,
         octets_max: usize,
-    ) -> Result<Option<COctetStr<'a>>, DecodeError> {
+    ) -> Result<Option<COctetStr<'a>>, Refused> {
         let rest = self.rest();
+        if let [0, ..] = rest {
+            self.at += 1;
+            return Ok(Some(COctetStr::EMPTY));
+        }
         let Some((length, is_ascii)) = find_nul(rest) else {
             return Ok(None);
         };
@@ -132,7 +144,7 @@ impl<'a> Reader<'a> {
         field: &'static str,
         octets_max: usize,
         is_last: bool,
-    ) -> Result<COctetStr<'a>, DecodeError> {
+    ) -> Result<COctetStr<'a>, Refused> {
         let rest = self.rest();
         let nul = rest.iter().position(|octet| *octet == 0);
         let (length, is_ended) = match nul {
@@ -140,10 +152,10 @@ impl<'a> Reader<'a> {
             None => (rest.len(), false),
         };
         if !is_ended && rest.is_empty() && !(is_last && self.at > 0) {
-            return Err(self.error(field, DecodeReason::Truncated));
+            return Err(self.refuse(field, DecodeReason::Truncated));
         }
         if !is_ended && !is_last {
-            return Err(self.error(field, DecodeReason::NotTerminated));
+            return Err(self.refuse(field, DecodeReason::NotTerminated));
         }
         if length >= octets_max {
             let too_long = |octets_max| DecodeReason::TooLong {
@@ -151,7 +163,7 @@ impl<'a> Reader<'a> {
                 octets_max,
             };
             if length > OVERLONG_STRING_OCTETS_MAX {
-                return Err(self.error(field, too_long(octets_max - 1)));
+                return Err(self.refuse(field, too_long(octets_max - 1)));
             }
             self.deviate(Deviation::OverlongString, field, too_long(octets_max - 1))?;
         }
@@ -168,18 +180,14 @@ impl<'a> Reader<'a> {
 
     /// `length` octets. An overrun is an error of the field that declared the length.
     #[inline]
-    fn octets(
-        &mut self,
-        length_field: &'static str,
-        length: usize,
-    ) -> Result<&'a [u8], DecodeError> {
+    fn octets(&mut self, length_field: &'static str, length: usize) -> Result<&'a [u8], Refused> {
         let rest = self.rest();
         let Some(octets) = rest.get(..length) else {
             let reason = DecodeReason::Overrun {
                 declared: length,
                 available: rest.len(),
             };
-            return Err(self.error(length_field, reason));
+            return Err(self.refuse(length_field, reason));
         };
         self.at += length;
         Ok(octets)
@@ -187,7 +195,7 @@ impl<'a> Reader<'a> {
 
     /// Notes what is wrong with a parameter that fits into the PDU but has not the size of its tag.
     #[cold]
-    fn tlv_size(&mut self, tlv: tlv::Tlv<'a>) -> Result<(), DecodeError> {
+    fn tlv_size(&mut self, tlv: tlv::Tlv<'a>) -> Result<(), Refused> {
         let field = tlv.tag.name().unwrap_or("tlv");
         if let Some((octets_min, octets_max)) = tlv.tag.value_octets() {
             let octets = tlv.value.len();
@@ -206,10 +214,30 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The optional parameters, when there are some.
+    fn some_tlvs(&mut self) -> Result<Tlvs<'a>, Refused> {
+        let octets = self.rest();
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let Some((tlv, next)) = tlv::split_first(rest) else {
+                let kept = self.broken_tlv(rest)?;
+                rest = &rest[kept..];
+                break;
+            };
+            if !tlv.has_size_of_its_tag() {
+                self.tlv_size(tlv)?;
+            }
+            self.at += rest.len() - next.len();
+            rest = next;
+        }
+        self.at = self.body.len();
+        Ok(Tlvs::of_wire(&octets[..octets.len() - rest.len()]))
+    }
+
     /// The parameter that starts here is not whole. What of it counts as value, if tolerated, are
     /// the octets that are there; fewer than a tag and a length are passed over.
     #[cold]
-    fn broken_tlv(&mut self, rest: &'a [u8]) -> Result<usize, DecodeError> {
+    fn broken_tlv(&mut self, rest: &'a [u8]) -> Result<usize, Refused> {
         match tlv::declared_length(rest) {
             None => {
                 self.deviate(Deviation::TrailingOctets, "tlv", DecodeReason::Truncated)?;
@@ -228,15 +256,25 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl<'a> FillPass<'a> for Reader<'a> {
+    type Refusal = DecodeError;
+
+    #[cold]
+    fn refusal(&mut self, Refused: Refused) -> DecodeError {
+        let error = self.error.expect("only Reader::refuse makes Refused");
+        error.of(&self.header)
+    }
+}
+
 impl<'a> FieldPass<'a> for Reader<'a> {
-    type Error = DecodeError;
+    type Error = Refused;
 
     #[inline]
-    fn body(&mut self, first: &'static str, _present: bool) -> Result<bool, DecodeError> {
+    fn body(&mut self, first: &'static str, _present: bool) -> Result<bool, Refused> {
         if !self.rest().is_empty() {
             return Ok(true);
         }
-        if self.is_success {
+        if self.header.command_status.is_ok() {
             self.deviate(Deviation::RespBodyMissing, first, DecodeReason::Truncated)?;
         }
         Ok(false)
@@ -248,7 +286,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         name: &'static str,
         octets_max: usize,
         value: &mut COctetStr<'a>,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), Refused> {
         *value = match self.terminated(name, octets_max)? {
             Some(string) => string,
             None => self.unterminated(name, octets_max, false)?,
@@ -262,7 +300,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         name: &'static str,
         octets_max: usize,
         value: &mut COctetStr<'a>,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), Refused> {
         *value = match self.terminated(name, octets_max)? {
             Some(string) => string,
             None => self.unterminated(name, octets_max, true)?,
@@ -271,7 +309,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
     }
 
     #[inline]
-    fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), DecodeError> {
+    fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), Refused> {
         let at = self.at;
         self.string(name, 17, value)?;
         let octets = value.as_octets().len();
@@ -293,11 +331,11 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         &mut self,
         names: [&'static str; N],
         values: [&mut u8; N],
-    ) -> Result<(), DecodeError> {
+    ) -> Result<(), Refused> {
         let Some(octets) = self.rest().first_chunk::<N>() else {
             let missing = self.rest().len();
             self.at = self.body.len();
-            return Err(self.error(names[missing], DecodeReason::Truncated));
+            return Err(self.refuse(names[missing], DecodeReason::Truncated));
         };
         for (value, octet) in values.into_iter().zip(octets) {
             *value = *octet;
@@ -307,9 +345,9 @@ impl<'a> FieldPass<'a> for Reader<'a> {
     }
 
     #[inline]
-    fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), DecodeError> {
+    fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), Refused> {
         let Some((sm_length, rest)) = self.rest().split_first() else {
-            return Err(self.error("sm_length", DecodeReason::Truncated));
+            return Err(self.refuse("sm_length", DecodeReason::Truncated));
         };
         let declared = usize::from(*sm_length);
         let Some(octets) = rest.get(..declared) else {
@@ -318,7 +356,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
                 declared,
                 available,
             };
-            return Err(self.error("sm_length", reason));
+            return Err(self.refuse("sm_length", reason));
         };
         if *sm_length == u8::MAX {
             let reason = DecodeReason::Value { value: 255 };
@@ -329,7 +367,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    fn dest_addresses(&mut self, value: &mut DestAddresses<'a>) -> Result<(), DecodeError> {
+    fn dest_addresses(&mut self, value: &mut DestAddresses<'a>) -> Result<(), Refused> {
         let number_of_dests = self.u8("number_of_dests")?;
         if number_of_dests == 0 || number_of_dests > NUMBER_OF_DESTS_MAX {
             self.at -= 1;
@@ -353,7 +391,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
                     let reason = DecodeReason::Value {
                         value: u32::from(dest_flag),
                     };
-                    return Err(self.error("dest_flag", reason));
+                    return Err(self.refuse("dest_flag", reason));
                 }
             }
         }
@@ -361,7 +399,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    fn unsuccess_smes(&mut self, value: &mut UnsuccessSmes<'a>) -> Result<(), DecodeError> {
+    fn unsuccess_smes(&mut self, value: &mut UnsuccessSmes<'a>) -> Result<(), Refused> {
         let no_unsuccess = self.u8("no_unsuccess")?;
         let start = self.at;
         let mut string = COctetStr::EMPTY;
@@ -375,28 +413,15 @@ impl<'a> FieldPass<'a> for Reader<'a> {
     }
 
     #[inline]
-    fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), DecodeError> {
-        let octets = self.rest();
-        let mut rest = octets;
-        while !rest.is_empty() {
-            let Some((tlv, next)) = tlv::split_first(rest) else {
-                let kept = self.broken_tlv(rest)?;
-                rest = &rest[kept..];
-                break;
-            };
-            if !tlv.has_size_of_its_tag() {
-                self.tlv_size(tlv)?;
-            }
-            self.at += rest.len() - next.len();
-            rest = next;
+    fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Refused> {
+        if !self.rest().is_empty() {
+            *value = self.some_tlvs()?;
         }
-        self.at = self.body.len();
-        *value = Tlvs::of_wire(&octets[..octets.len() - rest.len()]);
         Ok(())
     }
 
     #[inline]
-    fn end(&mut self) -> Result<(), DecodeError> {
+    fn end(&mut self) -> Result<(), Refused> {
         let octets = self.rest().len();
         if octets != 0 {
             let reason = DecodeReason::Trailing { octets };
@@ -412,10 +437,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
 fn find_nul(octets: &[u8]) -> Option<(usize, bool)> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Most strings are empty or have one to twenty octets: eight at a time, without a call.
-    if octets.first() == Some(&0) {
-        return Some((0, true));
-    }
+    // Most strings have five to twenty octets: eight at a time, without a call.
     let mut at = 0;
     let mut seen = 0;
     while let Some(word) = octets.get(at..).and_then(|rest| rest.first_chunk::<8>()) {

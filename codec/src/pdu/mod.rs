@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::command::CommandId;
 use crate::error::DecodeError;
-use crate::fields::{Counter, FieldPass, Fields, Writer};
+use crate::fields::{Counter, FieldPass, Fields, FillPass, Writer};
 use crate::frame::Frame;
 use crate::header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
 use crate::quirks::{Deviation, Deviations, Quirks};
@@ -201,37 +201,37 @@ impl<'a> Pdu<'a> {
         Ok(Decoded { pdu, deviations })
     }
 
-    /// Hands the fields to `pass`.
+    /// Shows the fields to `pass`.
     #[inline]
-    pub(crate) fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
+    pub(crate) fn pass<P: FieldPass<'a>>(&self, pass: &mut P) -> Result<(), P::Error> {
         match self {
-            Self::SubmitSm(pdu) | Self::DeliverSm(pdu) => pdu.pass(pass),
+            Self::SubmitSm(pdu) | Self::DeliverSm(pdu) => shown(pdu, pass),
             Self::SubmitSmResp(pdu)
             | Self::DeliverSmResp(pdu)
             | Self::DataSmResp(pdu)
             | Self::BroadcastSmResp(pdu)
-            | Self::QueryBroadcastSmResp(pdu) => pdu.pass(pass),
-            Self::DataSm(pdu) => pdu.pass(pass),
+            | Self::QueryBroadcastSmResp(pdu) => shown(pdu, pass),
+            Self::DataSm(pdu) => shown(pdu, pass),
             Self::BindReceiver(pdu) | Self::BindTransmitter(pdu) | Self::BindTransceiver(pdu) => {
-                pdu.pass(pass)
+                shown(pdu, pass)
             }
             Self::BindReceiverResp(pdu)
             | Self::BindTransmitterResp(pdu)
-            | Self::BindTransceiverResp(pdu) => pdu.pass(pass),
-            Self::SubmitMulti(pdu) => pdu.pass(pass),
-            Self::SubmitMultiResp(pdu) => pdu.pass(pass),
-            Self::QuerySm(pdu) => pdu.pass(pass),
-            Self::QuerySmResp(pdu) => pdu.pass(pass),
-            Self::CancelSm(pdu) => pdu.pass(pass),
-            Self::ReplaceSm(pdu) => pdu.pass(pass),
-            Self::Outbind(pdu) => pdu.pass(pass),
-            Self::AlertNotification(pdu) => pdu.pass(pass),
-            Self::BroadcastSm(pdu) => pdu.pass(pass),
-            Self::QueryBroadcastSm(pdu) => pdu.pass(pass),
-            Self::CancelBroadcastSm(pdu) => pdu.pass(pass),
+            | Self::BindTransceiverResp(pdu) => shown(pdu, pass),
+            Self::SubmitMulti(pdu) => shown(pdu, pass),
+            Self::SubmitMultiResp(pdu) => shown(pdu, pass),
+            Self::QuerySm(pdu) => shown(pdu, pass),
+            Self::QuerySmResp(pdu) => shown(pdu, pass),
+            Self::CancelSm(pdu) => shown(pdu, pass),
+            Self::ReplaceSm(pdu) => shown(pdu, pass),
+            Self::Outbind(pdu) => shown(pdu, pass),
+            Self::AlertNotification(pdu) => shown(pdu, pass),
+            Self::BroadcastSm(pdu) => shown(pdu, pass),
+            Self::QueryBroadcastSm(pdu) => shown(pdu, pass),
+            Self::CancelBroadcastSm(pdu) => shown(pdu, pass),
             Self::CancelSmResp(tlvs)
             | Self::ReplaceSmResp(tlvs)
-            | Self::CancelBroadcastSmResp(tlvs) => tlvs.pass(pass),
+            | Self::CancelBroadcastSmResp(tlvs) => shown(tlvs, pass),
             Self::EnquireLink
             | Self::EnquireLinkResp
             | Self::Unbind
@@ -241,14 +241,15 @@ impl<'a> Pdu<'a> {
         }
     }
 
-    /// Builds the PDU of that command_id, its fields filled by `pass`; `None` for an id that is
-    /// not known.
-    #[inline]
-    pub(crate) fn build<P: FieldPass<'a>>(
+    /// The PDU of that command_id with its fields filled by `pass`. An id that is not known keeps
+    /// `body` as it is.
+    #[inline(always)]
+    pub(crate) fn build<P: FillPass<'a>>(
         command_id: CommandId,
+        body: &'a [u8],
         pass: &mut P,
-    ) -> Result<Option<Self>, P::Error> {
-        Ok(Some(match command_id {
+    ) -> Result<Self, P::Refusal> {
+        Ok(match command_id {
             CommandId::SUBMIT_SM => Self::SubmitSm(filled(pass)?),
             CommandId::SUBMIT_SM_RESP => Self::SubmitSmResp(filled(pass)?),
             CommandId::DELIVER_SM => Self::DeliverSm(filled(pass)?),
@@ -277,24 +278,18 @@ impl<'a> Pdu<'a> {
             CommandId::QUERY_BROADCAST_SM_RESP => Self::QueryBroadcastSmResp(filled(pass)?),
             CommandId::CANCEL_BROADCAST_SM => Self::CancelBroadcastSm(filled(pass)?),
             CommandId::CANCEL_BROADCAST_SM_RESP => Self::CancelBroadcastSmResp(filled(pass)?),
-            _ => {
-                let pdu = match command_id {
-                    CommandId::ENQUIRE_LINK => Self::EnquireLink,
-                    CommandId::ENQUIRE_LINK_RESP => Self::EnquireLinkResp,
-                    CommandId::UNBIND => Self::Unbind,
-                    CommandId::UNBIND_RESP => Self::UnbindResp,
-                    CommandId::GENERIC_NACK => Self::GenericNack,
-                    _ => return Ok(None),
-                };
-                pass.end()?;
-                pdu
-            }
-        }))
+            CommandId::ENQUIRE_LINK => without_fields(Self::EnquireLink, pass)?,
+            CommandId::ENQUIRE_LINK_RESP => without_fields(Self::EnquireLinkResp, pass)?,
+            CommandId::UNBIND => without_fields(Self::Unbind, pass)?,
+            CommandId::UNBIND_RESP => without_fields(Self::UnbindResp, pass)?,
+            CommandId::GENERIC_NACK => without_fields(Self::GenericNack, pass)?,
+            _ => Self::Raw { command_id, body },
+        })
     }
 }
 
 /// Reads the frame that `reader` stands at the start of.
-#[inline]
+#[inline(always)]
 fn read<'a>(
     frame: &Frame<'a>,
     reader: &mut Reader<'a>,
@@ -308,14 +303,7 @@ fn read<'a>(
     if command_id.is_response() && !header.command_status.is_ok() {
         return read_error_response(frame, reader, quirks);
     }
-    match Pdu::build(command_id, reader) {
-        Ok(Some(pdu)) => Ok(pdu),
-        Ok(None) => Ok(Pdu::Raw {
-            command_id,
-            body: frame.body,
-        }),
-        Err(error) => Err(error.of(header)),
-    }
+    Pdu::build(command_id, frame.body, reader)
 }
 
 #[cold]
@@ -325,43 +313,53 @@ fn check_sequence_number(header: &Header, reader: &mut Reader<'_>) -> Result<(),
     }
     reader
         .deviate_sequence_number(header.sequence_number)
-        .map_err(|error| error.of(header))
+        .map_err(|error| reader.refusal(error))
 }
 
 /// Reads a response that reports an error. The status is what counts: a body that cannot be read,
 /// or only by guessing its end, is as good as none.
+#[cold]
 fn read_error_response<'a>(
     frame: &Frame<'a>,
     reader: &mut Reader<'a>,
     quirks: Quirks,
 ) -> Result<Pdu<'a>, DecodeError> {
     let command_id = frame.header.command_id;
-    if quirks.tolerates(Deviation::ErrorBodyUnreadable) {
-        reader.refuse(Deviation::MissingNul);
+    if !quirks.tolerates(Deviation::ErrorBodyUnreadable) {
+        return Pdu::build(command_id, frame.body, reader);
     }
-    match Pdu::build(command_id, reader) {
-        Ok(Some(pdu)) => Ok(pdu),
-        Ok(None) => Ok(Pdu::Raw {
-            command_id,
-            body: frame.body,
-        }),
-        Err(error) if !quirks.tolerates(Deviation::ErrorBodyUnreadable) => {
-            Err(error.of(&frame.header))
-        }
-        Err(_) => {
-            reader.pass_over(Deviation::ErrorBodyUnreadable);
-            let without_body = Pdu::build(command_id, reader).map_err(|e| e.of(&frame.header))?;
-            Ok(without_body.expect("the id was known a moment ago"))
-        }
+    reader.stop_tolerating(Deviation::MissingNul);
+    Pdu::build(command_id, frame.body, reader).or_else(|_| {
+        reader.pass_over(Deviation::ErrorBodyUnreadable);
+        Pdu::build(command_id, frame.body, reader)
+    })
+}
+
+/// A PDU body with its fields filled by `pass`.
+#[inline]
+fn filled<'a, T: Fields<'a> + Default, P: FillPass<'a>>(pass: &mut P) -> Result<T, P::Refusal> {
+    let mut fields = T::default();
+    match fields.pass(pass) {
+        Ok(()) => Ok(fields),
+        Err(error) => Err(pass.refusal(error)),
     }
 }
 
-/// A PDU body, its fields filled by `pass`.
+/// A PDU that is only a header.
+fn without_fields<'a, P: FillPass<'a>>(pdu: Pdu<'a>, pass: &mut P) -> Result<Pdu<'a>, P::Refusal> {
+    match pass.end() {
+        Ok(()) => Ok(pdu),
+        Err(error) => Err(pass.refusal(error)),
+    }
+}
+
+/// Shows the fields of a body to a pass that changes none.
 #[inline]
-fn filled<'a, T: Fields<'a> + Default, P: FieldPass<'a>>(pass: &mut P) -> Result<T, P::Error> {
-    let mut fields = T::default();
-    fields.pass(pass)?;
-    Ok(fields)
+fn shown<'a, T: Fields<'a> + Copy, P: FieldPass<'a>>(
+    fields: &T,
+    pass: &mut P,
+) -> Result<(), P::Error> {
+    { *fields }.pass(pass)
 }
 
 impl Encode for Pdu<'_> {
@@ -409,8 +407,7 @@ impl Encode for Pdu<'_> {
             return body.len();
         }
         let mut counter = Counter::default();
-        // A pass wants the fields to fill or to read; this one only reads its copy.
-        let Ok(()) = { *self }.pass(&mut counter);
+        let Ok(()) = self.pass(&mut counter);
         counter.octets
     }
 
@@ -418,6 +415,6 @@ impl Encode for Pdu<'_> {
         if let Self::Raw { body, .. } = self {
             return out.put_slice(body);
         }
-        let Ok(()) = { *self }.pass(&mut Writer { out });
+        let Ok(()) = self.pass(&mut Writer::new(out));
     }
 }
