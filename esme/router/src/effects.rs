@@ -110,7 +110,8 @@ pub enum Event {
     },
     /// The predecessor is done; the callback may go.
     Unblocked,
-    /// A callback about this delivery was made.
+    /// A callback about this delivery was made; of a callback's own delivery: one that waits for
+    /// it.
     CallbackMade {
         /// Its id.
         callback: MessageId,

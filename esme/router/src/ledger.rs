@@ -18,6 +18,7 @@ use crate::state::DeliveryState;
 /// - in the queue of `provider` while `phase` is `Queued`, ordered by priority (highest first),
 ///   `due_at`, `order`;
 /// - in the list of deadlines while `deadline_at` is not 0;
+/// - among those dispatched while `phase` is `Dispatched`;
 /// - findable by (`provider`, remote id) for each part that has one, also for a bounded while after
 ///   the end, so that a second receipt is recognised.
 pub trait Ledger {
@@ -41,7 +42,8 @@ pub trait Ledger {
         key: &str,
     ) -> Result<Option<(MessageId, u64)>, LedgerError>;
 
-    /// A parked receipt one of whose candidate ids is `remote_id`.
+    /// A parked receipt one of whose candidate ids is `remote_id`. A `Record::Parked` replaces the
+    /// one with the same provider and first id.
     fn parked(
         &mut self,
         provider: &ProviderName,

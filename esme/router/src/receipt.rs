@@ -123,7 +123,8 @@ impl<L: Ledger> Step<'_, L> {
         let Some(first) = receipt.remote_ids.first() else {
             return Ok(());
         };
-        if let Some(known) = self.ledger.parked(&receipt.provider, first)? {
+        let known = self.ledger.parked(&receipt.provider, first)?;
+        if let Some(known) = known.filter(|known| known.remote_ids == receipt.remote_ids) {
             let adds_nothing = known.state == receipt.state
                 || final_state(receipt.state).is_none() && final_state(known.state).is_some();
             if adds_nothing {

@@ -5,9 +5,10 @@ mod bench;
 
 use std::sync::Arc;
 
-use bench::{Bench, HOUR, SECOND, code, event, refused, retry, taken, throttled, unknown};
+use bench::{Bench, HOUR, SECOND, event, refused, retry, taken, throttled, unknown};
 use signalbox_router::{
-    DeliveryId, Event, Input, Kind, Ledger, MessageId, Outcome, Phase, State, Token, UnknownOutcome,
+    DeliveryId, Event, Input, Kind, Ledger, MessageId, Outcome, Phase, Record, State, Token,
+    UnknownOutcome,
 };
 
 const ALL: [State; 6] = [
@@ -234,7 +235,7 @@ fn the_last_callback_may_be_forgotten_by_then() {
     state.last_callback = Some(MessageId(7));
     let at = bench.now;
     let event = Event::NotSent;
-    let record = signalbox_router::Record::Changed {
+    let record = Record::Changed {
         delivery: id,
         at,
         event,
@@ -247,21 +248,44 @@ fn the_last_callback_may_be_forgotten_by_then() {
 }
 
 #[test]
+fn a_crash_between_the_records_of_a_callback_keeps_the_order() {
+    let mut bench = Bench::new();
+    let message = bench.watched(&ALL);
+    let id = bench.send(message);
+    bench.outcome("acme", id, taken("1"));
+    let before = bench.state(id);
+    bench.receipt("acme", &["1"], State::Delivered);
+    // The disk kept the callback and lost the change of the delivery, so the receipt comes again.
+    let (at, event) = (bench.now, Event::NotSent);
+    let record = Record::Changed {
+        delivery: id,
+        at,
+        event,
+        state: before,
+    };
+    bench.ledger.apply(&record).unwrap();
+    bench.receipt("acme", &["1"], State::Delivered);
+    let chain = callbacks(&mut bench);
+    let successors = [0, 1].map(|at| bench.state(chain[at]).successor);
+    assert_eq!(successors, [Some(chain[1].message), Some(chain[2].message)]);
+}
+
+#[test]
 fn states_between_are_not_told_twice() {
     let mut bench = Bench::new();
     bench.credit("webhook", 1);
     let message = bench.watched(&ALL);
     let id = bench.send(message);
+    bench.credit("webhook", 1);
     bench.outcome("acme", id, throttled());
-    bench.outcome("acme", id, code_only());
+    bench.credit("acme", 1);
+    bench.outcome("acme", id, taken("1"));
     bench.receipt("acme", &["1"], State::Sent);
-    assert!(bench.take_callbacks().is_empty());
-}
-
-/// An outcome that is not heard: the delivery is queued.
-fn code_only() -> Outcome {
-    Outcome::RetryAfter {
-        error: code(1, "late"),
-        after_ms: None,
-    }
+    bench.receipt("acme", &["1"], State::Sent);
+    let told: Vec<State> = bench
+        .take_callbacks()
+        .iter()
+        .map(|event| event.state)
+        .collect();
+    assert_eq!(told, [State::Sent]);
 }

@@ -155,6 +155,14 @@ fn an_unknown_receipt_is_parked_once_and_then_an_orphan() {
 }
 
 #[test]
+fn parked_receipts_that_share_a_form_of_their_ids_are_two() {
+    let mut bench = Bench::new();
+    bench.receipt("acme", &["a", "10"], State::Delivered);
+    bench.receipt("acme", &["10", "16"], State::Delivered);
+    assert_eq!(bench.ledger.parked_receipts().count(), 2);
+}
+
+#[test]
 fn a_receipt_without_an_id_is_only_acknowledged() {
     let mut bench = Bench::new();
     bench.receipt("acme", &[], State::Delivered);

@@ -491,6 +491,6 @@ impl World {
 
 /// The channels cut one message of three into two parts, whoever carries it.
 fn parts_total(delivery: DeliveryId, provider: &ProviderName) -> u8 {
-    let long = (delivery.message.0 >> 64) % 3 == 0 && *provider != ProviderName::webhook();
+    let long = (delivery.message.0 >> 64).is_multiple_of(3) && *provider != ProviderName::webhook();
     1 + u8::from(long)
 }

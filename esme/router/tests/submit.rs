@@ -178,6 +178,51 @@ fn nothing_overtakes_what_is_queued_and_priority_goes_first() {
 }
 
 #[test]
+fn a_retry_that_is_due_goes_before_a_new_message() {
+    let mut bench = Bench::new();
+    let message = bench.message();
+    let old = bench.send(message);
+    bench.outcome("acme", old, retry());
+    bench.credit("acme", 2);
+    bench.now = bench.now.plus_ms(2 * SECOND);
+    let message = bench.message();
+    let new = bench.accept(message);
+    assert_eq!(bench.take_sent(), [old, new]);
+}
+
+#[test]
+fn the_order_of_acceptance_goes_on_after_a_restart() {
+    let mut bench = Bench::new();
+    let not_before = bench.now.plus_ms(10 * SECOND);
+    let ids = [0, 1].map(|_| {
+        let message = Message {
+            not_before,
+            ..bench.message()
+        };
+        let id = bench.accept(message);
+        bench.restart();
+        id
+    });
+    bench.wait(10 * SECOND);
+    bench.credit("acme", 1);
+    assert_eq!(bench.take_sent(), ids[..1]);
+}
+
+#[test]
+fn a_message_that_comes_too_late_is_accepted_and_expires() {
+    let mut bench = Bench::new();
+    bench.credit("acme", 1);
+    let message = Message {
+        expires_at: bench.now,
+        ..bench.message()
+    };
+    let id = bench.accept(message);
+    assert!(bench.sent.is_empty());
+    bench.wait(0);
+    assert_eq!(bench.state(id).state, State::Expired);
+}
+
+#[test]
 fn not_before_waits_for_its_time() {
     let mut bench = Bench::new();
     bench.credit("acme", 1);
