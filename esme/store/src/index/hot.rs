@@ -1,0 +1,358 @@
+//! The part of the index that is in memory: what changed since the last checkpoint, what is in
+//! flight, and what was asked for lately.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use signalbox_router::{
+    DeliveryId, DeliveryState, Message, MessageId, PartId, Phase, Priority, ProviderName, Timestamp,
+};
+
+use crate::frame::Location;
+use crate::index::entry::{KeyEntry, MessageEntry};
+use crate::index::keys::OrderKey;
+
+/// Deliveries by phase, in the order of [`Phase`], in memory or not; those that are done are not
+/// counted.
+pub(crate) type PhaseCounts = [u64; 6];
+
+#[derive(Default)]
+pub(crate) struct Hot {
+    pub(crate) messages: HashMap<MessageId, HotMessage, RandomState>,
+    /// By the octets of the index key.
+    pub(crate) keys: HashMap<Box<[u8]>, HotKey, RandomState>,
+    pub(crate) providers: Vec<HotProvider>,
+    pub(crate) deadlines: BTreeSet<OrderKey>,
+    linger: VecDeque<(Timestamp, MessageId)>,
+    bodies: VecDeque<(MessageId, usize)>,
+    bodies_octets: usize,
+    pub(crate) phases: PhaseCounts,
+}
+
+/// A message in memory.
+pub(crate) struct HotMessage {
+    pub(crate) location: Location,
+    pub(crate) states: Vec<DeliveryState>,
+    pub(crate) changed_at: Timestamp,
+    pub(crate) body: Option<Arc<Message>>,
+    /// Changed since the last checkpoint.
+    pub(crate) dirty: bool,
+    /// A run has it, perhaps in an older state.
+    pub(crate) in_runs: bool,
+    /// Done, and waiting in the line to be forgotten.
+    pub(crate) lingering: bool,
+}
+
+pub(crate) struct HotKey {
+    pub(crate) entry: KeyEntry,
+    pub(crate) dirty: bool,
+}
+
+/// Queue and remote ids of one provider.
+pub(crate) struct HotProvider {
+    pub(crate) name: ProviderName,
+    pub(crate) queues: [BTreeSet<OrderKey>; 5],
+    pub(crate) remote_ids: HashMap<Arc<str>, PartId, RandomState>,
+}
+
+impl HotMessage {
+    pub(crate) fn is_live(&self) -> bool {
+        self.states.iter().any(|state| state.phase != Phase::Done)
+    }
+
+    fn in_flight(&self) -> bool {
+        self.states
+            .iter()
+            .any(|state| state.phase == Phase::Dispatched)
+    }
+}
+
+impl Hot {
+    /// Empty, while runs hold deliveries of these phases.
+    pub(crate) fn with_phases(phases: PhaseCounts) -> Self {
+        Self {
+            phases,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len() + self.keys.len()
+    }
+
+    pub(crate) fn provider(&self, name: &ProviderName) -> Option<&HotProvider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.name == *name)
+    }
+
+    /// Takes a message that was just accepted.
+    pub(crate) fn accept(
+        &mut self,
+        message: &Arc<Message>,
+        location: Location,
+        states: &[DeliveryState],
+    ) {
+        let id = message.id;
+        let hot = HotMessage {
+            location,
+            states: states.to_vec(),
+            changed_at: message.accepted_at,
+            body: None,
+            dirty: true,
+            in_runs: false,
+            lingering: false,
+        };
+        self.messages.insert(id, hot);
+        for (recipient, state) in (0..).zip(states) {
+            self.count(state.phase, 1);
+            self.enter(
+                DeliveryId {
+                    message: id,
+                    recipient,
+                },
+                state,
+            );
+        }
+        self.line_up(id, message.accepted_at);
+    }
+
+    /// Takes a message that was looked up. Its queues and deadlines stay where they were.
+    pub(crate) fn cache(&mut self, id: MessageId, entry: MessageEntry) {
+        let hot = HotMessage {
+            location: entry.location,
+            states: entry.states,
+            changed_at: Timestamp(0),
+            body: None,
+            dirty: false,
+            in_runs: true,
+            lingering: false,
+        };
+        self.messages.insert(id, hot);
+    }
+
+    /// Replaces the state of a delivery whose message is in memory; false if there is none.
+    pub(crate) fn change(&mut self, id: DeliveryId, at: Timestamp, state: &DeliveryState) -> bool {
+        let Some(hot) = self.messages.get_mut(&id.message) else {
+            return false;
+        };
+        let Some(slot) = hot.states.get_mut(usize::from(id.recipient)) else {
+            return false;
+        };
+        let former = std::mem::replace(slot, state.clone());
+        hot.dirty = true;
+        hot.changed_at = at;
+        self.count(former.phase, -1);
+        self.count(state.phase, 1);
+        if OrderKey::deadline(id, &former) != OrderKey::deadline(id, state) {
+            if let Some(key) = OrderKey::deadline(id, &former) {
+                self.deadlines.remove(&key);
+            }
+            self.deadlines.extend(OrderKey::deadline(id, state));
+        }
+        self.leave_queue(id, &former);
+        self.leave_remote_ids(id, &former, state);
+        self.enter_provider(id, state);
+        if state.phase == Phase::Done {
+            self.line_up(id.message, at);
+        }
+        true
+    }
+
+    /// Keeps the body in memory, within `octets_max` for all bodies.
+    pub(crate) fn keep_body(&mut self, message: &Arc<Message>, octets: usize, octets_max: usize) {
+        let Some(hot) = self.messages.get_mut(&message.id) else {
+            return;
+        };
+        hot.body = Some(Arc::clone(message));
+        self.bodies.push_back((message.id, octets));
+        self.bodies_octets += octets;
+        while self.bodies_octets > octets_max {
+            let Some((oldest, octets)) = self.bodies.pop_front() else {
+                break;
+            };
+            self.bodies_octets -= octets;
+            if let Some(hot) = self.messages.get_mut(&oldest) {
+                hot.body = None;
+            }
+        }
+    }
+
+    /// Forgets messages that have been done for long enough or are too many.
+    pub(crate) fn forget_lingering(
+        &mut self,
+        clock: Timestamp,
+        entries_max: usize,
+        linger_ms: u64,
+    ) {
+        while let Some((done_at, id)) = self.linger.front().copied() {
+            if self.linger.len() <= entries_max && done_at.plus_ms(linger_ms) >= clock {
+                break;
+            }
+            self.linger.pop_front();
+            let Some(hot) = self.messages.get_mut(&id) else {
+                continue;
+            };
+            hot.lingering = false;
+            // A run that has it as not done must be told by a checkpoint first.
+            if !hot.is_live() && !(hot.dirty && hot.in_runs) {
+                self.forget(id);
+            }
+        }
+    }
+
+    /// After a checkpoint: everything is in the runs; forgets what is done, or (`all`) everything
+    /// but what is in flight.
+    pub(crate) fn clean(&mut self, all: bool) {
+        for hot in self.messages.values_mut() {
+            hot.dirty = false;
+            hot.in_runs = true;
+            hot.lingering &= !all;
+        }
+        for key in self.keys.values_mut() {
+            key.dirty = false;
+        }
+        if !all {
+            let done = |(id, hot): (&MessageId, &HotMessage)| {
+                (!hot.lingering && !hot.is_live()).then_some(*id)
+            };
+            let done: Vec<MessageId> = self.messages.iter().filter_map(done).collect();
+            done.into_iter().for_each(|id| self.forget(id));
+            return;
+        }
+        self.messages.retain(|_, hot| hot.in_flight());
+        self.messages.shrink_to_fit();
+        self.keys = HashMap::default();
+        self.providers.clear();
+        self.deadlines.clear();
+        self.linger.clear();
+        self.bodies.retain(|(id, _)| self.messages.contains_key(id));
+        self.bodies_octets = self.bodies.iter().map(|(_, octets)| octets).sum();
+    }
+
+    /// Ids of messages with a delivery in flight.
+    pub(crate) fn in_flight(&self) -> Vec<MessageId> {
+        let in_flight = self.messages.iter().filter(|(_, hot)| hot.in_flight());
+        in_flight.map(|(id, _)| *id).collect()
+    }
+
+    fn line_up(&mut self, id: MessageId, at: Timestamp) {
+        let Some(hot) = self.messages.get_mut(&id) else {
+            return;
+        };
+        if !hot.lingering && !hot.is_live() {
+            hot.lingering = true;
+            self.linger.push_back((at, id));
+        }
+    }
+
+    fn forget(&mut self, id: MessageId) {
+        let Some(hot) = self.messages.remove(&id) else {
+            return;
+        };
+        let gone = DeliveryState::default();
+        for (recipient, state) in (0..).zip(&hot.states) {
+            let delivery = DeliveryId {
+                message: id,
+                recipient,
+            };
+            self.leave_queue(delivery, state);
+            self.leave_remote_ids(delivery, state, &gone);
+            if let Some(key) = OrderKey::deadline(delivery, state) {
+                self.deadlines.remove(&key);
+            }
+        }
+    }
+
+    fn count(&mut self, phase: Phase, change: i64) {
+        if phase != Phase::Done {
+            let count = &mut self.phases[phase as usize];
+            *count = count.saturating_add_signed(change);
+        }
+    }
+
+    fn enter(&mut self, id: DeliveryId, state: &DeliveryState) {
+        self.deadlines.extend(OrderKey::deadline(id, state));
+        self.enter_provider(id, state);
+    }
+
+    fn enter_provider(&mut self, id: DeliveryId, state: &DeliveryState) {
+        let queued = OrderKey::queued(id, state);
+        let known = state.parts.iter().any(|part| part.remote_id.is_some());
+        let Some(name) = state
+            .provider
+            .as_ref()
+            .filter(|_| known || queued.is_some())
+        else {
+            return;
+        };
+        let provider = provider_mut(&mut self.providers, name);
+        provider.queues[state.priority as usize].extend(queued);
+        for (part, remote_id) in remote_ids(state) {
+            let part = PartId { delivery: id, part };
+            match provider.remote_ids.get_mut(remote_id) {
+                Some(known) => *known = part,
+                None => {
+                    provider.remote_ids.insert(Arc::clone(remote_id), part);
+                }
+            }
+        }
+    }
+
+    fn leave_queue(&mut self, id: DeliveryId, state: &DeliveryState) {
+        if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
+            let provider = provider_mut(&mut self.providers, name);
+            provider.queues[state.priority as usize].remove(&key);
+        }
+    }
+
+    /// Forgets the remote ids of a former state that the next one does not have.
+    fn leave_remote_ids(&mut self, id: DeliveryId, former: &DeliveryState, next: &DeliveryState) {
+        let Some(name) = &former.provider else {
+            return;
+        };
+        for (part, remote_id) in remote_ids(former) {
+            let kept = next.provider.as_ref() == Some(name)
+                && next
+                    .parts
+                    .get(usize::from(part) - 1)
+                    .and_then(|part| part.remote_id.as_ref())
+                    == Some(remote_id);
+            let known = &mut provider_mut(&mut self.providers, name).remote_ids;
+            if !kept && known.get(remote_id) == Some(&PartId { delivery: id, part }) {
+                known.remove(remote_id);
+            }
+        }
+    }
+}
+
+impl HotProvider {
+    pub(crate) fn queue(&self, priority: Priority) -> &BTreeSet<OrderKey> {
+        &self.queues[priority as usize]
+    }
+}
+
+/// Parts that have a remote id, with their numbers.
+pub(crate) fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Arc<str>)> {
+    (1..=u8::MAX)
+        .zip(&state.parts)
+        .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))
+}
+
+/// The providers are those of the configuration, so a list is enough.
+fn provider_mut<'a>(
+    providers: &'a mut Vec<HotProvider>,
+    name: &ProviderName,
+) -> &'a mut HotProvider {
+    let at = providers.iter().position(|provider| provider.name == *name);
+    let at = at.unwrap_or_else(|| {
+        providers.push(HotProvider {
+            name: name.clone(),
+            queues: Default::default(),
+            remote_ids: HashMap::default(),
+        });
+        providers.len() - 1
+    });
+    &mut providers[at]
+}
