@@ -22,12 +22,12 @@ const TURNS_MAX: usize = 32;
 /// How long a closed connection may take to write its last octets.
 const LAST_WRITE_MAX: Duration = Duration::from_secs(2);
 
-pub(super) struct Connection<S, O: Owner> {
+pub(super) struct Connection<'a, S, O: Owner> {
     stream: S,
     session: Session,
     owner: O,
-    requests: Inbox<mpsc::Receiver<O::Request>, O::Request>,
-    control: Inbox<mpsc::UnboundedReceiver<O::Control>, O::Control>,
+    requests: Inbox<&'a mut mpsc::Receiver<O::Request>, O::Request>,
+    control: Inbox<&'a mut mpsc::UnboundedReceiver<O::Control>, O::Control>,
     config: DriverConfig,
     read: ReadBuffer,
     write: WriteBuffer,
@@ -55,7 +55,7 @@ impl<R, T> Inbox<R, T> {
     }
 }
 
-impl<S, O> Connection<S, O>
+impl<'a, S, O> Connection<'a, S, O>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     O: Owner,
@@ -64,8 +64,8 @@ where
         stream: S,
         session: Session,
         owner: O,
-        requests: mpsc::Receiver<O::Request>,
-        control: mpsc::UnboundedReceiver<O::Control>,
+        requests: &'a mut mpsc::Receiver<O::Request>,
+        control: &'a mut mpsc::UnboundedReceiver<O::Control>,
         config: DriverConfig,
     ) -> Self {
         let now = clock();

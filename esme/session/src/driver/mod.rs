@@ -97,8 +97,24 @@ pub async fn drive<S, O>(
     stream: S,
     session: Session,
     owner: O,
-    requests: mpsc::Receiver<O::Request>,
-    control: mpsc::UnboundedReceiver<O::Control>,
+    mut requests: mpsc::Receiver<O::Request>,
+    mut control: mpsc::UnboundedReceiver<O::Control>,
+    config: DriverConfig,
+) -> (O, CloseReason)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    O: Owner,
+{
+    drive_borrowed(stream, session, owner, &mut requests, &mut control, config).await
+}
+
+/// As [`drive`], with channels that outlive the connection. What is left in them was not taken.
+pub async fn drive_borrowed<S, O>(
+    stream: S,
+    session: Session,
+    owner: O,
+    requests: &mut mpsc::Receiver<O::Request>,
+    control: &mut mpsc::UnboundedReceiver<O::Control>,
     config: DriverConfig,
 ) -> (O, CloseReason)
 where
