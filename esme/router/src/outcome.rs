@@ -78,18 +78,16 @@ impl<L: Ledger> Step<'_, L> {
         let at = usize::from(part.part - 1);
         match outcome {
             Outcome::Accepted { remote_id, .. } => {
-                let known = PartState {
+                state.parts[at] = PartState {
                     state: State::Sent,
-                    remote_id,
+                    remote_id: remote_id.clone(),
                     error: None,
                 };
-                let event = Event::PartSent {
+                Event::PartSent {
                     part: part.part,
                     parts_total,
-                    remote_id: known.remote_id.clone(),
-                };
-                state.parts[at] = known;
-                event
+                    remote_id,
+                }
             }
             Outcome::Delivered => {
                 state.parts[at].state = State::Delivered;
@@ -108,18 +106,7 @@ impl<L: Ledger> Step<'_, L> {
                     }
                 }
             }
-            Outcome::RetryAfter { error, after_ms } => {
-                if self.wait_for_retry(state, after_ms) {
-                    wait(state, at, error.clone());
-                    state.error = Some(error.clone());
-                    Event::RetryScheduled {
-                        error,
-                        retry_at: state.due_at,
-                    }
-                } else {
-                    fail(state, at, error)
-                }
-            }
+            Outcome::RetryAfter { error, after_ms } => self.mark_retry(state, at, error, after_ms),
             Outcome::Throttled { error } => {
                 wait(state, at, error.clone());
                 Event::Throttled { error }
@@ -146,6 +133,23 @@ impl<L: Ledger> Step<'_, L> {
                 Event::OutcomeUnknown { error }
             }
         }
+    }
+
+    /// Lets a part wait for the next attempt, or fail after the last one.
+    fn mark_retry(
+        &mut self,
+        state: &mut DeliveryState,
+        at: usize,
+        error: ErrorCode,
+        after_ms: Option<u64>,
+    ) -> Event {
+        if !self.wait_for_retry(state, after_ms) {
+            return fail(state, at, error);
+        }
+        wait(state, at, error.clone());
+        state.error = Some(error.clone());
+        let retry_at = state.due_at;
+        Event::RetryScheduled { error, retry_at }
     }
 
     /// Marks a part of unknown outcome by the policy. With `delayed` a resend counts as an attempt

@@ -17,76 +17,36 @@ use signalbox_router::{
 #[test]
 fn each_outcome_leads_to_its_state() {
     use Phase::{AwaitingReceipt, Done, Queued};
-    let no_receipt = Outcome::Accepted {
-        remote_id: None,
-        receipt_expected: false,
-    };
+    use State::{Accepted, Delivered, Failed, Sent, Unknown};
     let rows = [
-        (
-            "accepted",
-            taken("1"),
-            State::Sent,
-            AwaitingReceipt,
-            0,
-            "acme",
-        ),
-        ("no receipt", no_receipt, State::Sent, Done, 0, "acme"),
-        (
-            "delivered",
-            Outcome::Delivered,
-            State::Delivered,
-            Done,
-            0,
-            "acme",
-        ),
-        ("retry", retry(), State::Accepted, Queued, 1, "acme"),
-        ("throttled", throttled(), State::Accepted, Queued, 0, "acme"),
-        (
-            "not sent",
-            Outcome::NotSent,
-            State::Accepted,
-            Queued,
-            0,
-            "acme",
-        ),
-        (
-            "next route",
-            next_route(),
-            State::Accepted,
-            Queued,
-            0,
-            "other",
-        ),
-        ("rejected", refused(), State::Failed, Done, 0, "acme"),
-        (
-            "unknown",
-            unknown(),
-            State::Unknown,
-            AwaitingReceipt,
-            0,
-            "acme",
-        ),
+        (taken("1"), Sent, AwaitingReceipt, 0, "acme"),
+        (taken_without_receipt(), Sent, Done, 0, "acme"),
+        (Outcome::Delivered, Delivered, Done, 0, "acme"),
+        (retry(), Accepted, Queued, 1, "acme"),
+        (throttled(), Accepted, Queued, 0, "acme"),
+        (Outcome::NotSent, Accepted, Queued, 0, "acme"),
+        (next_route(), Accepted, Queued, 0, "other"),
+        (refused(), Failed, Done, 0, "acme"),
+        (unknown(), Unknown, AwaitingReceipt, 0, "acme"),
     ];
-    for (name, outcome, state, phase, attempts, provider) in rows {
+    for (outcome, state, phase, attempts, provider) in rows {
+        let row = format!("{outcome:?}");
         let mut bench = Bench::new();
         let message = bench.message();
         let (expires_at, id) = (message.expires_at, bench.send(message));
         bench.outcome("acme", id, outcome);
         let found = bench.state(id);
-        assert_eq!(
-            (found.state, found.phase, found.attempts),
-            (state, phase, attempts),
-            "{name}"
-        );
-        assert_eq!(found.provider.unwrap().as_str(), provider, "{name}");
+        assert_eq!((found.state, found.phase), (state, phase), "{row}");
+        assert_eq!(found.attempts, attempts, "{row}");
+        assert_eq!(found.provider.unwrap().as_str(), provider, "{row}");
         let deadline_at = match phase {
             Queued => expires_at,
             AwaitingReceipt => bench.now.plus_ms(72 * HOUR),
             _ => Timestamp(0),
         };
-        assert_eq!(found.deadline_at, deadline_at, "{name}");
-        assert!(!found.duplicate_possible, "{name}");
-        assert_eq!(bench.records.len(), 1, "{name}: one outcome is one record");
+        assert_eq!(found.deadline_at, deadline_at, "{row}");
+        assert!(!found.duplicate_possible, "{row}");
+        assert_eq!(bench.records.len(), 1, "{row}: one outcome is one record");
     }
 }
 
@@ -421,4 +381,11 @@ fn outcomes_that_nobody_waits_for_leave_no_trace() {
     id.recipient = 7;
     bench.outcome("acme", id, taken("1"));
     assert!(bench.records.is_empty());
+}
+
+fn taken_without_receipt() -> Outcome {
+    Outcome::Accepted {
+        remote_id: None,
+        receipt_expected: false,
+    }
 }
