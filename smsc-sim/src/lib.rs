@@ -1,1 +1,53 @@
-//! SMSC simulator: library and program.
+//! An SMSC to test against: it takes messages, answers them, sends receipts and mobile-originated
+//! messages, and misbehaves when asked to.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), smsc_sim::StartError> {
+//! let smsc = smsc_sim::Smsc::builder().seed(7).system("SIM").start().await?;
+//! println!("bind to {}", smsc.addr());
+//! let messages = smsc.wait_for_messages(1, std::time::Duration::from_secs(5)).await;
+//! # drop(messages);
+//! smsc.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | you look for | it is in |
+//! |---|---|
+//! | starting, asking, stopping | [`Smsc`], [`Settings`] |
+//! | what is done with a message, magic destinations | `behaviour.rs` |
+//! | carrying that out | `connection.rs` |
+//! | which bind gets what | `registry.rs` |
+//! | the messages kept | `record.rs`, [`Message`] |
+//! | the control API | `api/` |
+//! | the load generator | [`load`] |
+
+#![forbid(unsafe_code)]
+
+mod agenda;
+mod api;
+mod behaviour;
+mod connection;
+mod control;
+mod delivery;
+mod faults;
+mod ids;
+pub mod load;
+mod message;
+mod random;
+mod rate;
+mod record;
+mod registry;
+mod server;
+mod settings;
+mod shared;
+mod smsc;
+mod socket;
+
+pub use behaviour::Behaviour;
+pub use delivery::{DeliveryError, DeliveryResult, Mo};
+pub use ids::IdStyle;
+pub use message::Message;
+pub use registry::{Disconnect, SessionInfo};
+pub use settings::Settings;
+pub use smsc::{Builder, Smsc, StartError};

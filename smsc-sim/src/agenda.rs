@@ -1,0 +1,103 @@
+//! What a session has to do later, in the order of its time. Pure: it holds, it does not wait.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+/// Items by their time; those of the same time in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct Agenda<T> {
+    heap: BinaryHeap<Reverse<Item<T>>>,
+    next_order: u64,
+}
+
+#[derive(Debug)]
+struct Item<T> {
+    due: Instant,
+    order: u64,
+    what: T,
+}
+
+impl<T> Agenda<T> {
+    /// Nothing to do.
+    pub(crate) const fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            next_order: 0,
+        }
+    }
+
+    /// Adds something to do.
+    pub(crate) fn push(&mut self, due: Instant, what: T) {
+        let order = self.next_order;
+        self.next_order += 1;
+        self.heap.push(Reverse(Item { due, order, what }));
+    }
+
+    /// When the next is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse(item)| item.due)
+    }
+
+    /// The next, if it is due.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
+        if self.next_due()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse(item)| item.what)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
+        self.heap.drain().map(|Reverse(item)| item.what)
+    }
+}
+
+impl<T> PartialEq for Item<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<T> Eq for Item<T> {}
+
+impl<T> PartialOrd for Item<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Item<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.due, self.order).cmp(&(other.due, other.order))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn items_come_in_the_order_of_their_time_and_then_of_their_coming() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut agenda = Agenda::new();
+        for (ms, what) in [(5, 'd'), (1, 'a'), (5, 'e'), (2, 'b'), (2, 'c')] {
+            agenda.push(at(ms), what);
+        }
+        assert_eq!(agenda.pop_due(start), None);
+        let until = |agenda: &mut Agenda<char>, ms| {
+            std::iter::from_fn(|| agenda.pop_due(at(ms))).collect::<String>()
+        };
+        assert_eq!(until(&mut agenda, 4), "abc");
+        assert_eq!((agenda.len(), agenda.next_due()), (2, Some(at(5))));
+        assert_eq!(until(&mut agenda, 5), "de");
+    }
+}

@@ -1,0 +1,169 @@
+//! Messages that came in, and those that are sent on request.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use signalbox_codec::CommandStatus;
+use signalbox_codec::receipt::ReceiptState;
+
+use super::fields::Fields;
+use super::pdu_json;
+use super::problem::Problem;
+use crate::control::Control;
+use crate::delivery::Mo;
+use crate::message::Message;
+
+/// Messages in an answer, unless `limit` says otherwise.
+const LIMIT_DEFAULT: usize = 100;
+/// Messages in an answer at most.
+const LIMIT_MAX: usize = 10_000;
+
+/// `GET messages?to=&from=&limit=`: the newest ones, oldest first.
+pub(crate) async fn list(
+    State(control): State<Control>,
+    Query(mut query): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, Problem> {
+    let limit = match query.remove("limit") {
+        None => LIMIT_DEFAULT,
+        Some(text) => match text.parse() {
+            Ok(limit @ 0..=LIMIT_MAX) => limit,
+            _ => {
+                let detail = format!("{text:?} is no whole number from 0 to {LIMIT_MAX}");
+                return Err(Problem::field("limit", detail));
+            }
+        },
+    };
+    let (to, from) = (query.remove("to"), query.remove("from"));
+    if let Some((name, _)) = query.pop_first() {
+        return Err(Problem::field(&name, "there is no such parameter"));
+    }
+    let wanted = |message: &Message| {
+        to.as_ref().is_none_or(|to| message.to == *to)
+            && from.as_ref().is_none_or(|from| message.from == *from)
+    };
+    let messages: Vec<Value> = control.messages(limit, wanted).iter().map(shape).collect();
+    let total = control.messages_total();
+    Ok(Json(json!({"messages": messages, "total": total})))
+}
+
+/// `DELETE messages`.
+pub(crate) async fn clear(State(control): State<Control>) -> StatusCode {
+    control.clear_messages();
+    StatusCode::NO_CONTENT
+}
+
+/// `POST mo {from, to, text | hex, data_coding, esm_class, system_id}`: answers with the
+/// command_status of the last deliver_sm_resp. A long text goes out in segments; the first that is
+/// refused is the last.
+pub(crate) async fn mobile_originated(
+    State(control): State<Control>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let mut segments = read_mo(Fields::new(body)?)?.into_iter();
+    let mut status = CommandStatus::ESME_ROK;
+    while status.is_ok()
+        && let Some(mo) = segments.next()
+    {
+        status = control.inject_mo(&mo).await?;
+    }
+    Ok(Json(json!({"command_status": status.to_string()})))
+}
+
+/// `POST messages/{id}/receipt {state, error_code}`.
+pub(crate) async fn receipt(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let mut fields = Fields::new(body)?;
+    let state = fields.required_text("state")?;
+    let state = ReceiptState::from_stat(state.as_bytes()).ok_or_else(|| {
+        let names = ReceiptState::ALL.map(ReceiptState::stat).join(", ");
+        Problem::field("state", format!("{state:?} is not one of {names}"))
+    })?;
+    let error_code = fields.number("error_code", 999)?.flatten().unwrap_or(0);
+    fields.end()?;
+    let error_code = u16::try_from(error_code).expect("999 is the largest");
+    match control.send_receipt(&id, state, error_code).await {
+        Some(result) => Ok(Json(json!({"command_status": result?.to_string()}))),
+        None => Err(Problem::not_found(format!("no message {id:?} is kept"))),
+    }
+}
+
+fn read_mo(mut fields: Fields) -> Result<Vec<Mo>, Problem> {
+    let from = fields.required_text("from")?;
+    let to = fields.required_text("to")?;
+    let text = fields.text("text")?;
+    let hex = fields.text("hex")?;
+    let system_id = fields.text("system_id")?;
+    let data_coding = octet(&mut fields, "data_coding")?;
+    let esm_class = octet(&mut fields, "esm_class")?;
+    fields.end()?;
+    let mut segments = match (text, hex) {
+        (Some(text), None) => {
+            if data_coding.is_some() {
+                let detail = "goes with hex only: the coding of a text is chosen here";
+                return Err(Problem::field("data_coding", detail));
+            }
+            let segments = Mo::text(&from, &to, &text);
+            segments.map_err(|_| Problem::field("text", "takes more than 255 segments"))?
+        }
+        (None, Some(hex)) => vec![Mo {
+            from,
+            to,
+            data_coding: data_coding.unwrap_or(0),
+            esm_class: 0,
+            content: octets(&hex)
+                .ok_or_else(|| Problem::field("hex", "is no even number of hexadecimal digits"))?,
+            system_id: None,
+        }],
+        (None, None) => return Err(Problem::field("text", "is missing, and so is hex")),
+        (Some(_), Some(_)) => return Err(Problem::field("hex", "excludes text")),
+    };
+    for mo in &mut segments {
+        mo.system_id.clone_from(&system_id);
+        mo.esm_class |= esm_class.unwrap_or(0);
+    }
+    Ok(segments)
+}
+
+fn octet(fields: &mut Fields, name: &str) -> Result<Option<u8>, Problem> {
+    let number = fields.number(name, 255)?.flatten();
+    Ok(number.map(|number| u8::try_from(number).expect("255 is the largest")))
+}
+
+fn octets(hex: &str) -> Option<Vec<u8>> {
+    if !hex.len().is_multiple_of(2) || !hex.is_ascii() {
+        return None;
+    }
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok())
+        .collect()
+}
+
+fn shape(message: &Message) -> Value {
+    let mut value = json!({
+        "id": message.id,
+        "received_unix_ms": message.received_unix_ms,
+        "session": message.session,
+        "system_id": message.system_id,
+        "command": message.command_id.to_string(),
+        "command_status": message.command_status.to_string(),
+        "from": message.from,
+        "to": message.to,
+        "data_coding": message.data_coding,
+        "text": message.text(),
+        "hex": pdu_json::hex(&message.pdu),
+    });
+    if let Some((fields, tlvs)) = pdu_json::fields(&message.pdu) {
+        value["fields"] = fields;
+        value["tlvs"] = tlvs;
+    }
+    value
+}

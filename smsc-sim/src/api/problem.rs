@@ -1,0 +1,78 @@
+//! Errors of the control API: `application/problem+json` that names the field. RFC 9457.
+
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::delivery::DeliveryError;
+
+/// What is wrong, and with which field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    detail: String,
+    field: Option<String>,
+}
+
+impl Problem {
+    /// A field of the request cannot be taken.
+    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            detail: detail.into(),
+            field: Some(field.to_owned()),
+        }
+    }
+
+    /// The body is not what it should be.
+    pub(crate) fn body(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::body(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// The path has other methods.
+    pub(crate) fn method_not_allowed() -> Self {
+        let detail = "this path has other methods";
+        Self::body(StatusCode::METHOD_NOT_ALLOWED, detail)
+    }
+}
+
+impl From<DeliveryError> for Problem {
+    fn from(error: DeliveryError) -> Self {
+        let status = match error {
+            DeliveryError::NotEncodable { field } => {
+                return Self::field(field, "too long, or with characters that it may not have");
+            }
+            DeliveryError::NoReceiver => StatusCode::CONFLICT,
+            DeliveryError::QueueFull => StatusCode::SERVICE_UNAVAILABLE,
+            DeliveryError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            DeliveryError::SessionClosed => StatusCode::BAD_GATEWAY,
+        };
+        Self::body(status, error.to_string())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(field) = self.field {
+            body["field"] = field.into();
+        }
+        let kind = [(CONTENT_TYPE, "application/problem+json")];
+        (self.status, kind, body.to_string()).into_response()
+    }
+}

@@ -1,0 +1,211 @@
+//! The command line. Its environment names are those that users of smscsim's image know.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use smsc_sim::load::{LoadSettings, Target};
+use smsc_sim::{Behaviour, IdStyle, Settings};
+
+/// SMSC simulator and load generator.
+#[derive(Debug, Parser)]
+#[command(
+    name = "smsc-sim",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+/// What else it does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bind to an SMSC and keep its windows full; print throughput, latency and CPU per message.
+    Load(LoadArgs),
+}
+
+/// Settings of the SMSC.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// Port of SMPP; 0: any free one.
+    #[arg(long, env = "SMSC_PORT", default_value_t = 2775)]
+    smpp_port: u16,
+    /// Port of the control API; 0: any free one.
+    #[arg(long, env = "WEB_PORT", default_value_t = 8081)]
+    http_port: u16,
+    /// Address that both listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    bind_address: IpAddr,
+    /// Key of everything that looks random; default: another one at each start.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// system_id in bind responses.
+    #[arg(long, default_value = "SMSC")]
+    system_id: String,
+    /// Who may bind; repeat it for several. Default: anybody.
+    #[arg(long, value_name = "SYSTEM_ID:PASSWORD", value_parser = account)]
+    account: Vec<(String, String)>,
+    /// Delay of every response, such as 50ms.
+    #[arg(long, default_value = "0ms", value_parser = duration)]
+    latency: Duration,
+    /// Messages per second and bind, such as 100/s; more are answered with ESME_RTHROTTLED.
+    #[arg(long, value_parser = rate)]
+    rate_limit: Option<NonZeroU32>,
+    /// From the response to the receipt, such as 2s.
+    #[arg(long, default_value = "0ms", value_parser = duration)]
+    receipt_delay: Duration,
+    /// How message ids are written: hex, decimal, uuid.
+    #[arg(long, default_value = "hex")]
+    id_style: IdStyle,
+    /// Messages kept for the control API; 0: none.
+    #[arg(long, default_value_t = 10_000)]
+    record: usize,
+    /// Connections at the same time.
+    #[arg(long, default_value_t = 10_000)]
+    connections_max: usize,
+}
+
+impl ServeArgs {
+    /// The settings that these arguments mean.
+    pub(crate) fn settings(self) -> Settings {
+        Settings {
+            smpp_address: SocketAddr::new(self.bind_address, self.smpp_port),
+            http_address: Some(SocketAddr::new(self.bind_address, self.http_port)),
+            seed: self.seed.unwrap_or_else(random_seed),
+            system_id: self.system_id,
+            accounts: self.account,
+            behaviour: Behaviour {
+                latency: self.latency,
+                rate_limit: self.rate_limit,
+                receipt_delay: self.receipt_delay,
+                id_style: self.id_style,
+                ..Behaviour::default()
+            },
+            record_messages_max: self.record,
+            connections_max: self.connections_max,
+            ..Settings::default()
+        }
+    }
+}
+
+/// Settings of the load generator.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// smpp://SYSTEM_ID:PASSWORD@HOST:PORT
+    #[arg(long)]
+    target: Target,
+    /// submit_sm without response at the same time, per bind.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    window: u32,
+    /// Connections.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) binds: u32,
+    /// How long new messages are sent.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    duration: Duration,
+    /// Messages at most.
+    #[arg(long)]
+    messages: Option<u64>,
+    /// Octets of each text.
+    #[arg(long, default_value_t = 140, value_parser = clap::value_parser!(u16).range(0..=254))]
+    octets: u16,
+    /// Ask for receipts and wait for them.
+    #[arg(long)]
+    receipts: bool,
+    /// Write the report as JSON to this file; - is stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<String>,
+    /// Process of the SMSC: its CPU time is reported too.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+}
+
+impl LoadArgs {
+    /// The settings that these arguments mean.
+    pub(crate) fn settings(self) -> LoadSettings {
+        LoadSettings {
+            window_size: self.window,
+            binds: self.binds,
+            duration: self.duration,
+            messages_max: self.messages,
+            receipts: self.receipts,
+            text_octets: usize::from(self.octets),
+            server_pid: self.server_pid,
+            ..LoadSettings::new(self.target)
+        }
+    }
+}
+
+/// The keys of the standard library's hash maps are the system's random numbers.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn account(text: &str) -> Result<(String, String), String> {
+    let (system_id, password) = text
+        .split_once(':')
+        .ok_or_else(|| "wanted: SYSTEM_ID:PASSWORD".to_owned())?;
+    if system_id.is_empty() || system_id.len() > 15 || password.len() > 8 {
+        return Err("SYSTEM_ID has 1 to 15 characters, PASSWORD at most 8".to_owned());
+    }
+    Ok((system_id.to_owned(), password.to_owned()))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    units
+        .into_iter()
+        .find_map(|(unit, factor_ms)| {
+            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+            number.checked_mul(factor_ms).map(Duration::from_millis)
+        })
+        .filter(|duration| *duration <= Duration::from_secs(24 * 3_600))
+        .ok_or_else(|| "wanted: a whole number with ms, s, m or h, at most 24h".to_owned())
+}
+
+fn rate(text: &str) -> Result<NonZeroU32, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    number
+        .parse()
+        .map_err(|_| "wanted: a whole number from 1 on, such as 100/s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_rates_and_accounts() {
+        let table = [
+            ("50ms", Some(50)),
+            ("2s", Some(2_000)),
+            ("3m", Some(180_000)),
+            ("24h", Some(86_400_000)),
+            ("25h", None),
+            ("5", None),
+            ("-1s", None),
+            ("s", None),
+        ];
+        for (text, ms) in table {
+            assert_eq!(duration(text).ok(), ms.map(Duration::from_millis), "{text}");
+        }
+        assert_eq!(rate("100/s").map(NonZeroU32::get), Ok(100));
+        assert!(rate("0/s").is_err() && rate("x").is_err());
+        assert_eq!(account("a:b:c"), Ok(("a".to_owned(), "b:c".to_owned())));
+        assert!(account("a").is_err() && account("a:123456789").is_err());
+    }
+}

@@ -1,0 +1,374 @@
+//! What the simulator does with a message, decided from its settings, the destination and the
+//! registered_delivery. Pure: it neither waits nor sends.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use signalbox_codec::CommandStatus;
+use signalbox_codec::receipt::ReceiptState;
+
+use crate::ids::{IdForm, IdStyle};
+
+/// How long the response waits when the receipt is to overtake it.
+const RECEIPT_LEAD: Duration = Duration::from_millis(100);
+/// How long a message stays ENROUTE before it is delivered.
+const ENROUTE_TIME: Duration = Duration::from_secs(5);
+/// How late a late response is.
+const LATE_RESPONSE: Duration = Duration::from_secs(10);
+/// Country code that nobody has: real numbers are never taken for magic ones.
+const MAGIC_COUNTRY_CODE: &[u8] = b"999";
+
+/// How messages are treated, unless their destination is a magic one. It can be changed while
+/// sessions are bound and holds for the next message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Behaviour {
+    /// Delays every response. Default zero.
+    pub latency: Duration,
+    /// Messages per second and bind, one second's worth at once; what exceeds it is answered with
+    /// ESME_RTHROTTLED. Default: no limit.
+    pub rate_limit: Option<NonZeroU32>,
+    /// From the response to the receipt. Default zero: right after the response.
+    pub receipt_delay: Duration,
+    /// command_status of the responses; no receipt follows when it is not ESME_ROK.
+    /// Default ESME_ROK.
+    pub submit_status: CommandStatus,
+    /// How message ids are written. Default hexadecimal.
+    pub id_style: IdStyle,
+}
+
+/// A message that arrived, as far as the decision needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Submission<'a> {
+    /// destination_addr.
+    pub(crate) destination: &'a [u8],
+    /// registered_delivery. SMPP v3.4 §5.2.17.
+    pub(crate) registered_delivery: u8,
+    /// Whether it exceeds the rate.
+    pub(crate) throttled: bool,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// Result in the response.
+    pub(crate) command_status: CommandStatus,
+    /// When to respond, from the arrival on; `None`: never.
+    pub(crate) respond_after: Option<Duration>,
+    /// Receipts in their order.
+    pub(crate) receipts: [Option<PlannedReceipt>; 2],
+    /// What goes wrong on purpose.
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A receipt to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedReceipt {
+    /// State in it.
+    pub(crate) state: ReceiptState,
+    /// `err` in its text.
+    pub(crate) error_code: u16,
+    /// From the arrival of the message on.
+    pub(crate) after: Duration,
+    /// The form of its id.
+    pub(crate) id_form: IdForm,
+    /// Whether it is an intermediate notification (esm_class 0x20) and no receipt (0x04).
+    pub(crate) intermediate: bool,
+}
+
+/// What goes wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The connection is closed and there is no response.
+    DisconnectBefore,
+    /// The connection is closed once the response is written.
+    DisconnectAfter,
+    /// The connection is reset and there is no response.
+    Reset,
+    /// Octets that are no known PDU precede the response; their command_length is right.
+    Garbage,
+}
+
+impl Behaviour {
+    /// Decides about a message.
+    pub(crate) fn decide(&self, submission: &Submission<'_>) -> Decision {
+        if submission.throttled {
+            return self.answer(CommandStatus::ESME_RTHROTTLED);
+        }
+        match magic_number(submission.destination) {
+            Some(number) => self.decide_magic(number, submission.registered_delivery),
+            None => self.report(submission.registered_delivery, ReceiptState::Delivered, 0),
+        }
+    }
+
+    fn decide_magic(&self, number: u8, registered_delivery: u8) -> Decision {
+        let report = |state| self.report(registered_delivery, state, 0);
+        let delivered = report(ReceiptState::Delivered);
+        let silent = self.answer(CommandStatus::ESME_ROK);
+        match number {
+            1 => self.report(registered_delivery, ReceiptState::Undeliverable, 1),
+            2 => report(ReceiptState::Expired),
+            3 => report(ReceiptState::Deleted),
+            4 => report(ReceiptState::Rejected),
+            5 => report(ReceiptState::Unknown),
+            6 => report(ReceiptState::Accepted),
+            7 => self.enroute_first(registered_delivery),
+            10 => silent,
+            11 => Decision {
+                respond_after: Some(self.latency + RECEIPT_LEAD),
+                receipts: delivered.receipts.map(|receipt| {
+                    receipt.map(|receipt| PlannedReceipt {
+                        after: self.latency,
+                        ..receipt
+                    })
+                }),
+                ..delivered
+            },
+            12 => Decision {
+                receipts: [delivered.receipts[0]; 2],
+                ..delivered
+            },
+            13 => delivered.with_id_form(IdForm::Decimal),
+            14 => delivered.with_id_form(IdForm::PaddedHex),
+            15 => delivered.with_id_form(IdForm::Unknown),
+            20 => self.answer(CommandStatus::ESME_RTHROTTLED),
+            21 => self.answer(CommandStatus::ESME_RMSGQFUL),
+            22 => self.answer(CommandStatus::ESME_RSYSERR),
+            23 => self.answer(CommandStatus::ESME_RINVDSTADR),
+            24 => self.answer(CommandStatus::ESME_RINVSRCADR),
+            25 => self.answer(CommandStatus::ESME_RSUBMITFAIL),
+            30 => Decision {
+                respond_after: None,
+                ..silent
+            },
+            31 => Decision {
+                respond_after: Some(self.latency + LATE_RESPONSE),
+                ..silent
+            },
+            32 => Decision {
+                respond_after: None,
+                ..silent.with_fault(Fault::DisconnectBefore)
+            },
+            33 => silent.with_fault(Fault::DisconnectAfter),
+            34 => Decision {
+                respond_after: None,
+                ..silent.with_fault(Fault::Reset)
+            },
+            40 => delivered.with_fault(Fault::Garbage),
+            _ => delivered,
+        }
+    }
+
+    const fn answer(&self, command_status: CommandStatus) -> Decision {
+        Decision {
+            command_status,
+            respond_after: Some(self.latency),
+            receipts: [None; 2],
+            fault: None,
+        }
+    }
+
+    /// Accepts the message, unless `submit_status` says otherwise, and reports its state if that is
+    /// asked for.
+    fn report(&self, registered_delivery: u8, state: ReceiptState, error_code: u16) -> Decision {
+        let mut decision = self.answer(self.submit_status);
+        if self.submit_status.is_ok() && wants_receipt(registered_delivery, state) {
+            decision.receipts[0] = Some(PlannedReceipt {
+                state,
+                error_code,
+                after: self.latency + self.receipt_delay,
+                id_form: IdForm::Same,
+                intermediate: false,
+            });
+        }
+        decision
+    }
+
+    /// ENROUTE, and DELIVRD later. The first is an intermediate notification if those are asked
+    /// for, and else a receipt, as SMSCs do that make no difference between the two.
+    fn enroute_first(&self, registered_delivery: u8) -> Decision {
+        let mut decision = self.report(registered_delivery, ReceiptState::Delivered, 0);
+        if let Some(last) = &mut decision.receipts[0] {
+            let enroute = PlannedReceipt {
+                state: ReceiptState::Enroute,
+                intermediate: registered_delivery & 0x10 != 0,
+                ..*last
+            };
+            last.after += ENROUTE_TIME;
+            decision.receipts = [Some(enroute), Some(*last)];
+        }
+        decision
+    }
+}
+
+impl Decision {
+    fn with_id_form(mut self, id_form: IdForm) -> Self {
+        for receipt in self.receipts.iter_mut().flatten() {
+            receipt.id_form = id_form;
+        }
+        self
+    }
+
+    const fn with_fault(self, fault: Fault) -> Self {
+        Self {
+            fault: Some(fault),
+            ..self
+        }
+    }
+}
+
+/// Bits 1 and 0 of registered_delivery: 0 no receipt, 1 always, 2 on failure, 3 on success (v5.0).
+const fn wants_receipt(registered_delivery: u8, state: ReceiptState) -> bool {
+    match registered_delivery & 0b11 {
+        0 => false,
+        1 => true,
+        2 => is_failure(state),
+        _ => !is_failure(state),
+    }
+}
+
+const fn is_failure(state: ReceiptState) -> bool {
+    matches!(
+        state,
+        ReceiptState::Expired
+            | ReceiptState::Deleted
+            | ReceiptState::Undeliverable
+            | ReceiptState::Unknown
+            | ReceiptState::Rejected
+            | ReceiptState::Skipped
+    )
+}
+
+/// The last two digits of a destination under the magic country code.
+fn magic_number(destination: &[u8]) -> Option<u8> {
+    let digits = destination.strip_prefix(b"+").unwrap_or(destination);
+    let number = digits.strip_prefix(MAGIC_COUNTRY_CODE)?;
+    let [.., tens @ b'0'..=b'9', units @ b'0'..=b'9'] = number else {
+        return None;
+    };
+    Some((tens - b'0') * 10 + (units - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decide(behaviour: &Behaviour, destination: &str, registered_delivery: u8) -> Decision {
+        behaviour.decide(&Submission {
+            destination: destination.as_bytes(),
+            registered_delivery,
+            throttled: false,
+        })
+    }
+
+    fn stats(decision: &Decision) -> Vec<&'static str> {
+        let receipts = decision.receipts.iter().flatten();
+        receipts.map(|receipt| receipt.state.stat()).collect()
+    }
+
+    #[test]
+    fn states_of_the_magic_destinations() {
+        let table: &[(&str, &[&str])] = &[
+            ("+99900000", &["DELIVRD"]),
+            ("99900001", &["UNDELIV"]),
+            ("99902", &["EXPIRED"]),
+            ("99903", &["DELETED"]),
+            ("99904", &["REJECTD"]),
+            ("99905", &["UNKNOWN"]),
+            ("99906", &["ACCEPTD"]),
+            ("99907", &["ENROUTE", "DELIVRD"]),
+            ("99910", &[]),
+            ("99911", &["DELIVRD"]),
+            ("99912", &["DELIVRD", "DELIVRD"]),
+            ("99930", &[]),
+            ("99940", &["DELIVRD"]),
+            ("99977", &["DELIVRD"]),
+            ("4912301", &["DELIVRD"]),
+            ("+4999901", &["DELIVRD"]),
+            ("999", &["DELIVRD"]),
+            ("9991", &["DELIVRD"]),
+        ];
+        for (destination, expected) in table {
+            let decision = decide(&Behaviour::default(), destination, 1);
+            assert_eq!(&stats(&decision), expected, "{destination}");
+            assert_eq!(
+                stats(&decide(&Behaviour::default(), destination, 0)).len(),
+                0
+            );
+        }
+    }
+
+    #[test]
+    fn registered_delivery_is_respected() {
+        let table = [
+            (1, "49123", 1),
+            (2, "49123", 0),
+            (3, "49123", 1),
+            (2, "99901", 1),
+            (3, "99901", 0),
+            (2, "99906", 0),
+        ];
+        for (registered_delivery, destination, receipts) in table {
+            let decision = decide(&Behaviour::default(), destination, registered_delivery);
+            assert_eq!(
+                stats(&decision).len(),
+                receipts,
+                "{destination} {registered_delivery}"
+            );
+        }
+    }
+
+    #[test]
+    fn statuses_and_times_of_the_magic_destinations() {
+        let table = [
+            ("99920", CommandStatus::ESME_RTHROTTLED, Some(0)),
+            ("99921", CommandStatus::ESME_RMSGQFUL, Some(0)),
+            ("99922", CommandStatus::ESME_RSYSERR, Some(0)),
+            ("99923", CommandStatus::ESME_RINVDSTADR, Some(0)),
+            ("99924", CommandStatus::ESME_RINVSRCADR, Some(0)),
+            ("99925", CommandStatus::ESME_RSUBMITFAIL, Some(0)),
+            ("99911", CommandStatus::ESME_ROK, Some(100)),
+            ("99930", CommandStatus::ESME_ROK, None),
+            ("99931", CommandStatus::ESME_ROK, Some(10_000)),
+            ("99932", CommandStatus::ESME_ROK, None),
+            ("99934", CommandStatus::ESME_ROK, None),
+        ];
+        for (destination, command_status, after_ms) in table {
+            let decision = decide(&Behaviour::default(), destination, 1);
+            let after = after_ms.map(Duration::from_millis);
+            assert_eq!(decision.command_status, command_status, "{destination}");
+            assert_eq!(decision.respond_after, after, "{destination}");
+        }
+    }
+
+    #[test]
+    fn settings_hold_for_every_other_destination() {
+        let behaviour = Behaviour {
+            latency: Duration::from_millis(50),
+            receipt_delay: Duration::from_millis(200),
+            ..Behaviour::default()
+        };
+        let decision = decide(&behaviour, "49123", 1);
+        assert_eq!(decision.respond_after, Some(Duration::from_millis(50)));
+        let receipt = decision.receipts[0].expect("a receipt was asked for");
+        assert_eq!(receipt.after, Duration::from_millis(250));
+
+        let refusing = Behaviour {
+            submit_status: CommandStatus::ESME_RSYSERR,
+            ..behaviour
+        };
+        let decision = decide(&refusing, "49123", 1);
+        assert_eq!(decision.command_status, CommandStatus::ESME_RSYSERR);
+        assert_eq!(decision.receipts, [None; 2]);
+    }
+
+    #[test]
+    fn what_exceeds_the_rate_is_throttled_before_anything_else() {
+        let decision = Behaviour::default().decide(&Submission {
+            destination: b"99934",
+            registered_delivery: 1,
+            throttled: true,
+        });
+        assert_eq!(decision.command_status, CommandStatus::ESME_RTHROTTLED);
+        assert_eq!((decision.fault, decision.receipts), (None, [None; 2]));
+    }
+}

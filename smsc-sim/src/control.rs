@@ -1,0 +1,184 @@
+//! What can be asked of and told to a running SMSC, for the library and the control API alike.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use signalbox_codec::receipt::ReceiptState;
+use tokio::sync::oneshot;
+
+use crate::behaviour::Behaviour;
+use crate::delivery::{Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
+use crate::message::Message;
+use crate::record::{self, Batch, Entry};
+use crate::registry::{Disconnect, SessionInfo};
+use crate::shared::Shared;
+
+/// Access to a running SMSC.
+#[derive(Clone, Debug)]
+pub(crate) struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The newest `limit` messages that are wanted, oldest first.
+    pub(crate) fn messages(&self, limit: usize, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let mut messages: Vec<Message> = self.newest_first(
+            |batch, entry, pdu| Message::new(batch, entry, pdu.clone()).filter(&wanted),
+            limit,
+        );
+        messages.reverse();
+        messages
+    }
+
+    /// Messages since the start or since they were cleared.
+    pub(crate) fn messages_total(&self) -> u64 {
+        self.shared.ring().total()
+    }
+
+    pub(crate) async fn wait_for_messages(
+        &self,
+        count: u64,
+        within: Duration,
+    ) -> Result<Vec<Message>, u64> {
+        let waiting = async {
+            loop {
+                let recorded = self.shared.recorded.notified();
+                tokio::pin!(recorded);
+                // From here on a batch is not missed.
+                recorded.as_mut().enable();
+                if self.messages_total() >= count {
+                    return;
+                }
+                recorded.await;
+            }
+        };
+        match tokio::time::timeout(within, waiting).await {
+            Ok(()) => Ok(self.messages(usize::MAX, |_| true)),
+            Err(_) => Err(self.messages_total()),
+        }
+    }
+
+    pub(crate) fn clear_messages(&self) {
+        self.shared.ring().clear();
+    }
+
+    /// Sends a message and waits for its response.
+    pub(crate) async fn inject_mo(&self, mo: &Mo) -> DeliveryResult {
+        let body = mo
+            .body()
+            .map_err(|field| DeliveryError::NotEncodable { field })?;
+        self.deliver(mo.system_id.as_deref(), body).await
+    }
+
+    /// Sends a receipt about a message that is kept; `None` when there is none of this id.
+    pub(crate) async fn send_receipt(
+        &self,
+        id: &str,
+        state: ReceiptState,
+        error_code: u16,
+    ) -> Option<DeliveryResult> {
+        let now = Instant::now();
+        let found = self.newest_first(
+            |batch, entry, pdu| {
+                (entry.id.0.text(entry.id.1).as_str() == id).then(|| {
+                    let (_, pdu) = record::decode(pdu)?;
+                    let receipt = Receipt {
+                        original: Original::of(&pdu)?,
+                        id: entry.id.0.text(entry.id.1),
+                        state,
+                        error_code,
+                        intermediate: false,
+                        submitted_unix_ms: entry.received_unix_ms,
+                        done_unix_ms: self.shared.epoch.unix_ms(now),
+                    };
+                    Some((Arc::clone(&batch.system_id), receipt.body()))
+                })?
+            },
+            1,
+        );
+        let (system_id, body) = found.into_iter().next()?;
+        Some(self.deliver(Some(&system_id), body).await)
+    }
+
+    pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
+        self.shared.registry().sessions().cloned().collect()
+    }
+
+    /// Ends a session; false when there is none of this number.
+    pub(crate) fn disconnect(&self, session: u64, how: Disconnect) -> bool {
+        self.shared.registry().end(session, how)
+    }
+
+    pub(crate) fn disconnect_all(&self, how: Disconnect) {
+        self.shared.registry().end_all(how);
+    }
+
+    pub(crate) fn behaviour(&self) -> Arc<Behaviour> {
+        self.shared.behaviour().1
+    }
+
+    pub(crate) fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) -> Arc<Behaviour> {
+        self.shared.change_behaviour(change)
+    }
+
+    /// Name, meaning, kind and value of each metric.
+    pub(crate) fn metrics(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
+        let counters = self.shared.counters.metrics().into_iter();
+        let mut metrics: Vec<_> = counters
+            .map(|(name, meaning, value)| (name, meaning, "counter", value))
+            .collect();
+        let registry = self.shared.registry();
+        let dropped = "Deliveries dropped because too many waited for a bind.";
+        let parked = "Deliveries that wait for a bind.";
+        let (sessions, waiting) = (registry.sessions().len() as u64, registry.parked() as u64);
+        metrics.extend([
+            (
+                "smscsim_deliveries_dropped_total",
+                dropped,
+                "counter",
+                registry.dropped,
+            ),
+            ("smscsim_deliveries_parked", parked, "gauge", waiting),
+            ("smscsim_sessions", "Connections.", "gauge", sessions),
+        ]);
+        metrics
+    }
+
+    async fn deliver(&self, system_id: Option<&str>, body: bytes::Bytes) -> DeliveryResult {
+        let (sender, receiver) = oneshot::channel();
+        let delivery = Delivery {
+            due: Instant::now(),
+            body,
+            answer: Some(sender),
+        };
+        self.shared.registry().send_now(system_id, delivery);
+        receiver.await.unwrap_or(Err(DeliveryError::SessionClosed))
+    }
+
+    /// The first `limit` results for the messages kept, newest first. The ring is not locked
+    /// meanwhile.
+    fn newest_first<T>(
+        &self,
+        find: impl Fn(&Batch, &Entry, &bytes::Bytes) -> Option<T>,
+        limit: usize,
+    ) -> Vec<T> {
+        let (batches, surplus) = {
+            let ring = self.shared.ring();
+            (ring.batches(), ring.surplus())
+        };
+        let oldest_first = batches.iter().enumerate().rev();
+        oldest_first
+            .flat_map(|(at, batch)| {
+                let skipped = if at == 0 { surplus } else { 0 };
+                let entries: Vec<_> = batch.iter().skip(skipped).collect();
+                entries.into_iter().rev().map(move |entry| (batch, entry))
+            })
+            .filter_map(|(batch, (entry, pdu))| find(batch, entry, &pdu))
+            .take(limit)
+            .collect()
+    }
+}

@@ -1,0 +1,288 @@
+//! What the simulator sends by itself: receipts and mobile-originated messages, as bodies of
+//! deliver_sm that wait for their time and for a bind. SMPP v3.4 §4.6, Appendix B.
+
+use std::fmt;
+use std::time::Instant;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use signalbox_codec::pdu::{ShortMessage, Sm};
+use signalbox_codec::receipt::{
+    self, DateDigits, RECEIPT_TEXT_OCTETS_MAX, ReceiptDate, ReceiptState,
+};
+use signalbox_codec::text::{PlanError, PlanOptions, plan};
+use signalbox_codec::time::DateTime;
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf};
+use tokio::sync::oneshot;
+
+use crate::ids::IdText;
+
+/// esm_class of a receipt. SMPP v3.4 §5.2.12.
+const ESM_CLASS_RECEIPT: u8 = 0x04;
+/// esm_class of an intermediate notification.
+const ESM_CLASS_INTERMEDIATE: u8 = 0x20;
+/// esm_class bit of user data that starts with a header.
+const ESM_CLASS_UDHI: u8 = 0x40;
+/// Octets that the text of a receipt usually has at most.
+const RECEIPT_TEXT_OCTETS: usize = 160;
+/// network_error_code of the GSM network. SMPP v3.4 §5.3.2.31.
+const NETWORK_TYPE_GSM: u8 = 3;
+
+/// How a delivery ended: the command_status of its deliver_sm_resp, or why there is none.
+pub type DeliveryResult = Result<CommandStatus, DeliveryError>;
+
+/// Why a delivery has no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryError {
+    /// No session that may receive is bound, or not for that system_id.
+    NoReceiver,
+    /// The queue of the bind is full.
+    QueueFull,
+    /// No response in time.
+    TimedOut,
+    /// The session ended first.
+    SessionClosed,
+    /// A field of the message has no form on the wire.
+    NotEncodable {
+        /// Which.
+        field: &'static str,
+    },
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotEncodable { field } => return write!(f, "{field} has no form on the wire"),
+            Self::NoReceiver => "no receiver or transceiver is bound",
+            Self::QueueFull => "the queue of the bind is full",
+            Self::TimedOut => "no deliver_sm_resp came in time",
+            Self::SessionClosed => "the session ended before its deliver_sm_resp",
+        })
+    }
+}
+
+impl std::error::Error for DeliveryError {}
+
+/// A deliver_sm to be sent.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    /// Not before.
+    pub(crate) due: Instant,
+    /// Body of the deliver_sm.
+    pub(crate) body: Bytes,
+    /// Who waits for the response.
+    pub(crate) answer: Option<oneshot::Sender<DeliveryResult>>,
+}
+
+/// An encoded body of deliver_sm.
+pub(crate) struct DeliverBody<'a>(pub(crate) &'a [u8]);
+
+impl Encode for DeliverBody<'_> {
+    fn command_id(&self) -> CommandId {
+        CommandId::DELIVER_SM
+    }
+
+    fn body_octets(&self) -> usize {
+        self.0.len()
+    }
+
+    fn encode_body(&self, out: &mut BytesMut) {
+        out.put_slice(self.0);
+    }
+}
+
+/// A mobile-originated message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mo {
+    /// The phone that sends; international number.
+    pub from: String,
+    /// Whom it is sent to.
+    pub to: String,
+    /// Coding of the content. SMPP v3.4 §5.2.19.
+    pub data_coding: u8,
+    /// 0x40 when the content starts with a user data header, else 0.
+    pub esm_class: u8,
+    /// The content; above 254 octets it goes into message_payload.
+    pub content: Vec<u8>,
+    /// Only to a bind of this system_id; `None`: to any.
+    pub system_id: Option<String>,
+}
+
+impl Mo {
+    /// A text, in the GSM 7-bit alphabet if it fits and else in UCS-2; a long one in segments.
+    ///
+    /// # Errors
+    /// The text takes more than 255 segments.
+    pub fn text(from: &str, to: &str, text: &str) -> Result<Vec<Self>, PlanError> {
+        let plan = plan(text, &PlanOptions::default())?;
+        let part = |segment: signalbox_codec::segment::Segment<'_>| Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            data_coding: plan.data_coding,
+            esm_class: if segment.udh_octets > 0 {
+                ESM_CLASS_UDHI
+            } else {
+                0
+            },
+            content: segment.user_data.to_vec(),
+            system_id: None,
+        };
+        Ok(plan.segments.iter().map(part).collect())
+    }
+
+    /// The body of its deliver_sm; `Err` names the field that has no form on the wire.
+    pub(crate) fn body(&self) -> Result<Bytes, &'static str> {
+        let address = |text| COctetStr::new(str::as_bytes(text)).filter(|s| s.wire_octets() <= 21);
+        let mut tlvs = TlvBuf::new();
+        let short_message = match ShortMessage::new(&self.content) {
+            Some(short) if self.content.len() < 255 => short,
+            _ => {
+                tlvs.push(Tag::MESSAGE_PAYLOAD, &self.content)
+                    .map_err(|_| "content")?;
+                ShortMessage::EMPTY
+            }
+        };
+        Ok(body_of(Sm {
+            source_addr_ton: 1,
+            source_addr_npi: 1,
+            source_addr: address(&self.from).ok_or("from")?,
+            dest_addr_ton: 1,
+            dest_addr_npi: 1,
+            destination_addr: address(&self.to).ok_or("to")?,
+            esm_class: self.esm_class,
+            data_coding: self.data_coding,
+            short_message,
+            tlvs: tlvs.as_tlvs(),
+            ..Sm::default()
+        }))
+    }
+}
+
+/// A receipt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt<'a> {
+    /// The message that it is about; its addresses are swapped.
+    pub(crate) original: Original<'a>,
+    /// Id in the form that the receipt has.
+    pub(crate) id: IdText,
+    /// State of the message.
+    pub(crate) state: ReceiptState,
+    /// `err`; not 0: also in network_error_code.
+    pub(crate) error_code: u16,
+    /// Whether it is an intermediate notification.
+    pub(crate) intermediate: bool,
+    /// When the message was submitted, ms since 1970.
+    pub(crate) submitted_unix_ms: u64,
+    /// When it came into this state, ms since 1970.
+    pub(crate) done_unix_ms: u64,
+}
+
+/// The fields of submit_sm and data_sm that a receipt repeats.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Original<'a> {
+    pub(crate) service_type: COctetStr<'a>,
+    pub(crate) source: (u8, u8, COctetStr<'a>),
+    pub(crate) destination: (u8, u8, COctetStr<'a>),
+    pub(crate) user_data: &'a [u8],
+}
+
+impl<'a> Original<'a> {
+    /// Of a submit_sm or data_sm; `None` for any other PDU.
+    pub(crate) fn of(pdu: &Pdu<'a>) -> Option<Self> {
+        match pdu {
+            Pdu::SubmitSm(sm) => Some(Self {
+                service_type: sm.service_type,
+                source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
+                destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                user_data: sm.short_message.as_octets(),
+            }),
+            Pdu::DataSm(sm) => Some(Self {
+                service_type: sm.service_type,
+                source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
+                destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                user_data: &[],
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl Receipt<'_> {
+    /// `id:… sub:001 dlvrd:001 submit date:… done date:… stat:… err:… text:…`
+    fn text(&self) -> Vec<u8> {
+        let error_code = format!("{:03}", self.error_code % 1_000);
+        let fields = receipt::Receipt {
+            id: Some(self.id.as_octets()),
+            sub: Some(1),
+            dlvrd: Some(u32::from(self.state == ReceiptState::Delivered)),
+            submit_date: date(self.submitted_unix_ms),
+            done_date: date(self.done_unix_ms),
+            stat: Some(self.state.stat().as_bytes()),
+            err: Some(error_code.as_bytes()),
+            text: Some(excerpt(self.original.user_data)),
+        };
+        let mut text = Vec::with_capacity(RECEIPT_TEXT_OCTETS);
+        receipt::write(&fields, DateDigits::Ten, &mut text);
+        text
+    }
+
+    /// The body of its deliver_sm, with the facts in the text and in optional parameters.
+    pub(crate) fn body(&self) -> Bytes {
+        let text = self.text();
+        let mut tlvs = TlvBuf::new();
+        let mut id = [0; 64];
+        let octets = self.id.as_octets();
+        id[..octets.len()].copy_from_slice(octets);
+        tlvs.push(Tag::RECEIPTED_MESSAGE_ID, &id[..=octets.len()])
+            .expect("an id is shorter than an optional parameter may be");
+        tlvs.push_u8(Tag::MESSAGE_STATE, self.state.message_state());
+        if self.error_code != 0 {
+            let [high, low] = self.error_code.to_be_bytes();
+            tlvs.push(Tag::NETWORK_ERROR_CODE, &[NETWORK_TYPE_GSM, high, low])
+                .expect("three octets are below the limit");
+        }
+        let (source_addr_ton, source_addr_npi, source_addr) = self.original.destination;
+        let (dest_addr_ton, dest_addr_npi, destination_addr) = self.original.source;
+        body_of(Sm {
+            service_type: self.original.service_type,
+            source_addr_ton,
+            source_addr_npi,
+            source_addr,
+            dest_addr_ton,
+            dest_addr_npi,
+            destination_addr,
+            esm_class: if self.intermediate {
+                ESM_CLASS_INTERMEDIATE
+            } else {
+                ESM_CLASS_RECEIPT
+            },
+            short_message: ShortMessage::new(&text)
+                .expect("an id, an excerpt and the fixed words are below 255 octets"),
+            tlvs: tlvs.as_tlvs(),
+            ..Sm::default()
+        })
+    }
+}
+
+/// The start of the original text; empty when it is not printable ASCII.
+fn excerpt(user_data: &[u8]) -> &[u8] {
+    let start = &user_data[..user_data.len().min(RECEIPT_TEXT_OCTETS_MAX)];
+    if start.iter().all(|octet| matches!(octet, b' '..=b'~')) {
+        start
+    } else {
+        &[]
+    }
+}
+
+/// Encodes the body of a deliver_sm.
+fn body_of(sm: Sm<'_>) -> Bytes {
+    let pdu = Pdu::DeliverSm(sm);
+    let mut body = BytesMut::with_capacity(pdu.body_octets());
+    pdu.encode_body(&mut body);
+    body.freeze()
+}
+
+/// The day and minute in UTC.
+fn date(unix_ms: u64) -> Option<ReceiptDate> {
+    let seconds = i64::try_from(unix_ms / 1_000).ok()?;
+    DateTime::from_unix_seconds(seconds).map(ReceiptDate::Local)
+}

@@ -1,0 +1,101 @@
+//! The program: `smsc-sim` serves, `smsc-sim load` generates load. Results go to stdout, logs to
+//! stderr.
+
+#![forbid(unsafe_code)]
+
+mod args;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::json;
+use smsc_sim::{Settings, Smsc, load};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command, LoadArgs};
+
+/// Exit code when something was tried and did not work.
+const EXIT_FAILED: u8 = 3;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let filter = EnvFilter::try_from_env("SMSC_SIM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    let result = match args.command {
+        Some(Command::Load(load)) => generate(load),
+        None => serve(args.serve.settings()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("smsc-sim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let seed = settings.seed;
+        let smsc = Smsc::start(settings).await?;
+        print_line(&json!({
+            "event": "ready",
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "smpp": smsc.addr().to_string(),
+            "smpp_tls": null,
+            "http": smsc.http_addr().map(|address| address.to_string()),
+            "seed": seed,
+        }))?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        smsc.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn generate(args: LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let mut runtime = if args.binds == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
+    let json_file = args.json.clone();
+    let report = match runtime.block_on(load::run(args.settings())) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("smsc-sim load: {error}");
+            return Ok(ExitCode::from(EXIT_FAILED));
+        }
+    };
+    match json_file.as_deref() {
+        Some("-") => print_line(&report.to_json())?,
+        Some(file) => {
+            std::fs::write(file, format!("{}\n", report.to_json()))?;
+            print_line(&report)?;
+        }
+        None => print_line(&report)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_line(line: &impl ToString) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", line.to_string())?;
+    stdout.flush()
+}

@@ -1,0 +1,122 @@
+//! A recorded message as its readers see it: the fields of its PDU, its text, its octets.
+
+use bytes::Bytes;
+use signalbox_codec::text::{self, Encoding};
+use signalbox_codec::udh::Udh;
+use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
+
+use crate::record::{self, Batch, Entry};
+
+/// esm_class bit of user data that starts with a header. SMPP v3.4 §5.2.12.
+const ESM_CLASS_UDHI: u8 = 0x40;
+
+/// A message that came in, one part of it if it is concatenated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its id, as in the response if command_status there was ESME_ROK.
+    pub id: String,
+    /// When it came, ms since 1970.
+    pub received_unix_ms: u64,
+    /// The session that it came on.
+    pub session: u64,
+    /// Who is bound there.
+    pub system_id: String,
+    /// submit_sm or data_sm.
+    pub command_id: CommandId,
+    /// The result in its response.
+    pub command_status: CommandStatus,
+    /// source_addr; octets beyond ASCII are taken as Latin-1.
+    pub from: String,
+    /// destination_addr.
+    pub to: String,
+    /// esm_class.
+    pub esm_class: u8,
+    /// registered_delivery.
+    pub registered_delivery: u8,
+    /// data_coding.
+    pub data_coding: u8,
+    /// short_message, or message_payload if that is there.
+    pub user_data: Vec<u8>,
+    /// The whole PDU.
+    pub pdu: Bytes,
+}
+
+impl Message {
+    /// Reads a recorded message.
+    pub(crate) fn new(batch: &Batch, entry: &Entry, pdu: Bytes) -> Option<Self> {
+        let (header, decoded) = record::decode(&pdu)?;
+        let fields = Fields::of(&decoded)?;
+        Some(Self {
+            id: entry.id.0.text(entry.id.1).to_string(),
+            received_unix_ms: entry.received_unix_ms,
+            session: batch.session,
+            system_id: batch.system_id.to_string(),
+            command_id: header.command_id,
+            command_status: entry.command_status,
+            from: fields.from,
+            to: fields.to,
+            esm_class: fields.esm_class,
+            registered_delivery: fields.registered_delivery,
+            data_coding: fields.data_coding,
+            user_data: fields.user_data.to_vec(),
+            pdu: pdu.clone(),
+        })
+    }
+
+    /// Its text, without user data header; data_coding 0 is the GSM 7-bit alphabet. `None` when
+    /// the octets are no text of their coding.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let (udh, octets) = if self.esm_class & ESM_CLASS_UDHI == 0 {
+            (None, self.user_data.as_slice())
+        } else {
+            let (udh, rest) = Udh::split(&self.user_data).ok()?;
+            (Some(udh), rest)
+        };
+        text::decode(octets, self.data_coding, Encoding::Gsm7, udh).ok()
+    }
+}
+
+struct Fields<'a> {
+    from: String,
+    to: String,
+    esm_class: u8,
+    registered_delivery: u8,
+    data_coding: u8,
+    user_data: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn of(pdu: &Pdu<'a>) -> Option<Self> {
+        let (fields, tlvs) = match pdu {
+            Pdu::SubmitSm(sm) => (
+                Self {
+                    from: sm.source_addr.to_latin1(),
+                    to: sm.destination_addr.to_latin1(),
+                    esm_class: sm.esm_class,
+                    registered_delivery: sm.registered_delivery,
+                    data_coding: sm.data_coding,
+                    user_data: sm.short_message.as_octets(),
+                },
+                sm.tlvs,
+            ),
+            Pdu::DataSm(sm) => (
+                Self {
+                    from: sm.source_addr.to_latin1(),
+                    to: sm.destination_addr.to_latin1(),
+                    esm_class: sm.esm_class,
+                    registered_delivery: sm.registered_delivery,
+                    data_coding: sm.data_coding,
+                    user_data: &[],
+                },
+                sm.tlvs,
+            ),
+            _ => return None,
+        };
+        let payload = tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
+        Some(Self {
+            user_data: payload.unwrap_or(fields.user_data),
+            ..fields
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! The sessions of an SMSC, and where what it sends is to go: to the bind that asked, to another
+//! bind of the same system_id that may receive, or aside until one binds. Pure state.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use signalbox_session::BindType;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::delivery::{Delivery, DeliveryError};
+
+/// Deliveries that wait in the mailbox of one session at most; more are put aside.
+const MAILBOX_MAX: usize = 10_000;
+/// Deliveries of all system_ids that wait for a bind at most; one more is dropped and counted.
+const PARKED_MAX: usize = 100_000;
+
+/// How a session is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disconnect {
+    /// With unbind.
+    Unbind,
+    /// The connection is closed.
+    Fin,
+    /// The connection is reset.
+    Rst,
+}
+
+impl Disconnect {
+    /// Its name in the control API.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "unbind" => Some(Self::Unbind),
+            "fin" => Some(Self::Fin),
+            "rst" => Some(Self::Rst),
+            _ => None,
+        }
+    }
+}
+
+/// What a session's task is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Control {
+    /// There is something in the mailbox.
+    Mail,
+    /// End.
+    Disconnect(Disconnect),
+}
+
+/// A session as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Its number: connections are counted from 1.
+    pub id: u64,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// When it connected, ms since 1970.
+    pub connected_unix_ms: u64,
+    /// Who is bound and how; `None`: nobody yet.
+    pub bound: Option<(Arc<str>, BindType)>,
+}
+
+/// All sessions, and the deliveries that wait.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    sessions: BTreeMap<u64, Entry>,
+    parked: HashMap<Arc<str>, VecDeque<Delivery>>,
+    parked_count: usize,
+    /// Deliveries that found no place, ever.
+    pub(crate) dropped: u64,
+    last_session: u64,
+    last_bind: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    info: SessionInfo,
+    control: UnboundedSender<Control>,
+    mailbox: VecDeque<Delivery>,
+}
+
+impl Entry {
+    fn receives(&self, system_id: Option<&str>) -> bool {
+        self.info.bound.as_ref().is_some_and(|(name, bind_type)| {
+            *bind_type != BindType::Transmitter && system_id.is_none_or(|wanted| **name == *wanted)
+        })
+    }
+
+    fn post(&mut self, delivery: Delivery) {
+        if self.mailbox.is_empty() {
+            // A session that is just ending leaves its mailbox to the others.
+            let _ = self.control.send(Control::Mail);
+        }
+        self.mailbox.push_back(delivery);
+    }
+}
+
+impl Registry {
+    /// Adds a connection and gives it its number.
+    pub(crate) fn connect(
+        &mut self,
+        peer: SocketAddr,
+        connected_unix_ms: u64,
+        control: UnboundedSender<Control>,
+    ) -> u64 {
+        self.last_session += 1;
+        let id = self.last_session;
+        let info = SessionInfo {
+            id,
+            peer,
+            connected_unix_ms,
+            bound: None,
+        };
+        let mailbox = VecDeque::new();
+        self.sessions.insert(
+            id,
+            Entry {
+                info,
+                control,
+                mailbox,
+            },
+        );
+        id
+    }
+
+    /// Marks a session as bound and gives the bind its ordinal. A bind that may receive finds in
+    /// its mailbox what was put aside for its system_id.
+    pub(crate) fn bind(&mut self, id: u64, system_id: &Arc<str>, bind_type: BindType) -> u64 {
+        self.last_bind += 1;
+        if let Some(entry) = self.sessions.get_mut(&id) {
+            entry.info.bound = Some((Arc::clone(system_id), bind_type));
+            if bind_type != BindType::Transmitter
+                && let Some(parked) = self.parked.remove(system_id)
+            {
+                self.parked_count -= parked.len();
+                for delivery in parked {
+                    entry.post(delivery);
+                }
+            }
+        }
+        self.last_bind
+    }
+
+    /// Removes a session; what was in its mailbox goes to the others.
+    pub(crate) fn disconnect(&mut self, id: u64) {
+        let Some(entry) = self.sessions.remove(&id) else {
+            return;
+        };
+        if let Some((system_id, _)) = entry.info.bound {
+            for delivery in entry.mailbox {
+                self.route(&system_id, delivery);
+            }
+        }
+    }
+
+    /// Empties the mailbox of a session, but for what is beyond `max`.
+    pub(crate) fn take_mail(&mut self, id: u64, max: usize) -> Vec<Delivery> {
+        self.sessions.get_mut(&id).map_or_else(Vec::new, |entry| {
+            let count = max.min(entry.mailbox.len());
+            entry.mailbox.drain(..count).collect()
+        })
+    }
+
+    /// Whether the mailbox of a session is empty.
+    pub(crate) fn has_mail(&self, id: u64) -> bool {
+        self.sessions
+            .get(&id)
+            .is_some_and(|entry| !entry.mailbox.is_empty())
+    }
+
+    /// Sends a delivery to a bind of that system_id, or puts it aside until there is one.
+    pub(crate) fn route(&mut self, system_id: &Arc<str>, delivery: Delivery) {
+        let parked_count = self.parked_count;
+        match self.receiver(Some(system_id)) {
+            Some(entry) if entry.mailbox.len() < MAILBOX_MAX => entry.post(delivery),
+            _ if delivery.answer.is_some() => {
+                // Somebody waits for the response: it will not come now.
+                answer(delivery, DeliveryError::NoReceiver);
+            }
+            _ if parked_count < PARKED_MAX => {
+                self.parked_count += 1;
+                self.parked
+                    .entry(Arc::clone(system_id))
+                    .or_default()
+                    .push_back(delivery);
+            }
+            _ => self.dropped += 1,
+        }
+    }
+
+    /// Sends a delivery that somebody waits for to the first bind that may receive, of this
+    /// system_id if one is named.
+    pub(crate) fn send_now(&mut self, system_id: Option<&str>, delivery: Delivery) {
+        match self.receiver(system_id) {
+            Some(entry) if entry.mailbox.len() < MAILBOX_MAX => entry.post(delivery),
+            Some(_) => answer(delivery, DeliveryError::QueueFull),
+            None => answer(delivery, DeliveryError::NoReceiver),
+        }
+    }
+
+    /// Tells a session to end; false when there is none of this number.
+    pub(crate) fn end(&self, id: u64, how: Disconnect) -> bool {
+        let Some(entry) = self.sessions.get(&id) else {
+            return false;
+        };
+        entry.control.send(Control::Disconnect(how)).is_ok()
+    }
+
+    /// Tells all sessions to end.
+    pub(crate) fn end_all(&self, how: Disconnect) {
+        for id in self.sessions.keys() {
+            self.end(*id, how);
+        }
+    }
+
+    /// All sessions, oldest first.
+    pub(crate) fn sessions(&self) -> impl ExactSizeIterator<Item = &SessionInfo> {
+        self.sessions.values().map(|entry| &entry.info)
+    }
+
+    /// Deliveries that wait for a bind.
+    pub(crate) const fn parked(&self) -> usize {
+        self.parked_count
+    }
+
+    fn receiver(&mut self, system_id: Option<&str>) -> Option<&mut Entry> {
+        self.sessions
+            .values_mut()
+            .find(|entry| entry.receives(system_id))
+    }
+}
+
+/// Tells whoever waits for the delivery; it may have stopped waiting.
+pub(crate) fn answer(delivery: Delivery, error: DeliveryError) {
+    if let Some(sender) = delivery.answer {
+        let _ = sender.send(Err(error));
+    }
+}

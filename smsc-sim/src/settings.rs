@@ -1,0 +1,51 @@
+//! Settings of an SMSC that hold from its start to its end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use signalbox_session::{Role, SessionConfig};
+
+use crate::behaviour::Behaviour;
+
+/// What an SMSC is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where SMPP is listened on. Default 127.0.0.1, any free port.
+    pub smpp_address: SocketAddr,
+    /// Where the control API is listened on; `None`: nowhere. Default `None`.
+    pub http_address: Option<SocketAddr>,
+    /// Key of everything that looks random. Default 1.
+    pub seed: u64,
+    /// system_id in bind responses, at most 15 octets. Default `SMSC`.
+    pub system_id: String,
+    /// Who may bind, as system_id and password; empty: anybody. Default empty.
+    pub accounts: Vec<(String, String)>,
+    /// How messages are treated at the start.
+    pub behaviour: Behaviour,
+    /// Messages that are kept for those who ask, with 64 MiB of PDUs at most. Default 10,000;
+    /// 0 keeps none, and nothing is counted for `wait_for_messages` either.
+    pub record_messages_max: usize,
+    /// Connections at the same time; one more is closed at once. Default 10,000.
+    pub connections_max: usize,
+    /// Timers and windows of every session.
+    pub session: SessionConfig,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            smpp_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            http_address: None,
+            seed: 1,
+            system_id: "SMSC".to_owned(),
+            accounts: Vec::new(),
+            behaviour: Behaviour::default(),
+            record_messages_max: 10_000,
+            connections_max: 10_000,
+            session: SessionConfig {
+                session_init_timer: Duration::from_secs(5),
+                ..SessionConfig::new(Role::Smsc)
+            },
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the sessions of an SMSC share. Each part has a lock of its own that is held for a batch's
+//! worth of nanoseconds and never across an await.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::behaviour::Behaviour;
+use crate::record::{Batch, Ring};
+use crate::registry::Registry;
+use crate::settings::Settings;
+
+/// A moment as both clocks saw it: turns an `Instant` into the time of day.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Epoch {
+    /// On the clock that only goes forward.
+    pub(crate) instant: Instant,
+    /// On the wall, ms since 1970.
+    pub(crate) unix_ms: u64,
+}
+
+impl Epoch {
+    /// The time of day at `now`.
+    pub(crate) fn unix_ms(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.instant).as_millis();
+        self.unix_ms + u64::try_from(passed).unwrap_or(u64::MAX - self.unix_ms)
+    }
+}
+
+/// Shared by all sessions of an SMSC.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) epoch: Epoch,
+    pub(crate) counters: Counters,
+    /// Told after each batch that was recorded.
+    pub(crate) recorded: Notify,
+    behaviour: Mutex<Arc<Behaviour>>,
+    behaviour_version: AtomicU64,
+    ring: Mutex<Ring>,
+    registry: Mutex<Registry>,
+}
+
+impl Shared {
+    /// State of an SMSC that starts at `epoch`.
+    pub(crate) fn new(settings: Settings, epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            counters: Counters::default(),
+            recorded: Notify::new(),
+            behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
+            behaviour_version: AtomicU64::new(0),
+            ring: Mutex::new(Ring::new(settings.record_messages_max)),
+            registry: Mutex::default(),
+            settings,
+        }
+    }
+
+    /// How messages are treated, with the number of that version.
+    pub(crate) fn behaviour(&self) -> (u64, Arc<Behaviour>) {
+        let behaviour = lock(&self.behaviour);
+        let version = self.behaviour_version.load(Ordering::Acquire);
+        (version, Arc::clone(&behaviour))
+    }
+
+    /// The number of the version that holds: cheap to compare with one's own.
+    pub(crate) fn behaviour_version(&self) -> u64 {
+        self.behaviour_version.load(Ordering::Acquire)
+    }
+
+    /// Changes how messages are treated.
+    pub(crate) fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) -> Arc<Behaviour> {
+        let mut behaviour = lock(&self.behaviour);
+        change(Arc::make_mut(&mut behaviour));
+        self.behaviour_version.fetch_add(1, Ordering::Release);
+        Arc::clone(&behaviour)
+    }
+
+    /// Keeps the messages of a batch.
+    pub(crate) fn record(&self, batch: Batch) {
+        self.ring().push(batch);
+        self.recorded.notify_waiters();
+    }
+
+    /// The messages kept.
+    pub(crate) fn ring(&self) -> MutexGuard<'_, Ring> {
+        lock(&self.ring)
+    }
+
+    /// The sessions.
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        lock(&self.registry)
+    }
+}
+
+/// No invariant spans two statements under these locks, so a panic elsewhere does not spoil them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Declares [`Counters`] and the plain numbers that a session adds up for them.
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident, $metric:literal;)*) => {
+        /// What happened since the start.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $($(#[doc = $doc])* pub(crate) $name: AtomicU64,)* }
+
+        /// What happened in one turn of a session.
+        #[derive(Debug, Default)]
+        pub(crate) struct Tally { $($(#[doc = $doc])* pub(crate) $name: u64,)* }
+
+        impl Counters {
+            /// Adds what a session counted, and sets that to zero.
+            pub(crate) fn add(&self, tally: &mut Tally) {
+                $(if tally.$name != 0 {
+                    self.$name.fetch_add(std::mem::take(&mut tally.$name), Ordering::Relaxed);
+                })*
+            }
+
+            /// Name, meaning and value of each.
+            pub(crate) fn metrics(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$(($metric, concat!($($doc),*), self.$name.load(Ordering::Relaxed)),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections accepted.
+    connections, "smscsim_connections_total";
+    /// Connections refused because there were too many.
+    connections_refused, "smscsim_connections_refused_total";
+    /// Binds accepted.
+    binds, "smscsim_binds_total";
+    /// Binds refused.
+    binds_refused, "smscsim_binds_refused_total";
+    /// Messages answered with ESME_ROK.
+    messages_accepted, "smscsim_messages_accepted_total";
+    /// Messages answered with another status, or not at all.
+    messages_refused, "smscsim_messages_refused_total";
+    /// PDUs that were not legal or not readable.
+    bad_pdus, "smscsim_bad_pdus_total";
+    /// Receipts and mobile-originated messages sent.
+    deliveries_sent, "smscsim_deliveries_sent_total";
+    /// Those answered with ESME_ROK.
+    deliveries_acknowledged, "smscsim_deliveries_acknowledged_total";
+    /// Those answered with another status or not at all.
+    deliveries_failed, "smscsim_deliveries_failed_total";
+}

@@ -1,0 +1,263 @@
+//! The simulator as a library: start one, ask it, tell it, stop it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::behaviour::Behaviour;
+use crate::control::Control;
+use crate::delivery::{DeliveryResult, Mo};
+use crate::message::Message;
+use crate::registry::{Disconnect, SessionInfo};
+use crate::server;
+use crate::settings::Settings;
+use crate::shared::{Epoch, Shared};
+
+/// How long [`Smsc::stop`] waits for the sessions to unbind.
+const STOP_MAX: Duration = Duration::from_secs(3);
+
+/// A running SMSC. Dropped, it stops at once and frees its ports.
+#[derive(Debug)]
+pub struct Smsc {
+    control: Control,
+    smpp_address: SocketAddr,
+    http_address: Option<SocketAddr>,
+    server: JoinHandle<()>,
+    http: Option<JoinHandle<()>>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// Why an SMSC did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    Listen {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A setting has a value that cannot be.
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen {
+                setting,
+                address,
+                error,
+            } => write!(f, "cannot listen on {address} ({setting}): {error}"),
+            Self::Setting { setting, problem } => write!(f, "{setting}: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Settings of an SMSC that is about to start.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    settings: Settings,
+}
+
+impl Builder {
+    /// Key of everything that looks random.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self
+    }
+
+    /// system_id in bind responses.
+    #[must_use]
+    pub fn system(mut self, system_id: &str) -> Self {
+        system_id.clone_into(&mut self.settings.system_id);
+        self
+    }
+
+    /// Lets this account bind, and from then on only those that are named.
+    #[must_use]
+    pub fn account(mut self, system_id: &str, password: &str) -> Self {
+        let account = (system_id.to_owned(), password.to_owned());
+        self.settings.accounts.push(account);
+        self
+    }
+
+    /// How messages are treated at the start.
+    #[must_use]
+    pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
+        self.settings.behaviour = behaviour;
+        self
+    }
+
+    /// Changes any other setting.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Starts it on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] names the setting and the address or value that is at fault.
+    pub async fn start(self) -> Result<Smsc, StartError> {
+        Smsc::start(self.settings).await
+    }
+}
+
+impl Smsc {
+    /// Settings to be changed, then [`Builder::start`].
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Starts an SMSC on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] names the setting and the address or value that is at fault.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        if settings.system_id.len() > 15 || !settings.system_id.is_ascii() {
+            return Err(StartError::Setting {
+                setting: "system_id",
+                problem: "at most 15 ASCII characters are allowed",
+            });
+        }
+        let smpp = listen("smpp_address", settings.smpp_address).await?;
+        let http = match settings.http_address {
+            Some(address) => Some(listen("http_address", address).await?),
+            None => None,
+        };
+        let address = |listener: &TcpListener| listener.local_addr().ok();
+        let smpp_address = address(&smpp).unwrap_or(settings.smpp_address);
+        let http_address = http.as_ref().and_then(address);
+        let shared = Arc::new(Shared::new(settings, epoch()));
+        let control = Control::new(Arc::clone(&shared));
+        let (stop, stopped) = oneshot::channel();
+        Ok(Self {
+            smpp_address,
+            http_address,
+            server: tokio::spawn(server::run(smpp, shared, stopped)),
+            http: http.map(|listener| tokio::spawn(crate::api::serve(listener, control.clone()))),
+            control,
+            stop: Some(stop),
+        })
+    }
+
+    /// Where SMPP is listened on.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.smpp_address
+    }
+
+    /// Where the control API is listened on.
+    #[must_use]
+    pub const fn http_addr(&self) -> Option<SocketAddr> {
+        self.http_address
+    }
+
+    /// The messages that are kept, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.control.messages(usize::MAX, |_| true)
+    }
+
+    /// Waits until `count` messages have come since the start (or since they were cleared), for
+    /// `within` at most, and returns those that are kept.
+    ///
+    /// # Errors
+    /// How many came instead.
+    pub async fn wait_for_messages(
+        &self,
+        count: u64,
+        within: Duration,
+    ) -> Result<Vec<Message>, u64> {
+        self.control.wait_for_messages(count, within).await
+    }
+
+    /// Forgets the messages.
+    pub fn clear_messages(&self) {
+        self.control.clear_messages();
+    }
+
+    /// Sends a mobile-originated message and waits for its response.
+    ///
+    /// # Errors
+    /// [`crate::DeliveryError`] when there is none.
+    pub async fn inject_mo(&self, mo: &Mo) -> DeliveryResult {
+        self.control.inject_mo(mo).await
+    }
+
+    /// The sessions, oldest first.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.control.sessions()
+    }
+
+    /// Changes how messages are treated from the next one on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        self.control
+            .change_behaviour(|current| *current = behaviour);
+    }
+
+    /// Ends all sessions; new ones may connect.
+    pub fn disconnect_all(&self, how: Disconnect) {
+        self.control.disconnect_all(how);
+    }
+
+    /// Unbinds all sessions, for 3 s at most, and stops.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended by itself needs no telling.
+            let _ = stop.send(());
+        }
+        let ended = tokio::time::timeout(STOP_MAX, &mut self.server).await;
+        if ended.is_err() {
+            tracing::warn!("sessions did not unbind in time");
+        }
+    }
+}
+
+impl Drop for Smsc {
+    fn drop(&mut self) {
+        self.server.abort();
+        if let Some(http) = &self.http {
+            http.abort();
+        }
+    }
+}
+
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| StartError::Listen {
+        setting,
+        address,
+        error,
+    })
+}
+
+fn epoch() -> Epoch {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Epoch {
+        instant: Instant::now(),
+        unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+    }
+}
