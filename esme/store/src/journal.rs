@@ -12,7 +12,8 @@ use signalbox_router::Timestamp;
 use crate::disk::{Disk, is_full, read_full, write_all};
 use crate::error::StoreError;
 use crate::frame::{Kind, Location, Parsed, get_frame, put_frame};
-use crate::recovery::{self, BATCH_OCTETS, OpenReport};
+use crate::index::Manifest;
+use crate::recovery::{self, BATCH_OCTETS, OpenReport, Take};
 use crate::segment::{self, Segment};
 
 /// Most octets of one batch: reached only when the disk does not take batches any more.
@@ -64,20 +65,20 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the segments of a directory and cuts an unfinished batch; `start` is where a journal
-    /// without segments begins, and the position up to which batches are known to be finished.
+    /// Opens the segments of a directory and cuts an unfinished batch. Up to the manifest's
+    /// position batches are known to be finished; a journal without segments begins there.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         config: &crate::StoreConfig,
-        start: u64,
-        new_salt: u64,
+        manifest: &Manifest,
         report: &mut OpenReport,
     ) -> Result<Self, StoreError> {
+        let start = manifest.position;
         let mut segments = open_segments(&*disk, &config.path, report)?;
         let salt = segments
             .values()
             .next_back()
-            .map_or(new_salt, |segment| segment.salt);
+            .map_or(manifest.salt, |segment| segment.salt);
         let mut committed = start;
         if let Some(last) = segments.values_mut().next_back() {
             let end = recovery::finished_end(last, start)?;
@@ -123,7 +124,7 @@ impl Journal {
         &self,
         from: u64,
         report: &mut OpenReport,
-        take: &mut dyn FnMut(Kind, Location, &[u8]) -> Result<(), StoreError>,
+        take: Take<'_>,
     ) -> Result<(), StoreError> {
         for segment in self.segments.values().filter(|segment| segment.end > from) {
             recovery::replay(segment, from, report, take)?;

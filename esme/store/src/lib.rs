@@ -4,7 +4,7 @@
 //!
 //! Read [`Store`] first. One thread owns it: for each input it lets the router decide, applies the
 //! new records with [`Ledger::apply`](signalbox_router::Ledger::apply), and once per batch calls
-//! [`Store::commit`]; only then it performs the actions. The history has a thread of its own and
+//! [`Store::commit`]; only then it performs the actions. [`History`] has a thread of its own and
 //! reads the journal behind the store, so searching never slows sending.
 //!
 //! ```text
@@ -21,6 +21,7 @@ mod config;
 mod disk;
 mod error;
 mod frame;
+mod history;
 mod index;
 mod journal;
 mod ledger;
@@ -33,6 +34,10 @@ mod wire;
 pub use config::StoreConfig;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::StoreError;
+pub use history::{
+    DeliveryView, Filter, History, HistoryConfig, HistoryError, MessageView, Orphan, Page,
+    PartView, TimelineEntry,
+};
 pub use journal::Condition;
 pub use recovery::{Damage, OpenReport};
 pub use store::{Position, Status, Store, Watch};

@@ -13,6 +13,9 @@ pub(crate) const BATCH_OCTETS: u64 = FRAME_OCTETS as u64 + 8;
 /// Most damages listed one by one in a report; all are counted.
 const DAMAGES_LISTED_MAX: usize = 1_000;
 
+/// What is done with a frame and its payload.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(Kind, Location, &[u8]) -> Result<(), StoreError>;
+
 /// What opening a store found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenReport {
@@ -59,7 +62,7 @@ pub(crate) fn replay(
     segment: &Segment,
     from: u64,
     report: &mut OpenReport,
-    take: &mut dyn FnMut(Kind, Location, &[u8]) -> Result<(), StoreError>,
+    take: Take<'_>,
 ) -> Result<(), StoreError> {
     let mut scan = scan(segment, from.max(segment.first));
     while let Some(found) = scan

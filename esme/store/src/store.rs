@@ -108,17 +108,7 @@ impl Store {
         let lock = lock(&config.path)?;
         let mut report = OpenReport::default();
         let (manifest, index) = open_index(&config, &disk, &mut report)?;
-        let salt = match manifest.salt {
-            0 => RandomState::new().hash_one(std::process::id()) | 1,
-            salt => salt,
-        };
-        let mut journal = Journal::open(
-            Arc::clone(&disk),
-            &config,
-            manifest.position,
-            salt,
-            &mut report,
-        )?;
+        let mut journal = Journal::open(Arc::clone(&disk), &config, &manifest, &mut report)?;
         journal.check_space(0);
         let retention_ms = config.retention_ms;
         let mut store = Self {
@@ -296,11 +286,14 @@ fn open_index(
         },
         Err(reason) => reason,
     };
-    // A store that was just created has no manifest either, and that is nothing to report.
-    if !crate::segment::list(&**disk, &config.path)?.is_empty() {
+    let mut manifest = Manifest::default();
+    if crate::segment::list(&**disk, &config.path)?.is_empty() {
+        // A new store: from here on a missing manifest is a loss.
+        manifest.salt = RandomState::new().hash_one(std::process::id()) | 1;
+        manifest.write(&**disk, &config.path)?;
+    } else {
         report.rebuilt = Some(reason);
     }
-    let manifest = Manifest::default();
     let index = Index::open(config.clone(), Arc::clone(disk), &manifest)?;
     Ok((manifest, index))
 }

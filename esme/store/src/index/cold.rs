@@ -8,7 +8,7 @@ use signalbox_router::Timestamp;
 use crate::error::StoreError;
 use crate::index::cursor::Cursor;
 use crate::index::keys::OrderKey;
-use crate::index::manifest::RunState;
+use crate::index::manifest::{Floors, RunState};
 use crate::index::run::Run;
 
 /// Fewest runs of like size that are merged.
@@ -69,14 +69,14 @@ impl ColdRun {
     }
 
     /// Prefix and first key of what is not consumed.
-    pub(crate) fn floors(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn floors(&self) -> Floors {
         let open = self.heads.iter().filter(|head| !head.done);
         open.map(|head| (head.prefix.clone(), head.floor.clone()))
             .collect()
     }
 
     /// Floors for a merge: consumed queues have one that no key reaches.
-    pub(crate) fn merge_floors(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn merge_floors(&self) -> Floors {
         let floor = |prefix: &Vec<u8>| {
             let open = self
                 .heads

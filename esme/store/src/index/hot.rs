@@ -196,7 +196,8 @@ impl Hot {
             };
             hot.lingering = false;
             // A run that has it as not done must be told by a checkpoint first.
-            if !hot.is_live() && !(hot.dirty && hot.in_runs) {
+            let unknown_to_runs = hot.dirty && hot.in_runs;
+            if !hot.is_live() && !unknown_to_runs {
                 self.forget(id);
             }
         }

@@ -34,12 +34,15 @@ pub(crate) struct Manifest {
     pub(crate) phases: [u64; 6],
 }
 
+/// Prefix and first key of each queue that is not consumed.
+pub(crate) type Floors = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A run of the manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RunState {
     pub(crate) id: u64,
     /// Prefix and first key of each queue that is not yet consumed.
-    pub(crate) floors: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) floors: Floors,
 }
 
 impl Manifest {

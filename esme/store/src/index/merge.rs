@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::index::cursor::Cursor;
 use crate::index::entry::{get_expiry, get_head};
 use crate::index::keys::{TABLE_KEYS, TABLE_MESSAGES, TABLE_REMOTE, ordered_prefix};
+use crate::index::manifest::Floors;
 use crate::index::run::{Run, RunWriter};
 use crate::wire::{Malformed, Reader};
 
@@ -22,7 +23,7 @@ pub(crate) struct MergePlan {
     /// Id of the new run.
     pub(crate) id: u64,
     /// Oldest first, each with the keys from which on its queues and deadlines are not consumed.
-    pub(crate) runs: Vec<(Arc<Run>, Vec<(Vec<u8>, Vec<u8>)>)>,
+    pub(crate) runs: Vec<(Arc<Run>, Floors)>,
     /// The oldest run is among them: nothing older can come to light again.
     pub(crate) bottom: bool,
     pub(crate) now: Timestamp,

@@ -29,6 +29,7 @@ use crate::StoreConfig;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::frame::Location;
+pub(crate) use hot::remote_ids;
 pub(crate) use manifest::Manifest;
 
 use cold::Cold;

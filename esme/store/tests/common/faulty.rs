@@ -40,6 +40,8 @@ struct State {
     fail_at: Option<(u64, Fault)>,
     fail_always: Option<Fault>,
     free: u64,
+    /// Syncs say yes and do nothing.
+    lying: bool,
 }
 
 /// The disk. Clones are the same disk.
@@ -71,6 +73,11 @@ impl FaultyDisk {
     /// Every writing call fails until told otherwise.
     pub fn fail_always(&self, fault: Option<Fault>) {
         self.state().fail_always = fault;
+    }
+
+    /// From here on nothing is synced, whatever the calls say: the instant before the power goes.
+    pub fn lie(&self) {
+        self.state().lying = true;
     }
 
     pub fn set_free(&self, free: u64) {
@@ -220,7 +227,9 @@ impl Disk for FaultyDisk {
     fn sync_dir(&self, _path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.call().map_err(Fault::error)?;
-        state.durable_names = state.names.clone();
+        if !state.lying {
+            state.durable_names = state.names.clone();
+        }
         Ok(())
     }
 
@@ -281,6 +290,9 @@ impl DiskFile for FaultyFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         let fault = state.call();
+        if state.lying {
+            return fault.map_err(Fault::error);
+        }
         let content = &mut state.contents[self.content];
         match fault {
             Ok(()) => content.durable = content.octets.clone(),

@@ -1,0 +1,89 @@
+//! Reads the journal behind the store, by its files.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use signalbox_router::Record;
+
+use super::HistoryError;
+use crate::disk::RealDisk;
+use crate::error::StoreError;
+use crate::frame::{Found, Kind, Scan};
+use crate::record::get_record;
+use crate::segment::{self, HEADERS_OCTETS, Segment};
+
+/// What is done with a record; breaking ends the reading behind it.
+type Take<'a> = &'a mut dyn FnMut(&Record) -> Result<ControlFlow<()>, HistoryError>;
+
+/// A place in the journal.
+pub(super) struct Tail {
+    pub(super) dir: PathBuf,
+    pub(super) position: u64,
+}
+
+impl Tail {
+    /// Hands records up to `committed` to `take`, until it breaks. Segments that are gone and
+    /// records that are damaged are passed over.
+    pub(super) fn read(&mut self, committed: u64, take: Take<'_>) -> Result<(), HistoryError> {
+        let firsts = segment::list(&RealDisk, &self.dir)?;
+        for (at, first) in firsts.iter().copied().enumerate() {
+            let next = firsts.get(at + 1).copied().unwrap_or(u64::MAX);
+            if next <= self.position || first >= committed {
+                continue;
+            }
+            let Some((mut segment, _)) = Segment::open(&RealDisk, &self.dir, first)? else {
+                continue;
+            };
+            segment.end = segment.end.min(next).min(committed);
+            self.position = self.position.max(first);
+            if self.read_segment(&segment, take)?.is_break() {
+                return Ok(());
+            }
+            self.position = self.position.max(segment.end);
+        }
+        Ok(())
+    }
+
+    fn read_segment(
+        &mut self,
+        segment: &Segment,
+        take: Take<'_>,
+    ) -> Result<ControlFlow<()>, HistoryError> {
+        let origin = (segment.first, HEADERS_OCTETS);
+        let range = self.position..segment.end;
+        let mut scan = Scan::new(&*segment.file, segment.salt, origin, range);
+        while let Some(found) = scan
+            .next()
+            .map_err(StoreError::io("cannot read", &segment.path))?
+        {
+            match found {
+                Found::Frame {
+                    kind: Kind::Batch,
+                    location,
+                } => self.position = location.end(),
+                Found::Frame { kind, location } => {
+                    let record = get_record(kind, scan.payload())
+                        .map_err(|malformed| StoreError::malformed(&segment.path, malformed))?;
+                    self.position = location.end();
+                    if take(&record)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Found::Damaged { to, .. } => self.position = to,
+                Found::Unknown {
+                    position,
+                    version,
+                    kind,
+                } => {
+                    return Err(HistoryError {
+                        reason: format!(
+                            "the record at position {position} of version {version} and kind \
+                             {kind} is not known"
+                        ),
+                    });
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}

@@ -1,0 +1,192 @@
+//! The history's thread: reads behind the journal, writes what it collected, answers questions.
+
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use signalbox_router::{MessageId, Timestamp};
+
+use super::collect::Collected;
+use super::tail::Tail;
+use super::{Filter, HistoryConfig, HistoryError, MessageView, Orphan, Page, database, query};
+use crate::store::{Position, Watch};
+
+/// How often the journal is looked at when nobody asks.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A question. Its answer goes to `reply`; an asker who has gone is no error.
+#[derive(Debug)]
+pub(super) enum Command {
+    Find {
+        filter: Box<Filter>,
+        seen: Position,
+        reply: Reply<Page>,
+    },
+    Message {
+        id: MessageId,
+        seen: Position,
+        reply: Reply<Option<MessageView>>,
+    },
+    Orphans {
+        limit: usize,
+        seen: Position,
+        reply: Reply<Vec<Orphan>>,
+    },
+    Purge {
+        before: Timestamp,
+        limit: usize,
+        reply: Reply<usize>,
+    },
+    Position {
+        reply: Reply<Position>,
+    },
+}
+
+type Reply<T> = SyncSender<Result<T, HistoryError>>;
+
+pub(super) struct Worker {
+    config: HistoryConfig,
+    watch: Watch,
+    db: Connection,
+    tail: Tail,
+    collected: Collected,
+    collecting_since: Instant,
+    /// Journal position in the database.
+    written: u64,
+}
+
+impl Worker {
+    pub(super) fn open(config: HistoryConfig, watch: Watch) -> Result<Self, HistoryError> {
+        let (db, written) = database::open(&config.database, watch.committed().0)?;
+        let tail = Tail {
+            dir: config.store.clone(),
+            position: written,
+        };
+        Ok(Self {
+            config,
+            watch,
+            db,
+            tail,
+            collected: Collected::default(),
+            collecting_since: Instant::now(),
+            written,
+        })
+    }
+
+    /// Until nobody can ask any more.
+    pub(super) fn run(mut self, inbox: &Receiver<Command>) {
+        loop {
+            match inbox.recv_timeout(LOOK_EVERY) {
+                Ok(command) => self.answer(command),
+                Err(RecvTimeoutError::Timeout) => {
+                    // Tried again at the next look; whoever asks gets the error as the answer.
+                    let _ = self.look();
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    // What cannot be written is read from the journal at the next start.
+                    let _ = self.write();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, command: Command) {
+        match command {
+            Command::Find {
+                filter,
+                seen,
+                reply,
+            } => {
+                let page = self.see(seen).and_then(|()| query::find(&self.db, &filter));
+                let _ = reply.send(page);
+            }
+            Command::Message { id, seen, reply } => {
+                let message = self.see(seen).and_then(|()| query::message(&self.db, id));
+                let _ = reply.send(message);
+            }
+            Command::Orphans { limit, seen, reply } => {
+                let orphans = self
+                    .see(seen)
+                    .and_then(|()| query::orphans(&self.db, limit));
+                let _ = reply.send(orphans);
+            }
+            Command::Purge {
+                before,
+                limit,
+                reply,
+            } => {
+                let purged = database::purge(&mut self.db, before, limit);
+                let _ = reply.send(purged.map_err(HistoryError::from));
+            }
+            Command::Position { reply } => {
+                let position = self.look().map(|()| Position(self.written));
+                let _ = reply.send(position);
+            }
+        }
+    }
+
+    /// Brings everything before a position into the database.
+    fn see(&mut self, seen: Position) -> Result<(), HistoryError> {
+        if self.written < seen.0 {
+            self.read()?;
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is new; writes what was collected for long enough.
+    fn look(&mut self) -> Result<(), HistoryError> {
+        self.read()?;
+        let collect = Duration::from_millis(self.config.collect_ms);
+        if self.tail.position > self.written && self.collecting_since.elapsed() >= collect {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), HistoryError> {
+        let committed = self.watch.committed().0;
+        while self.tail.position < committed {
+            let before = self.tail.position;
+            if self.tail.position == self.written {
+                self.collecting_since = Instant::now();
+            }
+            let Self {
+                db,
+                tail,
+                collected,
+                config,
+                ..
+            } = self;
+            tail.read(committed, &mut |record| {
+                collected.take(record, |id| database::callback_of(db, id))?;
+                Ok(
+                    match collected.len() >= config.collect_messages_max.max(1) {
+                        true => ControlFlow::Break(()),
+                        false => ControlFlow::Continue(()),
+                    },
+                )
+            })?;
+            if self.collected.len() >= self.config.collect_messages_max.max(1) {
+                self.write()?;
+            }
+            if self.tail.position == before {
+                // Nothing readable is left before `committed`: segments were taken away.
+                self.tail.position = committed;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<(), HistoryError> {
+        if self.tail.position == self.written {
+            return Ok(());
+        }
+        database::write(&mut self.db, &self.collected, self.tail.position)?;
+        self.collected = Collected::default();
+        self.written = self.tail.position;
+        Ok(())
+    }
+}
