@@ -1,0 +1,334 @@
+//! What the keys of a configuration must say to each other: names that exist, things that belong
+//! together. It works on the tree, so that it speaks of lines, and beside other errors.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use signalbox_router::ProviderName;
+
+use super::Config;
+use super::codes::CODED_TABLES;
+use super::error::{ConfigError, Origin};
+use super::setting::Place;
+use super::tree::{Entry, Node, Table, Value, sub_table};
+
+/// Characters of a name.
+const NAME_CHARACTERS_MAX: usize = 64;
+/// Tables whose keys are names.
+const NAMED_TABLES: [&str; 3] = ["account", "provider", "route"];
+/// Schemes of addresses that a route may lead.
+const SCHEMES: [&str; 1] = ["sms"];
+
+/// Checks everything; returns the warnings.
+pub(crate) fn check(
+    place: &Place<'_>,
+    path: Option<&Path>,
+    errors: &mut Vec<ConfigError>,
+) -> Vec<ConfigError> {
+    let table = place.table;
+    for kind in NAMED_TABLES {
+        check_names(kind, entries(table, kind), errors);
+    }
+    for (name, entry) in entries(table, "provider") {
+        check_provider(name, entry, errors);
+    }
+    for (name, entry) in entries(table, "account") {
+        check_account(name, entry, errors);
+    }
+    check_routes(table, errors);
+    check_inbound(table, errors);
+    warnings(place, path)
+}
+
+/// The entries of a table by name; none when it is missing or no table.
+fn entries<'t>(table: &'t Table, key: &str) -> impl Iterator<Item = (&'t String, &'t Entry)> {
+    sub_table(table, key).into_iter().flatten()
+}
+
+fn text<'t>(table: &'t Table, key: &str) -> Option<(&'t str, &'t Node)> {
+    let node = &table.get(key)?.node;
+    Some((node.as_text()?, node))
+}
+
+fn check_names<'t>(
+    path: &str,
+    names: impl Iterator<Item = (&'t String, &'t Entry)>,
+    errors: &mut Vec<ConfigError>,
+) {
+    for (name, entry) in names {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        let length = name.chars().count();
+        if !(1..=NAME_CHARACTERS_MAX).contains(&length) || !name.chars().all(known) {
+            let allowed =
+                format!("a name of 1 to {NAME_CHARACTERS_MAX} characters: a-z, 0-9, _ and -");
+            let error = ConfigError::new(&entry.key, path, allowed);
+            errors.push(error.with_value(&format!("{name:?}")));
+        }
+    }
+}
+
+fn check_provider(name: &str, entry: &Entry, errors: &mut Vec<ConfigError>) {
+    let path = format!("provider.{name}");
+    if name == ProviderName::WEBHOOK {
+        let allowed = "another name: this one belongs to the callbacks";
+        errors.push(ConfigError::new(&entry.key, &path, allowed));
+    }
+    let Some(provider) = entry.node.as_table() else {
+        return;
+    };
+    check_names(&format!("{path}.bind"), entries(provider, "bind"), errors);
+    let binds = entries(provider, "bind").count();
+    if !(1..=255).contains(&binds) {
+        let allowed =
+            format!("1 to 255 binds: a table [{path}.bind.NAME] for each; there are {binds}");
+        errors.push(ConfigError::new(&entry.key, &path, allowed));
+    }
+    if let Some(entry) = provider.get("segments_max")
+        && matches!(&entry.node.value, Value::Integer(0))
+    {
+        let allowed = "1 to 255, or -1 for no limit";
+        let error = ConfigError::new(&entry.node.origin, &format!("{path}.segments_max"), allowed);
+        errors.push(error.with_value(&entry.node.written));
+    }
+    for (table, code) in CODED_TABLES {
+        check_codes(
+            &format!("{path}.{table}"),
+            entries(provider, table),
+            code,
+            errors,
+        );
+    }
+    for (name, entry) in entries(provider, "bind") {
+        if let Some(bind) = entry.node.as_table() {
+            check_tls(&format!("{path}.bind.{name}.tls"), bind, errors);
+        }
+    }
+}
+
+/// Checks keys that are numbers or names of the specification.
+fn check_codes<'t>(
+    path: &str,
+    entries: impl Iterator<Item = (&'t String, &'t Entry)>,
+    code: impl Fn(&str) -> Option<u32>,
+    errors: &mut Vec<ConfigError>,
+) {
+    let mut seen: BTreeMap<u32, &str> = BTreeMap::new();
+    for (key, entry) in entries {
+        let problem = match code(key) {
+            None => "a number (0x…, not 0) or a name of the specification".to_owned(),
+            Some(code) => match seen.insert(code, key) {
+                None => continue,
+                Some(other) => format!("the same as {other}; only one of them is allowed"),
+            },
+        };
+        errors.push(ConfigError::new(&entry.key, path, problem).with_value(key));
+    }
+}
+
+fn check_tls(path: &str, bind: &Table, errors: &mut Vec<ConfigError>) {
+    let Some(tls) = sub_table(bind, "tls") else {
+        return;
+    };
+    let Some((mode, node)) = text(tls, "mode") else {
+        if let Some((key, entry)) = tls.first_key_value() {
+            let allowed = "has no effect without tls.mode: set it to \"single\" or \"mutual\"";
+            errors.push(ConfigError::new(
+                &entry.key,
+                &format!("{path}.{key}"),
+                allowed,
+            ));
+        }
+        return;
+    };
+    if mode == "mutual" && !tls.contains_key("identity") {
+        let allowed = "needs tls.identity: the file with our certificate and key";
+        let error = ConfigError::new(&node.origin, &format!("{path}.mode"), allowed);
+        errors.push(error.with_value(&node.written));
+    }
+}
+
+/// Lets the client library judge the settings of each bind.
+pub(crate) fn check_binds(place: &Place<'_>, config: &Config, errors: &mut Vec<ConfigError>) {
+    for (provider_name, provider) in &config.provider {
+        for (name, bind) in &provider.bind {
+            let Err(error) = bind.client(0).check() else {
+                continue;
+            };
+            let table = sub_table(place.table, "provider")
+                .and_then(|table| sub_table(table, provider_name))
+                .and_then(|table| sub_table(table, "bind"))
+                .and_then(|table| table.get(name));
+            let Some(entry) = table else { continue };
+            let value = entry.node.as_table().and_then(|bind| bind.get(error.field));
+            let origin = value.map_or(&entry.node.origin, |value| &value.node.origin);
+            let key = format!("provider.{provider_name}.bind.{name}.{}", error.field);
+            errors.push(ConfigError::new(origin, &key, error.allowed));
+        }
+    }
+}
+
+fn check_account(name: &str, entry: &Entry, errors: &mut Vec<ConfigError>) {
+    let Some(account) = entry.node.as_table() else {
+        return;
+    };
+    let path = format!("account.{name}");
+    let given = ["key", "key_file", "key_credential"]
+        .iter()
+        .any(|key| account.contains_key(*key));
+    let hash = account.get("key_sha256");
+    match (given, hash) {
+        (false, None) => {
+            let allowed =
+                "exactly one of key_sha256 and key (or key_file, key_credential) is needed";
+            errors.push(ConfigError::new(&entry.key, &path, allowed));
+        }
+        (true, Some(hash)) => {
+            let allowed =
+                "exactly one of key_sha256 and key (or key_file, key_credential) is allowed";
+            errors.push(ConfigError::new(
+                &hash.key,
+                &format!("{path}.key_sha256"),
+                allowed,
+            ));
+        }
+        _ => {}
+    }
+}
+
+fn check_routes(table: &Table, errors: &mut Vec<ConfigError>) {
+    let providers: Vec<&str> = entries(table, "provider")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut prefixes: BTreeMap<(String, String), (&str, &Origin)> = BTreeMap::new();
+    for (name, entry) in entries(table, "route") {
+        let Some(route) = entry.node.as_table() else {
+            continue;
+        };
+        let path = format!("route.{name}");
+        check_route_providers(&path, entry, route, &providers, errors);
+        let Some((to, node)) = text(route, "to") else {
+            continue;
+        };
+        let key = format!("{path}.to");
+        let (scheme, prefix) = to.split_once(':').unwrap_or((to, ""));
+        let digits = prefix.strip_prefix('+').unwrap_or(prefix);
+        if !SCHEMES.contains(&scheme) || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+            let allowed =
+                "\"sms\", or \"sms:\" and the first digits of the numbers (\"sms:+49151\")";
+            let error = ConfigError::new(&node.origin, &key, allowed).with_value(&node.written);
+            errors.push(error.with_nearest(scheme, SCHEMES));
+            continue;
+        }
+        let prefix = (scheme.to_owned(), digits.to_owned());
+        if let Some((other, origin)) = prefixes.insert(prefix, (name, &node.origin)) {
+            let allowed =
+                format!("the same as route.{other} ({origin}); one of them is never taken");
+            errors.push(ConfigError::new(&node.origin, &key, allowed).with_value(&node.written));
+        }
+    }
+}
+
+fn check_route_providers(
+    path: &str,
+    entry: &Entry,
+    route: &Table,
+    providers: &[&str],
+    errors: &mut Vec<ConfigError>,
+) {
+    let key = format!("{path}.provider");
+    let (origin, names): (&Origin, Vec<(&str, &Node)>) = match route.get("provider") {
+        None => (&entry.key, Vec::new()),
+        Some(entry) => match &entry.node.value {
+            Value::List(items) => {
+                let names = items
+                    .iter()
+                    .filter_map(|item| Some((item.as_text()?, item)));
+                (&entry.node.origin, names.collect())
+            }
+            Value::Plain(text) => {
+                let names = text.split(',').map(|name| (name.trim(), &entry.node));
+                (&entry.node.origin, names.collect())
+            }
+            _ => return,
+        },
+    };
+    if !(1..=signalbox_router::ROUTE_PROVIDERS_MAX).contains(&names.len()) {
+        let allowed = format!(
+            "a list of 1 to {} providers; there are {}",
+            signalbox_router::ROUTE_PROVIDERS_MAX,
+            names.len()
+        );
+        errors.push(ConfigError::new(origin, &key, allowed));
+    }
+    for (name, node) in names {
+        if !providers.contains(&name) {
+            let error = ConfigError::new(&node.origin, &key, "there is no provider of this name");
+            let error = error.with_value(&format!("{name:?}"));
+            errors.push(error.with_nearest(name, providers.iter().copied()));
+        }
+    }
+}
+
+fn check_inbound(table: &Table, errors: &mut Vec<ConfigError>) {
+    let Some((account, node)) =
+        sub_table(table, "inbound").and_then(|inbound| text(inbound, "account"))
+    else {
+        return;
+    };
+    let accounts = || entries(table, "account").map(|(name, _)| name.as_str());
+    if !accounts().any(|name| name == account) {
+        let error = ConfigError::new(
+            &node.origin,
+            "inbound.account",
+            "there is no account of this name",
+        );
+        errors.push(
+            error
+                .with_value(&node.written)
+                .with_nearest(account, accounts()),
+        );
+    }
+}
+
+/// What is allowed and probably not meant.
+fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
+    let mut warnings = Vec::new();
+    for (kind, consequence) in [
+        ("account", "there is none, so nobody can use the API"),
+        ("provider", "there is none, so nothing can be sent"),
+        ("route", "there is none, so every message is rejected"),
+    ] {
+        if entries(place.table, kind).next().is_none() {
+            warnings.push(ConfigError::new(place.origin, kind, consequence));
+        }
+    }
+    if let Some(path) = path
+        && let Ok(metadata) = std::fs::metadata(path)
+        && metadata.permissions().mode() & 0o044 != 0
+        && let Some((key, node)) = inline_secret(place.table, "")
+        && matches!(node.origin, Origin::File { .. })
+    {
+        let problem = "a secret in a file that others on this machine can read (chmod 640)";
+        warnings.push(ConfigError::new(&node.origin, &key, problem));
+    }
+    warnings
+}
+
+/// The first secret that stands in a file itself.
+fn inline_secret<'t>(table: &'t Table, path: &str) -> Option<(String, &'t Node)> {
+    table.iter().find_map(|(name, entry)| {
+        let key = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        let is_secret = matches!(name.as_str(), "password" | "key" | "callback_secret")
+            || name.ends_with("_password");
+        match &entry.node.value {
+            Value::Table(below) => inline_secret(below, &key),
+            Value::Text(_) if is_secret => Some((key, &entry.node)),
+            _ => None,
+        }
+    })
+}
