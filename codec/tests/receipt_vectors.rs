@@ -90,7 +90,7 @@ fn ids_of_responses_are_found_from_receipts() {
     let pairs = rows.iter().filter_map(|row| {
         let answered = row["submit_sm_resp_message_id"].as_str();
         Some((
-            answered.or(row["tlvs"]["receipted_message_id"].as_str())?,
+            answered.or_else(|| row["tlvs"]["receipted_message_id"].as_str())?,
             row["text"].as_str()?,
         ))
     });

@@ -31,6 +31,12 @@ fn gsm7_names_the_first_octet_above_7f() {
         })
     );
     assert!(gsm7::decode(&[0x1B, 0xC0]).is_err());
+    for octet in 0x80..=0xFF {
+        assert_eq!(
+            gsm7::decode(&[octet]),
+            Err(TextError::NotASeptet { offset: 0, octet })
+        );
+    }
 }
 
 #[test]

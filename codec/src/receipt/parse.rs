@@ -33,13 +33,13 @@ pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
                 at = value_start;
                 continue;
             }
-            receipt
-                .text
-                .get_or_insert(octets[start..key_start].trim_ascii_end());
+            if receipt.text.is_none() {
+                receipt.text = Some(octets[start..key_start].trim_ascii_end());
+            }
         }
         if key == Key::Text {
             if receipt.stat.is_some() || !has_stat(&octets[value_start..]) {
-                receipt.text.get_or_insert(&octets[value_start..]);
+                receipt.text = receipt.text.or(Some(&octets[value_start..]));
                 break;
             }
             text_start = Some(value_start);

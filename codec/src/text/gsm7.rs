@@ -132,6 +132,12 @@ pub fn decode(septets: &[u8]) -> Result<String, TextError> {
         }
         let stop = at + chunk.len();
         while at < stop {
+            let same = same_octets(&septets[at..stop]);
+            if same > 0 {
+                out.extend_from_slice(&septets[at..at + same]);
+                at += same;
+                continue;
+            }
             let (unit, taken) = decode_one(septets, at, &DEFAULT, &EXTENSION)?;
             push_utf8(unit, &mut out);
             at += taken;
@@ -216,6 +222,12 @@ fn walk<'a>(text: &'a str, mut take: impl FnMut(Piece<'a>)) -> Result<(), Unenco
         }
         let stop = at + chunk.len();
         while at < stop {
+            let same = same_octets(&octets[at..stop]);
+            if same > 0 {
+                take(Piece::Same(&octets[at..at + same]));
+                at += same;
+                continue;
+            }
             let character = match octets[at] {
                 ascii @ 0..=0x7F => char::from(ascii),
                 _ => text[at..]
@@ -259,6 +271,13 @@ fn is_same(chunk: &[u8]) -> bool {
             .fold(true, |same, &octet| same & is_same_octet(octet)),
         Err(_) => chunk.iter().all(|&octet| is_same_octet(octet)),
     }
+}
+
+/// Octets at the front that are ASCII at the same place.
+#[inline(always)]
+fn same_octets(octets: &[u8]) -> usize {
+    let same = |octet: u8| octet.is_ascii() && LOW[usize::from(octet)] == octet;
+    octets.iter().take_while(|&&octet| same(octet)).count()
 }
 
 #[inline(always)]
