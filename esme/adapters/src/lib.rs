@@ -9,6 +9,8 @@
 
 mod channel;
 #[cfg(feature = "smpp")]
+mod random;
+#[cfg(feature = "smpp")]
 pub mod smpp;
 
 pub use channel::{ChannelHandle, INBOX_BATCHES_MAX, Inbox, ToChannel};

@@ -5,6 +5,39 @@ use std::sync::Arc;
 use signalbox_codec::Tag;
 use signalbox_codec::segment::{LongMessage, SEGMENTS_MAX, USER_DATA_OCTETS};
 use signalbox_codec::text::{Encoding, Language, PreferredEncoding};
+use signalbox_router::ProviderName;
+
+use super::pace::PaceConfig;
+use super::profile::Profile;
+/// Most binds of one provider.
+pub const BINDS_MAX: usize = 255;
+
+/// Settings of a provider.
+#[derive(Clone, Debug)]
+pub struct SmppProviderConfig {
+    /// Name; remote ids are scoped by it.
+    pub name: ProviderName,
+    /// Its binds, 1 to [`BINDS_MAX`]: transceivers, or transmitters and receivers, in any mix.
+    pub binds: Vec<BindConfig>,
+    /// What its codes mean.
+    pub profile: Profile,
+    /// How fast it may be fed, all binds together.
+    pub pace: PaceConfig,
+    /// How messages are written.
+    pub submit: SubmitConfig,
+    /// How what it sends is read.
+    pub inbound: InboundConfig,
+}
+
+/// One bind of a provider.
+#[derive(Clone, Debug)]
+pub struct BindConfig {
+    /// Name, for logs and status.
+    pub name: String,
+    /// Where and how to bind, and the limits of the session.
+    pub client: signalbox_esme::ClientConfig,
+}
+
 /// How messages become submit_sm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubmitConfig {

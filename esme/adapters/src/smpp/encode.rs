@@ -176,7 +176,7 @@ impl fmt::Display for EncodeError {
             Self::MissingTlv(tag) => {
                 write!(
                     f,
-                    "sms.tlvs.{:#06x}: the provider's tlvs_required wants it",
+                    "sms.tlv.{:#06x}: the provider's tlvs_required wants it",
                     tag.0
                 )
             }

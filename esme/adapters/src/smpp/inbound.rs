@@ -59,8 +59,8 @@ pub struct IncomingReceipt {
 /// The id that a response gave, in the form under which receipts are looked up; `None` when it is
 /// empty.
 #[must_use]
-pub fn remote_id(message_id: &str) -> Option<Arc<str>> {
-    let canonical = receipt::canonical_id(message_id);
+pub fn remote_id(message_id: &[u8]) -> Option<Arc<str>> {
+    let canonical = receipt::canonical_id(&String::from_utf8_lossy(message_id));
     (!canonical.is_empty()).then(|| Arc::from(canonical))
 }
 

@@ -1,13 +1,35 @@
 //! The SMPP channel: one provider, its binds, its pace.
+//!
+//! | you look for | it is in |
+//! |---|---|
+//! | starting a provider | [`SmppChannel::spawn`] |
+//! | its settings | [`SmppProviderConfig`] |
+//! | what a message becomes on the wire | [`encode`], [`options`] |
+//! | what an answer means | [`outcome`], [`profile`] |
+//! | what a deliver_sm is | [`inbound`] |
+//! | how fast, which bind, how much credit | [`pace`], `flow` |
 
 mod address;
-pub mod config;
+mod channel;
+mod config;
 pub mod encode;
+mod flow;
 pub mod inbound;
 pub mod options;
 pub mod outcome;
 pub mod pace;
 pub mod profile;
 pub mod reference;
+mod status;
 #[cfg(test)]
 mod testing;
+
+pub use channel::SmppChannel;
+pub use config::{
+    BINDS_MAX, BindConfig, InboundConfig, MessageMode, Numbering, ReceiptId, SmppProviderConfig,
+    SubmitConfig,
+};
+pub use flow::{Counters, Limiter};
+pub use pace::PaceConfig;
+pub use profile::{Action, Profile};
+pub use status::{BindStatus, ProviderStatus};

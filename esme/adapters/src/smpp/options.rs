@@ -8,7 +8,7 @@
 //! | `sms.binary_hex`, `sms.udh_hex` | hexadecimal digits; the header with its length octet |
 //! | `sms.service_type` | at most 5 octets |
 //! | `sms.validity_period`, `sms.schedule_delivery_time` | 16 octets, `YYMMDDhhmmsstnnp` |
-//! | `sms.tlvs.TAG` | `text:…` `cstring:…` `hex:…` `u8:…` `u16:…` `u32:…`; TAG: number or name |
+//! | `sms.tlv.TAG` | hexadecimal digits, or a form of [`tlv_value`]; TAG: number or name |
 
 use std::fmt;
 
@@ -94,10 +94,13 @@ impl<'m> SmsOptions<'m> {
             "registered_delivery" => self.registered_delivery = Some(octet(value)?),
             "replace_if_present" => self.replace_if_present = boolean(value)?,
             _ => {
-                let tag = name
-                    .strip_prefix("tlvs.")
-                    .ok_or("there is no such option")?;
-                self.tlvs.push((tlv_tag(tag)?, tlv_value(value)?));
+                let tag = name.strip_prefix("tlv.").ok_or("there is no such option")?;
+                let octets = if value.contains(':') {
+                    tlv_value(value)
+                } else {
+                    hex(value)
+                };
+                self.tlvs.push((tlv_tag(tag)?, octets?));
             }
         }
         Ok(())
@@ -233,8 +236,9 @@ mod tests {
             ("sms.schedule_delivery_time", "150203040506708+"),
             ("sms.registered_delivery", "17"),
             ("sms.replace_if_present", "true"),
-            ("sms.tlvs.0x1400", "text:abc"),
-            ("sms.tlvs.user_message_reference", "u16:513"),
+            ("sms.tlv.0x1400", "text:abc"),
+            ("sms.tlv.5121", "0aFF"),
+            ("sms.tlv.user_message_reference", "u16:513"),
             ("email.subject", "not ours"),
         ]);
         let expected = SmsOptions {
@@ -250,6 +254,7 @@ mod tests {
             replace_if_present: true,
             tlvs: vec![
                 (Tag(0x1400), b"abc".to_vec()),
+                (Tag(0x1401), vec![0x0A, 0xFF]),
                 (Tag::USER_MESSAGE_REFERENCE, vec![2, 1]),
             ],
         };
@@ -268,9 +273,10 @@ mod tests {
             ("sms.flash", "yes", "neither true nor false"),
             ("sms.service_type", "TOOLONG", "at most 5"),
             ("sms.validity_period", "tomorrow", "octets"),
-            ("sms.tlvs.0x10000", "text:a", "0xFFFF"),
-            ("sms.tlvs.0x1400", "abc", "starts with"),
-            ("sms.tlvs.0x1400", "u8:256", "0 to 255"),
+            ("sms.tlv.0x10000", "text:a", "0xFFFF"),
+            ("sms.tlv.0x1400", "abc", "even number"),
+            ("sms.tlv.0x1400", "u9:1", "starts with"),
+            ("sms.tlv.0x1400", "u8:256", "0 to 255"),
             ("sms.flsh", "true", "no such option"),
         ];
         for (option, value, reason) in rows {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use signalbox_codec::CommandStatus;
+use signalbox_esme::Failure;
 use signalbox_router::{ErrorCode, Outcome};
-use signalbox_session::RequestFailure;
 
 use super::profile::{Action, Profile};
 
@@ -62,7 +62,7 @@ pub fn of_response(
 
 /// The outcome of a request that has no response.
 #[must_use]
-pub fn of_failure(failure: RequestFailure) -> Outcome {
+pub fn of_failure(failure: Failure) -> Outcome {
     let unknown = |name: &str| Outcome::Unknown {
         error: ErrorCode {
             value: 0,
@@ -70,9 +70,10 @@ pub fn of_failure(failure: RequestFailure) -> Outcome {
         },
     };
     match failure {
-        RequestFailure::NotSent => Outcome::NotSent,
-        RequestFailure::TimedOut => unknown("response_timer"),
-        RequestFailure::SessionClosed => unknown("link_lost"),
+        // A bind that cannot carry it is as good as none.
+        Failure::NotSent | Failure::NotAllowed => Outcome::NotSent,
+        Failure::TimedOut => unknown("response_timer"),
+        Failure::SessionClosed => unknown("link_lost"),
     }
 }
 
@@ -200,10 +201,11 @@ mod tests {
 
     #[test]
     fn no_response_is_unknown_unless_nothing_was_sent() {
-        assert_eq!(of_failure(RequestFailure::NotSent), Outcome::NotSent);
+        assert_eq!(of_failure(Failure::NotSent), Outcome::NotSent);
+        assert_eq!(of_failure(Failure::NotAllowed), Outcome::NotSent);
         let rows = [
-            (RequestFailure::TimedOut, "response_timer"),
-            (RequestFailure::SessionClosed, "link_lost"),
+            (Failure::TimedOut, "response_timer"),
+            (Failure::SessionClosed, "link_lost"),
         ];
         for (failure, name) in rows {
             assert_eq!(

@@ -181,7 +181,7 @@ fn settings_of_the_provider() {
         subject: "Hi".to_owned(),
         priority: Priority::Highest,
         ..message_with(&[
-            ("sms.tlvs.0x1401", "text:c"),
+            ("sms.tlv.0x1401", "text:c"),
             ("sms.registered_delivery", "0x11"),
         ])
     };

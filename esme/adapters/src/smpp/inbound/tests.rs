@@ -218,7 +218,7 @@ fn forms_of_ids_meet_the_id_of_the_response() {
         };
         let text = format!("id:{in_receipt} stat:DELIVRD");
         let sm = sm(4, text.as_bytes(), &tlvs);
-        let stored = remote_id(in_response).unwrap();
+        let stored = remote_id(in_response.as_bytes()).unwrap();
         match read_with(&config, &Profile::default(), &sm) {
             Incoming::Receipt(receipt) => {
                 let found = receipt.remote_ids.contains(&stored);
@@ -227,7 +227,7 @@ fn forms_of_ids_meet_the_id_of_the_response() {
             other => panic!("{in_receipt}: {other:?}"),
         }
     }
-    assert_eq!(remote_id(""), None);
+    assert_eq!(remote_id(b""), None);
 }
 
 fn message(sm: &Sm<'_>) -> Message {

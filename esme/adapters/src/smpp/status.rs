@@ -1,0 +1,73 @@
+//! What a provider's channel says of itself, for operators.
+
+use signalbox_router::Timestamp;
+
+use super::config::SmppProviderConfig;
+use super::flow::{Counters, Limiter};
+
+/// Status of a provider. The figures are those of the last turn of its task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProviderStatus {
+    /// Its binds by name, in the order of the configuration.
+    pub binds: Vec<(String, BindStatus)>,
+    /// What it has done.
+    pub counters: Counters,
+    /// Parts on the wire.
+    pub in_flight: u32,
+    /// What limits it.
+    pub limiter: Limiter,
+    /// Segments per second allowed; infinite when nothing limits them.
+    pub rate: f64,
+}
+
+/// Status of a bind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindStatus {
+    /// Whether it is bound.
+    pub bound: bool,
+    /// Since when; 0 before the first attempt has ended.
+    pub since: Timestamp,
+    /// The SMSC's name for itself when bound; otherwise why not.
+    pub detail: String,
+}
+
+impl ProviderStatus {
+    pub(super) fn new(config: &SmppProviderConfig) -> Self {
+        let bind = |name: &String| (name.clone(), BindStatus::down(Timestamp(0), String::new()));
+        Self {
+            binds: config
+                .binds
+                .iter()
+                .map(|config| bind(&config.name))
+                .collect(),
+            counters: Counters::default(),
+            in_flight: 0,
+            limiter: Limiter::LinkDown,
+            rate: config.pace.segments_per_second.unwrap_or(f64::INFINITY),
+        }
+    }
+
+    /// Number of binds that are bound.
+    #[must_use]
+    pub fn bound(&self) -> usize {
+        self.binds.iter().filter(|(_, bind)| bind.bound).count()
+    }
+}
+
+impl BindStatus {
+    pub(super) const fn bound(since: Timestamp, system_id: String) -> Self {
+        Self {
+            bound: true,
+            since,
+            detail: system_id,
+        }
+    }
+
+    pub(super) const fn down(since: Timestamp, reason: String) -> Self {
+        Self {
+            bound: false,
+            since,
+            detail: reason,
+        }
+    }
+}
