@@ -22,6 +22,8 @@ const ESM_CLASS_RECEIPT: u8 = 0x04;
 const ESM_CLASS_INTERMEDIATE: u8 = 0x20;
 /// esm_class bit of user data that starts with a header.
 const ESM_CLASS_UDHI: u8 = 0x40;
+/// Octets of an address in deliver_sm, the NUL included.
+const ADDRESS_OCTETS_MAX: usize = 21;
 /// Octets that the text of a receipt usually has at most.
 const RECEIPT_TEXT_OCTETS: usize = 160;
 /// network_error_code of the GSM network. SMPP v3.4 §5.3.2.31.
@@ -93,9 +95,9 @@ impl Encode for DeliverBody<'_> {
 /// A mobile-originated message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mo {
-    /// The phone that sends; international number.
+    /// The phone that sends: `+` and an international number, other digits, or a name.
     pub from: String,
-    /// Whom it is sent to.
+    /// Whom it is sent to, in the same forms.
     pub to: String,
     /// Coding of the content. SMPP v3.4 §5.2.19.
     pub data_coding: u8,
@@ -131,7 +133,8 @@ impl Mo {
 
     /// The body of its deliver_sm; `Err` names the field that has no form on the wire.
     pub(crate) fn body(&self) -> Result<Bytes, &'static str> {
-        let address = |text| COctetStr::new(str::as_bytes(text)).filter(|s| s.wire_octets() <= 21);
+        let (source_addr_ton, source_addr_npi, source_addr) = address(&self.from).ok_or("from")?;
+        let (dest_addr_ton, dest_addr_npi, destination_addr) = address(&self.to).ok_or("to")?;
         let mut tlvs = TlvBuf::new();
         let short_message = match ShortMessage::new(&self.content) {
             Some(short) if self.content.len() < 255 => short,
@@ -142,12 +145,12 @@ impl Mo {
             }
         };
         Ok(body_of(Sm {
-            source_addr_ton: 1,
-            source_addr_npi: 1,
-            source_addr: address(&self.from).ok_or("from")?,
-            dest_addr_ton: 1,
-            dest_addr_npi: 1,
-            destination_addr: address(&self.to).ok_or("to")?,
+            source_addr_ton,
+            source_addr_npi,
+            source_addr,
+            dest_addr_ton,
+            dest_addr_npi,
+            destination_addr,
             esm_class: self.esm_class,
             data_coding: self.data_coding,
             short_message,
@@ -261,6 +264,18 @@ impl Receipt<'_> {
             ..Sm::default()
         })
     }
+}
+
+/// Type of number, numbering plan and digits of an address: international with a `+` in front,
+/// alphanumeric with letters, else unknown. `None` above 20 octets. SMPP v3.4 §5.2.5, §5.2.6.
+fn address(text: &str) -> Option<(u8, u8, COctetStr<'_>)> {
+    let (ton, npi, text) = match text.strip_prefix('+') {
+        Some(digits) => (1, 1, digits),
+        None if text.bytes().all(|octet| octet.is_ascii_digit()) => (0, 1, text),
+        None => (5, 0, text),
+    };
+    let octets = COctetStr::new(text.as_bytes())?;
+    (octets.wire_octets() <= ADDRESS_OCTETS_MAX).then_some((ton, npi, octets))
 }
 
 /// The start of the original text; empty when it is not printable ASCII.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde_json::json;
-use smsc_sim::{Settings, Smsc, load};
+use smsc_sim::{Settings, Smsc, StartError, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -48,7 +48,9 @@ fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let seed = settings.seed;
-        let smsc = Smsc::start(settings).await?;
+        let smsc = Smsc::start(settings)
+            .await
+            .map_err(in_words_of_the_program)?;
         print_line(&json!({
             "event": "ready",
             "version": env!("CARGO_PKG_VERSION"),
@@ -66,6 +68,23 @@ fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
         smsc.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The library's settings have other names than the program's.
+fn in_words_of_the_program(error: StartError) -> String {
+    let StartError::Listen {
+        setting,
+        address,
+        error,
+    } = error
+    else {
+        return error.to_string();
+    };
+    let option = match setting {
+        "http_address" => "--http-port",
+        _ => "--smpp-port",
+    };
+    format!("cannot listen on {address} ({option}): {error}")
 }
 
 fn generate(args: LoadArgs) -> Result<ExitCode, Box<dyn Error>> {

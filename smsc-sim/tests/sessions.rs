@@ -103,7 +103,11 @@ async fn a_mobile_originated_message_brings_back_the_status_of_its_response() {
                 panic!("{pdu:?}");
             };
             assert_eq!(sm.short_message.as_octets(), b"STOP");
-            assert_eq!(sm.esm_class, 0);
+            assert_eq!(
+                (sm.esm_class, sm.source_addr_ton, sm.dest_addr_ton),
+                (0, 1, 0)
+            );
+            assert_eq!(sm.source_addr.as_octets(), b"49171");
             client.respond(&pdu, status).await;
         };
         let (result, ()) = tokio::join!(smsc.inject_mo(&mo), reading);
@@ -223,9 +227,7 @@ async fn stopping_unbinds_and_dropping_frees_the_port() {
     let reading = async {
         let unbind = client.try_read().await.unwrap();
         assert_eq!(unbind.command_id(), CommandId::UNBIND);
-        let mut resp = vec![0, 0, 0, 16, 0x80, 0, 0, 6, 0, 0, 0, 0];
-        resp.extend(unbind.header.sequence_number.to_be_bytes());
-        client.send_octets(&resp).await;
+        client.respond_unbind(&unbind).await;
         assert!(client.try_read().await.is_err());
     };
     tokio::join!(smsc.stop(), reading);

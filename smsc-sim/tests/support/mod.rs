@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod peers;
+pub(crate) mod program;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -119,6 +122,17 @@ impl Client {
         self.stream.write_all(octets).await.unwrap();
     }
 
+    /// Sends as much as the other side takes.
+    pub(crate) async fn try_send_octets(&mut self, octets: &[u8]) {
+        // What could not be sent shows in what is read next.
+        let _ = self.stream.write_all(octets).await;
+    }
+
+    /// The connection itself.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Sends a submit_sm that asks for a receipt.
     pub(crate) async fn submit(&mut self, destination: &str, text: &str) -> u32 {
         self.send(&submit_sm(destination, text, 1)).await
@@ -132,6 +146,14 @@ impl Client {
         });
         let mut out = BytesMut::new();
         encode_pdu(&pdu, status, request.header.sequence_number, &mut out);
+        self.send_octets(&out).await;
+    }
+
+    /// Answers an unbind.
+    pub(crate) async fn respond_unbind(&mut self, request: &Received) {
+        let number = request.header.sequence_number;
+        let mut out = BytesMut::new();
+        encode_pdu(&Pdu::UnbindResp, CommandStatus::ESME_ROK, number, &mut out);
         self.send_octets(&out).await;
     }
 

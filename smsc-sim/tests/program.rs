@@ -1,0 +1,346 @@
+//! The program from outside: ready line, control API, signals, load.
+
+mod support;
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signalbox_codec::{CommandId, CommandStatus, Pdu};
+
+use support::program::{Program, command, run};
+use support::{Client, submit_sm};
+
+#[tokio::test]
+async fn ready_line_then_silence_and_a_clean_end_on_sigterm() {
+    let mut program = Program::start(&["--seed", "42", "--system-id", "SIM"]);
+    assert_eq!(program.ready["event"], "ready");
+    assert_eq!(program.ready["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(program.ready["pid"], program.child.id());
+    assert_eq!(program.ready["seed"], 42);
+    assert_eq!(program.ready["smpp_tls"], Value::Null);
+
+    let mut client = Client::transceiver(program.smpp).await;
+    let pid = program.child.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let unbind = client.read().await;
+    assert_eq!(unbind.command_id(), CommandId::UNBIND);
+    client.respond_unbind(&unbind).await;
+    let mut rest = String::new();
+    let stdout = program.child.stdout.as_mut().unwrap();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "one line is all");
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_taken_port_is_one_line_that_names_it_and_its_setting() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (setting, args) in [
+        ("smpp-port", ["--smpp-port", &port, "--http-port", "0"]),
+        ("http-port", ["--smpp-port", "0", "--http-port", &port]),
+    ] {
+        let output = run(&args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(&port) && said.contains(setting), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn ports_come_from_the_environment_too() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for name in ["SMSC_PORT", "WEB_PORT"] {
+        let other = if name == "SMSC_PORT" {
+            "WEB_PORT"
+        } else {
+            "SMSC_PORT"
+        };
+        let output = command(&[])
+            .env(name, &port)
+            .env(other, "0")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&port), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_listed_filtered_and_cleared() {
+    let program = Program::start(&["--id-style", "uuid"]);
+    let mut client = Client::transceiver(program.smpp).await;
+    for (to, text) in [("49171", "one"), ("49172", "two"), ("49171", "three")] {
+        client.send(&submit_sm(to, text, 0)).await;
+        assert_eq!(client.read().await.message_id().len(), 36);
+    }
+    let texts = |body: &Value| -> Vec<String> {
+        let messages = body["messages"].as_array().unwrap();
+        let text = |message: &Value| message["text"].as_str().unwrap().to_owned();
+        messages.iter().map(text).collect()
+    };
+    let body = program.main("GET", "messages", &Value::Null).await;
+    assert_eq!(texts(&body), ["one", "two", "three"]);
+    assert_eq!(body["messages"][0]["fields"]["destination_addr"], "49171");
+    assert_eq!(body["messages"][0]["command_status"], "ESME_ROK");
+    let hex = body["messages"][0]["hex"].as_str().unwrap();
+    assert_eq!(&hex[8..16], "00000004");
+    let body = program
+        .main("GET", "messages?to=49171&limit=1", &Value::Null)
+        .await;
+    assert_eq!(texts(&body), ["three"]);
+    let body = program
+        .main("GET", "messages?from=nobody", &Value::Null)
+        .await;
+    assert_eq!(texts(&body).len(), 0);
+    program.main("DELETE", "messages", &Value::Null).await;
+    let body = program.main("GET", "messages", &Value::Null).await;
+    assert_eq!(body["total"], 0);
+}
+
+#[tokio::test]
+async fn messages_and_receipts_are_sent_on_request_and_their_status_comes_back() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.send(&submit_sm("49171", "hello", 0)).await;
+    let id = client.read().await.message_id();
+
+    let mo = json!({"from": "49171", "to": "100", "text": "Ж"});
+    let reading = async {
+        let pdu = client.try_read().await.unwrap();
+        let Pdu::DeliverSm(sm) = pdu.pdu() else {
+            panic!("{pdu:?}");
+        };
+        assert_eq!(
+            (sm.data_coding, sm.short_message.as_octets()),
+            (8, &[4, 0x16][..])
+        );
+        client.respond(&pdu, CommandStatus::ESME_RX_P_APPN).await;
+    };
+    let (answer, ()) = tokio::join!(program.main("POST", "mo", &mo), reading);
+    assert_eq!(answer["command_status"], "ESME_RX_P_APPN");
+
+    let receipt = json!({"state": "UNDELIV", "error_code": 34});
+    let path = format!("messages/{id}/receipt");
+    let (answer, pdu) = tokio::join!(program.main("POST", &path, &receipt), client.read());
+    assert_eq!(answer["command_status"], "ESME_ROK");
+    assert_eq!(pdu.receipt(), ("UNDELIV".to_owned(), id, 5));
+}
+
+#[tokio::test]
+async fn behaviour_and_sessions_are_changed_and_shown() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    let change = json!({"submit_status": "ESME_RSYSERR", "rate_limit": null, "latency_ms": 1});
+    let body = program.main("POST", "behaviour", &change).await;
+    assert_eq!(
+        (&body["latency_ms"], &body["rate_limit"]),
+        (&json!(1), &Value::Null)
+    );
+    client.send(&submit_sm("49171", "hello", 1)).await;
+    let status = client.read().await.header.command_status;
+    assert_eq!(status, CommandStatus::ESME_RSYSERR);
+
+    let sessions = program.main("GET", "sessions", &Value::Null).await;
+    let session = &sessions["sessions"][0];
+    assert_eq!(
+        (&session["system_id"], &session["bind_type"]),
+        (&json!("esme"), &json!("transceiver"))
+    );
+    let path = format!("sessions/{}?how=fin", session["id"]);
+    program.main("DELETE", &path, &Value::Null).await;
+    assert!(client.try_read().await.is_err());
+
+    let metrics = program.http("GET", "/metrics", "").await;
+    let text = metrics.body.as_str().unwrap();
+    assert!(
+        text.contains("smscsim_messages_refused_total 1\n"),
+        "{text}"
+    );
+    let version = program.http("GET", "/api/v1/version", "").await;
+    assert_eq!(version.body["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn errors_are_problems_that_name_the_field() {
+    let program = Program::start(&[]);
+    let table = [
+        ("POST", "mo", json!({"to": "1", "text": "x"}), 422, "from"),
+        (
+            "POST",
+            "mo",
+            json!({"from": 7, "to": "1", "text": "x"}),
+            422,
+            "from",
+        ),
+        ("POST", "mo", json!({"from": "1", "to": "1"}), 422, "text"),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1", "hex": "0g"}),
+            422,
+            "hex",
+        ),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1", "hex": "00", "text": "x"}),
+            422,
+            "hex",
+        ),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1", "text": "x", "txt": 1}),
+            422,
+            "txt",
+        ),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1", "hex": "", "data_coding": 256}),
+            422,
+            "data_coding",
+        ),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1".repeat(21), "text": "x"}),
+            422,
+            "to",
+        ),
+        (
+            "POST",
+            "mo",
+            json!({"from": "1", "to": "1", "text": "x"}),
+            409,
+            "",
+        ),
+        ("POST", "mo", json!([]), 400, ""),
+        (
+            "POST",
+            "behaviour",
+            json!({"latency_ms": -1}),
+            422,
+            "latency_ms",
+        ),
+        (
+            "POST",
+            "behaviour",
+            json!({"rate_limit": "fast"}),
+            422,
+            "rate_limit",
+        ),
+        (
+            "POST",
+            "behaviour",
+            json!({"submit_status": "ESME_RNOPE"}),
+            422,
+            "submit_status",
+        ),
+        (
+            "POST",
+            "behaviour",
+            json!({"id_style": "roman"}),
+            422,
+            "id_style",
+        ),
+        (
+            "POST",
+            "messages/1/receipt",
+            json!({"state": "FINE"}),
+            422,
+            "state",
+        ),
+        (
+            "POST",
+            "messages/1/receipt",
+            json!({"state": "DELIVRD"}),
+            404,
+            "",
+        ),
+        ("GET", "messages?limit=x", Value::Null, 422, "limit"),
+        ("GET", "messages?colour=red", Value::Null, 422, "colour"),
+        ("DELETE", "sessions/1", Value::Null, 404, ""),
+        ("DELETE", "sessions/1?how=softly", Value::Null, 422, "how"),
+        ("GET", "nothing", Value::Null, 404, ""),
+        ("PUT", "mo", Value::Null, 405, ""),
+        ("POST", "mo", Value::from("x".repeat(1024 * 1024)), 413, ""),
+    ];
+    for (method, path, body, status, field) in table {
+        let full = format!("/api/v1/smscs/main/{path}");
+        let answer = program.http(method, &full, &body.to_string()).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        assert_eq!(answer.content_type, "application/problem+json", "{path}");
+        assert_eq!(
+            answer.body["field"].as_str().unwrap_or_default(),
+            field,
+            "{path}"
+        );
+        assert_eq!(answer.body["status"], status, "{path}");
+    }
+}
+
+#[test]
+fn load_is_generated_and_reported() {
+    let program = Program::start(&[]);
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let pid = program.child.id().to_string();
+    let output = run(&[
+        "load",
+        "--target",
+        &target,
+        "--messages",
+        "1001",
+        "--binds",
+        "2",
+        "--receipts",
+        "--json",
+        "-",
+        "--server-pid",
+        &pid,
+        "--duration",
+        "30s",
+    ]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    let report: Value = serde_json::from_str(&said).expect(&said);
+    for (name, expected) in [
+        ("messages", 1001),
+        ("accepted", 1001),
+        ("receipts", 1001),
+        ("unanswered", 0),
+    ] {
+        assert_eq!(report[name], expected, "{name}: {report}");
+    }
+    assert!(report["server_cpu_us_per_message"].is_number());
+    drop(program);
+    assert_eq!(run(&["load", "--target", &target]).status.code(), Some(3));
+    assert_eq!(
+        run(&["load", "--target", "http://a"]).status.code(),
+        Some(2)
+    );
+}
+
+#[tokio::test]
+async fn the_load_generator_keeps_to_its_time() {
+    let smsc = support::smsc(|s| s.behaviour.latency = Duration::from_millis(50)).await;
+    let target = format!("smpp://load:pw@{}", smsc.addr()).parse().unwrap();
+    let mut settings = smsc_sim::load::LoadSettings::new(target);
+    settings.window_size = 10;
+    settings.duration = Duration::from_millis(500);
+    let report = smsc_sim::load::run(settings).await.unwrap();
+    // Ten at once each 50 ms, for 500 ms.
+    assert!(
+        (50..=110).contains(&report.accepted()),
+        "{}",
+        report.accepted()
+    );
+    assert_eq!(report.answered(), report.accepted());
+}
