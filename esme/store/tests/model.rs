@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
+use common::faulty::FaultyDisk;
 use common::{Random, START, message};
 use signalbox_router::{
     DeliveryId, DeliveryState, Event, Ledger, MemoryLedger, MessageId, ParkedReceipt, PartState,
@@ -28,6 +29,8 @@ const PRIORITIES: [Priority; 3] = [Priority::Lowest, Priority::Normal, Priority:
 struct Pair {
     random: Random,
     config: StoreConfig,
+    /// Never fails here, and needs no real sync.
+    disk: FaultyDisk,
     store: Option<Store>,
     model: MemoryLedger,
     deliveries: Vec<DeliveryId>,
@@ -45,10 +48,12 @@ impl Pair {
             body_cache_octets: 4 << 10,
             ..common::config(path)
         };
-        let (store, _) = Store::open(config.clone()).expect("a store");
+        let disk = FaultyDisk::new();
+        let (store, _) = Store::open_on(config.clone(), Arc::new(disk.clone())).expect("a store");
         Self {
             random: Random(seed),
             config,
+            disk,
             store: Some(store),
             model: MemoryLedger::new(),
             deliveries: Vec::new(),
@@ -200,7 +205,8 @@ impl Pair {
             self.store().checkpoint().expect("a checkpoint");
         }
         self.store = None;
-        let (store, report) = Store::open(self.config.clone()).expect("opened again");
+        let (store, report) =
+            Store::open_on(self.config.clone(), Arc::new(self.disk.clone())).expect("opened again");
         assert_eq!((report.damages_total, report.rebuilt), (0, None));
         self.store = Some(store);
         let expected = self.model.dispatched(usize::MAX).expect("an answer");
@@ -267,7 +273,11 @@ impl Pair {
 
 #[test]
 fn the_store_answers_as_the_model() {
-    let seeds = if cfg!(debug_assertions) { 0..8 } else { 0..200 };
+    let seeds = if cfg!(debug_assertions) {
+        0..12
+    } else {
+        0..300
+    };
     for seed in seeds {
         let dir = tempfile::tempdir().expect("a folder");
         let mut pair = Pair::new(seed, dir.path());
