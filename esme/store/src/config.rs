@@ -23,7 +23,7 @@ pub struct StoreConfig {
     /// 64 MiB.
     pub body_cache_octets: usize,
     /// How many messages that are done are kept in memory so that a second receipt is recognised.
-    /// Default 50,000.
+    /// Default 10,000.
     pub linger_entries_max: usize,
     /// How long, at most, a message that is done is kept so, in memory and in the index files.
     /// Default one hour.
@@ -49,7 +49,7 @@ impl StoreConfig {
             checkpoint_octets: 64 * MIB,
             hot_entries_max: 200_000,
             body_cache_octets: 64 << 20,
-            linger_entries_max: 50_000,
+            linger_entries_max: 10_000,
             linger_ms: HOUR_MS,
             idempotency_ms: 24 * HOUR_MS,
             parked_max: 100_000,

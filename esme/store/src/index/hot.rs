@@ -244,6 +244,8 @@ impl Hot {
         };
         if !hot.lingering && !hot.is_live() {
             hot.lingering = true;
+            // Rarely asked for again, and then the journal has it.
+            hot.body = None;
             self.linger.push_back((at, id));
         }
     }
