@@ -1,0 +1,88 @@
+//! `signalbox receipt parse`: the text of a delivery receipt to its fields.
+
+use std::io::{self, BufRead, Write};
+
+use signalbox_codec::receipt::{Receipt, parse};
+
+use super::json::{Object, Problem};
+use super::lines;
+
+/// Parses each line of `input`. With `as_json` the answer is an object whose absent fields are
+/// null, otherwise a line for people with the fields that are there. Returns whether all were
+/// receipts.
+///
+/// # Errors
+/// Reading or writing failed.
+pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+    lines::each(input, output, |line, out| {
+        let line = line.map_err(|long| Problem::of_line("line_too_long", long.detail()));
+        let receipt = line.and_then(|line| {
+            parse(line)
+                .ok_or_else(|| Problem::of_line("not_a_receipt", "the text is no delivery receipt"))
+        });
+        match &receipt {
+            Ok(receipt) if as_json => write_json(receipt, out),
+            Ok(receipt) => write_text(receipt, out),
+            Err(problem) => problem.write(as_json, out),
+        }
+        receipt.is_ok()
+    })
+}
+
+fn words(octets: Option<&[u8]>) -> Option<String> {
+    octets.map(|octets| String::from_utf8_lossy(octets).into_owned())
+}
+
+fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
+    let mut object = Object::new(out);
+    let number = |object: &mut Object<'_>, name, value: Option<u32>| match value {
+        Some(value) => object.number(name, u64::from(value)),
+        None => object.text(name, None),
+    };
+    object.text("id", words(receipt.id).as_deref());
+    number(&mut object, "sub", receipt.sub);
+    number(&mut object, "dlvrd", receipt.dlvrd);
+    let date =
+        |date: Option<_>| date.map(|date: signalbox_codec::receipt::ReceiptDate| date.to_string());
+    object.text("submit_date", date(receipt.submit_date).as_deref());
+    object.text("done_date", date(receipt.done_date).as_deref());
+    object.text("stat", words(receipt.stat).as_deref());
+    object.text("err", words(receipt.err).as_deref());
+    object.text("text", words(receipt.text).as_deref());
+    object.end();
+    out.push(b'\n');
+}
+
+fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
+    let finality = receipt.state().map(|state| {
+        if state.is_final() {
+            "final"
+        } else {
+            "not final"
+        }
+        .to_owned()
+    });
+    let fields = [
+        ("id", words(receipt.id)),
+        ("stat", words(receipt.stat)),
+        ("state", finality),
+        ("err", words(receipt.err)),
+        ("sub", receipt.sub.map(|sub| sub.to_string())),
+        ("dlvrd", receipt.dlvrd.map(|dlvrd| dlvrd.to_string())),
+        (
+            "submit_date",
+            receipt.submit_date.map(|date| date.to_string()),
+        ),
+        ("done_date", receipt.done_date.map(|date| date.to_string())),
+        ("text", words(receipt.text).map(|text| format!("{text:?}"))),
+    ];
+    let present = fields
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let present: Vec<String> = present
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let line = present.join(" ");
+    out.extend_from_slice(line.replace(char::is_control, " ").as_bytes());
+    out.push(b'\n');
+}

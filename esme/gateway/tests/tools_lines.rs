@@ -1,0 +1,231 @@
+//! The tools line by line: exact answers, bad lines, and lines that nobody meant.
+
+#![allow(clippy::unwrap_used)] // Test code.
+
+use signalbox::tools::{
+    LINE_OCTETS_MAX, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan,
+};
+
+type Tool = fn(&[u8], &mut Vec<u8>) -> std::io::Result<bool>;
+
+const TOOLS: [(&str, Tool); 9] = [
+    ("pdu decode --json", |input, output| {
+        pdu_decode::run(&[], true, input, output)
+    }),
+    ("pdu decode", |input, output| {
+        pdu_decode::run(&[], false, input, output)
+    }),
+    ("pdu encode", |input, output| pdu_encode::run(input, output)),
+    ("text plan --json", |input, output| {
+        text_plan::run(true, input, output)
+    }),
+    ("text plan", |input, output| {
+        text_plan::run(false, input, output)
+    }),
+    ("text decode --json", |input, output| {
+        text_decode::run(true, input, output)
+    }),
+    ("text decode", |input, output| {
+        text_decode::run(false, input, output)
+    }),
+    ("receipt parse --json", |input, output| {
+        receipt_parse::run(true, input, output)
+    }),
+    ("receipt parse", |input, output| {
+        receipt_parse::run(false, input, output)
+    }),
+];
+
+fn run(name: &str, input: &[u8]) -> (String, bool) {
+    let (_, tool) = TOOLS.iter().find(|tool| tool.0 == name).unwrap();
+    let mut output = Vec::new();
+    let good = tool(input, &mut output).unwrap();
+    (String::from_utf8(output).unwrap(), good)
+}
+
+#[test]
+fn answers_are_exactly_these() {
+    let cases: &[(&str, &str, &str, bool)] = &[
+        (
+            "pdu decode --json",
+            "00000010000000150000000000000001",
+            r#"{"command_length":16,"command_id":21,"command":"enquire_link","command_status":0,"sequence_number":1,"fields":{},"tlvs":[],"deviations":[]}"#,
+            true,
+        ),
+        (
+            "pdu decode --json",
+            "0x0000001D 80000004 00000000 00000000 3100 001e 0002 4100 1400 00 01 ff",
+            r#"{"command_length":29,"command_id":2147483652,"command":"submit_sm_resp","command_status":0,"sequence_number":0,"fields":{"message_id":"1"},"tlvs":[{"tag":30,"name":"receipted_message_id","value_hex":"4100"},{"tag":5120,"name":null,"value_hex":"ff"}],"deviations":["sequence_number"]}"#,
+            true,
+        ),
+        (
+            "pdu decode --json",
+            "000000",
+            r#"{"error":{"kind":"incomplete","field":"command_length","offset":3,"command_status":2,"recoverable":true,"detail":"the PDU ends after 3 octets"}}"#,
+            false,
+        ),
+        (
+            "pdu decode --json",
+            "xyz",
+            r#"{"error":{"kind":"hex","field":null,"offset":0,"command_status":2,"recoverable":true,"detail":"no pair of hexadecimal digits at character 0"}}"#,
+            false,
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm_resp","sequence_number":7,"fields":{"message_id":"1"}}"#,
+            "00000012800000040000000000000007\
+             3100",
+            true,
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm","fields":{"sorce_addr":"1"}}"#,
+            r#"{"error":{"kind":"field","field":"sorce_addr","offset":null,"detail":"sorce_addr: this PDU has no such field, or it is named twice"}}"#,
+            false,
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"enquire_link","command_length":17}"#,
+            r#"{"error":{"kind":"field","field":"command_length","offset":null,"detail":"17 is not 16; it need not be given"}}"#,
+            false,
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"hi €"}"#,
+            r#"{"encoding":"gsm7","data_coding":0,"septets":5,"octets":5,"segments":[{"udh_hex":"","short_message_hex":"6869201b65"}],"changed":[]}"#,
+            true,
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"“q”","transliterate":true}"#,
+            r#"{"encoding":"gsm7","data_coding":0,"septets":3,"octets":3,"segments":[{"udh_hex":"","short_message_hex":"227122"}],"changed":[{"offset":0,"from":"“","to":"\""},{"offset":4,"from":"”","to":"\""}]}"#,
+            true,
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"x","languages":["xx"]}"#,
+            r#"{"error":{"kind":"field","field":"languages","offset":null,"detail":"\"xx\" is none of tr, es, pt, bn, gu, hi, kn, ml, or, pa, ta, te, ur"}}"#,
+            false,
+        ),
+        (
+            "text plan",
+            "日本",
+            "ucs2, data_coding 8, 4 octets, segments: 1",
+            true,
+        ),
+        (
+            "text decode --json",
+            r#"{"data_coding":8,"hex":"00410022"}"#,
+            r#"{"text":"A\""}"#,
+            true,
+        ),
+        ("text decode", "0 0x48690a", "Hi\\n", true),
+        (
+            "text decode --json",
+            r#"{"data_coding":8,"hex":"004"}"#,
+            r#"{"error":{"kind":"field","field":"hex","offset":null,"detail":"must be pairs of hexadecimal digits; wrong at character 3"}}"#,
+            false,
+        ),
+        (
+            "receipt parse --json",
+            "id:7 stat:DELIVRD",
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null}"#,
+            true,
+        ),
+        (
+            "receipt parse",
+            "id:7 sub:001 stat:ENROUTE err:000 text:hello",
+            "id=7 stat=ENROUTE state=not final err=000 sub=1 text=\"hello\"",
+            true,
+        ),
+    ];
+    for (tool, line, expected, good) in cases {
+        let answer = run(tool, line.as_bytes());
+        assert_eq!(answer, (format!("{expected}\n"), *good), "{tool}: {line}");
+    }
+}
+
+#[test]
+fn a_pdu_for_people_shows_octets_beside_fields_and_marks_deviations() {
+    let pdu = "0000003f00000004000000000000000000010034363730313133333131310001013436373039373731\
+               333337004000000000000001000803240103747b7374";
+    let (table, good) = run("pdu decode", pdu.as_bytes());
+    assert!(good);
+    for row in [
+        "    4  00000004                          command_id               submit_sm",
+        "   19  343637303131333331313100          source_addr              \"46701133111\"",
+        "   55  03240103747b7374                  short_message            \"\\x03$\\x01\\x03t{st\"",
+        "   ! sequence_number is outside 1 to 0x7FFFFFFF (SMPP v3.4 §5.1.4)",
+    ] {
+        assert!(table.lines().any(|line| line == row), "{row}\n{table}");
+    }
+}
+
+#[test]
+fn arguments_are_lines_and_a_dash_is_the_input() {
+    let pdu = |number: u8| format!("000000100000001500000000000000{number:02x}");
+    let mut output = Vec::new();
+    let arguments = [pdu(1), "-".to_owned(), pdu(4)];
+    let input = format!("{}\n{}\n", pdu(2), pdu(3));
+    assert!(pdu_decode::run(&arguments, true, input.as_bytes(), &mut output).unwrap());
+    let numbers: Vec<u64> = String::from_utf8(output)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|line| line["sequence_number"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+/// Whatever the line, there is one answer for it, in its place, and no panic.
+#[test]
+fn no_line_stops_a_tool() {
+    let long = "x".repeat(LINE_OCTETS_MAX + 1);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let mut lines: Vec<Vec<u8>> = [
+        "",
+        " ",
+        "null",
+        "[]",
+        "{}",
+        "\"x\"",
+        "{\"text\":7}",
+        "{\"text\":null}",
+        "-",
+        "{\"command\":\"submit_sm\",\"fields\":7}",
+        "{\"command\":\"x\"}",
+        "{\"command_id\":-1}",
+        "{\"command_id\":4,\"command\":\"deliver_sm\"}",
+        "{\"command\":\"submit_sm\",\"fields\":{\"source_addr\":\"\\u0000\"}}",
+        "{\"command\":\"submit_sm\",\"fields\":{\"source_addr\":\"€\"}}",
+        "{\"command\":\"submit_multi\",\"fields\":{\"dest_addresses\":[7]}}",
+        "{\"command\":\"submit_sm\",\"tlvs\":[{\"tag\":70000}]}",
+        "{\"text\":\"x\",\"segments_max\":0,\"segment_octets\":1}",
+        "{\"text\":\"x\",\"unknown\":1}",
+        "{\"data_coding\":256,\"hex\":\"\"}",
+        "{\"hex\":\"00\",\"udh_hex\":\"ff\"}",
+        "00000000000000000000000000000000",
+        "ffffffff000000040000000000000001",
+        "id:",
+        "stat:",
+        "8 d8",
+        "8 d800",
+        "300 00",
+        long.as_str(),
+        deep.as_str(),
+    ]
+    .iter()
+    .map(|line| line.as_bytes().to_vec())
+    .collect();
+    lines.push(vec![0xFF, 0xFE, 0x00]);
+    lines.push(b"last".to_vec());
+    let input = lines.join(&b'\n');
+    for (name, tool) in TOOLS {
+        let mut output = Vec::new();
+        assert!(!tool(&input, &mut output).unwrap(), "{name}");
+        if name != "pdu decode" {
+            let answers = output.iter().filter(|octet| **octet == b'\n').count();
+            assert_eq!(answers, lines.len(), "{name}");
+        }
+    }
+}
