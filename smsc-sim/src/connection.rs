@@ -135,30 +135,22 @@ impl Connection {
     ) {
         let command_status = self.judge_bind(bind);
         let mut tlvs = TlvBuf::new();
-        tlvs.push_u8(Tag::SC_INTERFACE_VERSION, SC_INTERFACE_VERSION);
-        let settings = &self.shared.settings;
-        let system_id = COctetStr::new(settings.system_id.as_bytes());
-        let resp = if command_status.is_ok() {
-            BindResp {
-                system_id: Some(system_id.unwrap_or(COctetStr::EMPTY)),
-                tlvs: tlvs.as_tlvs(),
-            }
-        } else {
-            BindResp::default()
-        };
-        if !command_status.is_ok() {
-            self.tally.binds_refused += 1;
-            tracing::info!(session = self.id, status = %command_status, "bind refused");
-        } else {
+        let mut resp = BindResp::default();
+        if command_status.is_ok() {
             self.tally.binds += 1;
             let system_id: Arc<str> = Arc::from(bind.system_id.to_latin1());
             tracing::info!(session = self.id, %system_id, ?bind_type, "bound");
-            let mut registry = self.shared.registry();
             self.bound = Some(Bound {
-                ordinal: registry.bind(self.id, &system_id, bind_type),
+                ordinal: self.shared.registry().bind(self.id, &system_id, bind_type),
                 receives: bind_type != BindType::Transmitter,
                 system_id,
             });
+            tlvs.push_u8(Tag::SC_INTERFACE_VERSION, SC_INTERFACE_VERSION);
+            resp.system_id = COctetStr::new(self.shared.settings.system_id.as_bytes());
+            resp.tlvs = tlvs.as_tlvs();
+        } else {
+            self.tally.binds_refused += 1;
+            tracing::info!(session = self.id, status = %command_status, "bind refused");
         }
         session
             .respond_bind(now, sequence_number, command_status, &resp)
@@ -225,8 +217,7 @@ impl Connection {
                 .rate_limit
                 .is_some_and(|per_second| !self.rate.take(now, per_second)),
         });
-        let held = self.ready.len() + self.elsewhere.len() + self.later.len();
-        if decision.receipts[0].is_some() && held >= DELIVERIES_MAX {
+        if decision.receipts[0].is_some() && self.held() >= DELIVERIES_MAX {
             return Decision {
                 command_status: CommandStatus::ESME_RMSGQFUL,
                 receipts: [None; 2],
@@ -238,8 +229,16 @@ impl Connection {
 
     fn next_id(&mut self) -> MessageId {
         self.counter += 1;
-        let ordinal = self.bound.as_ref().map_or(0, |bound| bound.ordinal);
-        MessageId::new(self.shared.settings.seed, ordinal, self.counter)
+        MessageId::new(self.shared.settings.seed, self.ordinal(), self.counter)
+    }
+
+    fn ordinal(&self) -> u64 {
+        self.bound.as_ref().map_or(0, |bound| bound.ordinal)
+    }
+
+    /// Deliveries that wait here.
+    fn held(&self) -> usize {
+        self.ready.len() + self.elsewhere.len() + self.later.len()
     }
 
     fn carry_out(&mut self, session: &mut Session, arrival: &Arrival<'_>, decision: &Decision) {
@@ -247,7 +246,7 @@ impl Connection {
         let sequence_number = arrival.header.sequence_number;
         if decision.fault == Some(Fault::Garbage) {
             let seed = self.shared.settings.seed;
-            session.send_raw(&faults::garbage(seed, self.counter));
+            session.send_raw(&faults::garbage(seed, self.ordinal(), self.counter));
         }
         match decision.respond_after {
             None => {
@@ -356,10 +355,10 @@ impl Connection {
     }
 
     fn take_mail(&mut self, now: Instant, session: &mut Session) {
-        let held = self.ready.len() + self.later.len();
         let mail = {
+            let room = DELIVERIES_MAX.saturating_sub(self.held());
             let mut registry = self.shared.registry();
-            let mail = registry.take_mail(self.id, DELIVERIES_MAX.saturating_sub(held));
+            let mail = registry.take_mail(self.id, room);
             self.mail_waiting = registry.has_mail(self.id);
             mail
         };
@@ -430,7 +429,7 @@ impl Owner for Connection {
     }
 
     fn after_batch(&mut self, now: Instant, session: &mut Session) {
-        if self.mail_waiting {
+        while self.mail_waiting && self.held() < DELIVERIES_MAX {
             self.take_mail(now, session);
         }
         while session.window_free() > 0

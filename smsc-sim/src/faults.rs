@@ -6,10 +6,11 @@ use crate::random;
 const GARBAGE_OCTETS: usize = 48;
 
 /// A PDU whose command_length is right and whose rest is noise: a request that nobody knows.
-pub(crate) fn garbage(seed: u64, counter: u64) -> [u8; GARBAGE_OCTETS] {
+pub(crate) fn garbage(seed: u64, bind_ordinal: u64, counter: u64) -> [u8; GARBAGE_OCTETS] {
+    let key = random::number(seed, bind_ordinal, counter);
     let mut octets = [0; GARBAGE_OCTETS];
     for (lane, chunk) in octets.chunks_exact_mut(8).enumerate() {
-        let noise = random::number(seed, counter, lane as u64);
+        let noise = random::mix(key ^ lane as u64);
         chunk.copy_from_slice(&noise.to_be_bytes());
     }
     octets[..4].copy_from_slice(&(GARBAGE_OCTETS as u32).to_be_bytes());

@@ -130,15 +130,8 @@ impl Registry {
         self.last_bind += 1;
         if let Some(entry) = self.sessions.get_mut(&id) {
             entry.info.bound = Some((Arc::clone(system_id), bind_type));
-            if bind_type != BindType::Transmitter
-                && let Some(parked) = self.parked.remove(system_id)
-            {
-                self.parked_count -= parked.len();
-                for delivery in parked {
-                    entry.post(delivery);
-                }
-            }
         }
+        self.refill(id);
         self.last_bind
     }
 
@@ -154,12 +147,16 @@ impl Registry {
         }
     }
 
-    /// Empties the mailbox of a session, but for what is beyond `max`.
+    /// Empties the mailbox of a session, but for what is beyond `max`. What was put aside takes the
+    /// place.
     pub(crate) fn take_mail(&mut self, id: u64, max: usize) -> Vec<Delivery> {
-        self.sessions.get_mut(&id).map_or_else(Vec::new, |entry| {
-            let count = max.min(entry.mailbox.len());
-            entry.mailbox.drain(..count).collect()
-        })
+        let Some(entry) = self.sessions.get_mut(&id) else {
+            return Vec::new();
+        };
+        let count = max.min(entry.mailbox.len());
+        let mail = entry.mailbox.drain(..count).collect();
+        self.refill(id);
+        mail
     }
 
     /// Whether the mailbox of a session is empty.
@@ -224,6 +221,32 @@ impl Registry {
         self.parked_count
     }
 
+    /// Moves what was put aside for the system_id of a session that may receive into its mailbox, as
+    /// far as there is room.
+    fn refill(&mut self, id: u64) {
+        let Some(entry) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let Some((system_id, _)) = entry.info.bound.clone() else {
+            return;
+        };
+        let Some(parked) = self.parked.get_mut(&system_id) else {
+            return;
+        };
+        if !entry.receives(None) {
+            return;
+        }
+        let room = MAILBOX_MAX.saturating_sub(entry.mailbox.len());
+        let count = room.min(parked.len());
+        for delivery in parked.drain(..count) {
+            entry.post(delivery);
+        }
+        if parked.is_empty() {
+            self.parked.remove(&system_id);
+        }
+        self.parked_count -= count;
+    }
+
     fn receiver(&mut self, system_id: Option<&str>) -> Option<&mut Entry> {
         self.sessions
             .values_mut()
@@ -235,5 +258,91 @@ impl Registry {
 pub(crate) fn answer(delivery: Delivery, error: DeliveryError) {
     if let Some(sender) = delivery.answer {
         let _ = sender.send(Err(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use tokio::sync::mpsc::{self, UnboundedReceiver};
+
+    use super::*;
+
+    fn delivery(number: u32) -> Delivery {
+        Delivery {
+            due: Instant::now(),
+            body: Bytes::copy_from_slice(&number.to_be_bytes()),
+            answer: None,
+        }
+    }
+
+    fn connect(registry: &mut Registry) -> (u64, UnboundedReceiver<Control>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        (registry.connect(peer, 0, sender), receiver)
+    }
+
+    fn numbers(mail: &[Delivery]) -> Vec<u32> {
+        let number = |d: &Delivery| u32::from_be_bytes(d.body[..].try_into().unwrap());
+        mail.iter().map(number).collect()
+    }
+
+    #[test]
+    fn mail_goes_to_a_receiving_bind_of_the_system_id_and_wakes_it_once() {
+        let (mut registry, esme) = (Registry::default(), Arc::from("esme"));
+        let (transmitter, _control) = connect(&mut registry);
+        let (receiver, mut control) = connect(&mut registry);
+        registry.bind(transmitter, &esme, BindType::Transmitter);
+        registry.bind(receiver, &esme, BindType::Receiver);
+        for number in 0..3 {
+            registry.route(&esme, delivery(number));
+        }
+        assert!(matches!(control.try_recv(), Ok(Control::Mail)));
+        assert!(control.try_recv().is_err(), "one call is enough");
+        assert_eq!(numbers(&registry.take_mail(receiver, 2)), [0, 1]);
+        assert!(registry.has_mail(receiver) && !registry.has_mail(transmitter));
+
+        registry.disconnect(receiver);
+        assert_eq!(registry.parked(), 1);
+        let (next, _control) = connect(&mut registry);
+        registry.bind(next, &esme, BindType::Transceiver);
+        assert_eq!(numbers(&registry.take_mail(next, 9)), [2]);
+        assert_eq!(registry.parked(), 0);
+    }
+
+    #[test]
+    fn what_exceeds_the_mailbox_is_put_aside_and_what_exceeds_that_is_dropped() {
+        let (mut registry, esme) = (Registry::default(), Arc::from("esme"));
+        let (receiver, _control) = connect(&mut registry);
+        registry.bind(receiver, &esme, BindType::Receiver);
+        for number in 0..MAILBOX_MAX + PARKED_MAX + 5 {
+            registry.route(&esme, delivery(number as u32));
+        }
+        assert_eq!((registry.parked(), registry.dropped), (PARKED_MAX, 5));
+        let mut taken = 0;
+        while registry.has_mail(receiver) {
+            taken += registry.take_mail(receiver, usize::MAX).len();
+        }
+        assert_eq!((taken, registry.parked()), (MAILBOX_MAX + PARKED_MAX, 0));
+    }
+
+    #[test]
+    fn whoever_waits_is_told_at_once_that_there_is_no_receiver() {
+        let (mut registry, esme) = (Registry::default(), Arc::from("esme"));
+        for known in [true, false] {
+            let (sender, mut result) = tokio::sync::oneshot::channel();
+            let delivery = Delivery {
+                answer: Some(sender),
+                ..delivery(1)
+            };
+            if known {
+                registry.route(&esme, delivery);
+            } else {
+                registry.send_now(None, delivery);
+            }
+            assert_eq!(result.try_recv(), Ok(Err(DeliveryError::NoReceiver)));
+        }
     }
 }

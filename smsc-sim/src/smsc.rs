@@ -133,10 +133,11 @@ impl Smsc {
     /// # Errors
     /// [`StartError`] names the setting and the address or value that is at fault.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        if settings.system_id.len() > 15 || !settings.system_id.is_ascii() {
+        let system_id = settings.system_id.as_bytes();
+        if system_id.len() > 15 || !system_id.iter().all(u8::is_ascii_graphic) {
             return Err(StartError::Setting {
                 setting: "system_id",
-                problem: "at most 15 ASCII characters are allowed",
+                problem: "at most 15 printable ASCII characters are allowed",
             });
         }
         let smpp = listen("smpp_address", settings.smpp_address).await?;

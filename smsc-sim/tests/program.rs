@@ -1,5 +1,7 @@
 //! The program from outside: ready line, control API, signals, load.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::io::Read;

@@ -1,5 +1,7 @@
 //! Who may bind, where receipts and mobile-originated messages go, how sessions end.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::num::NonZeroU32;
@@ -246,4 +248,28 @@ async fn stopping_unbinds_and_dropping_frees_the_port() {
         }
     ));
     assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn a_message_whose_receipt_finds_no_place_is_refused() {
+    const DELIVERIES_MAX: usize = 100_000;
+    const BATCH: usize = 1_000;
+    let smsc = smsc(|s| s.behaviour.receipt_delay = Duration::from_secs(3_600)).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let mut accepted = 0;
+    for _ in 0..DELIVERIES_MAX / BATCH + 1 {
+        client.submit_many("49171", BATCH).await;
+        for _ in 0..BATCH {
+            let status = client.read().await.header.command_status;
+            match status {
+                CommandStatus::ESME_ROK => accepted += 1,
+                status => assert_eq!(status, CommandStatus::ESME_RMSGQFUL),
+            }
+        }
+    }
+    assert_eq!(accepted, DELIVERIES_MAX);
+    client
+        .send(&submit_sm("49171", "no receipt wanted", 0))
+        .await;
+    assert!(client.read().await.header.command_status.is_ok());
 }

@@ -94,7 +94,7 @@ fn status(name: &str) -> Result<CommandStatus, Problem> {
         .strip_prefix("0x")
         .and_then(|digits| u32::from_str_radix(digits, 16).ok());
     CommandStatus::from_name(name)
-        .or(number.map(CommandStatus))
+        .or_else(|| number.map(CommandStatus))
         .ok_or_else(|| {
             let detail = format!("{name:?} is neither a name such as ESME_RSYSERR nor 0x…");
             Problem::field("submit_status", detail)

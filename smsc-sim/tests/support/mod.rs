@@ -138,6 +138,22 @@ impl Client {
         self.send(&submit_sm(destination, text, 1)).await
     }
 
+    /// Sends many submit_sm that ask for receipts at once.
+    pub(crate) async fn submit_many(&mut self, destination: &str, count: usize) {
+        let mut out = BytesMut::new();
+        for _ in 0..count {
+            self.sequence_number += 1;
+            let submit = submit_sm(destination, "one of many", 1);
+            encode_pdu(
+                &submit,
+                CommandStatus::ESME_ROK,
+                self.sequence_number,
+                &mut out,
+            );
+        }
+        self.send_octets(&out).await;
+    }
+
     /// Answers a deliver_sm.
     pub(crate) async fn respond(&mut self, request: &Received, status: CommandStatus) {
         let pdu = Pdu::DeliverSmResp(MessageIdResp {
