@@ -10,9 +10,18 @@ use signalbox_router::{ParkedReceipt, ProviderName, Timestamp};
 #[derive(Default)]
 pub(crate) struct Parked {
     receipts: BTreeMap<u64, ParkedReceipt>,
-    by_id: HashMap<ProviderName, HashMap<Arc<str>, u64, RandomState>, RandomState>,
+    ids: HashMap<ProviderName, Ids, RandomState>,
     deadlines: BTreeSet<(Timestamp, u64)>,
     next: u64,
+}
+
+/// Numbers of one provider's receipts.
+#[derive(Default)]
+struct Ids {
+    /// The first id names a receipt.
+    by_first: HashMap<Arc<str>, u64, RandomState>,
+    /// Any form finds it; of receipts that share a form, the latest.
+    by_any: HashMap<Arc<str>, Vec<u64>, RandomState>,
 }
 
 impl Parked {
@@ -25,7 +34,8 @@ impl Parked {
     }
 
     pub(crate) fn get(&self, provider: &ProviderName, remote_id: &str) -> Option<&ParkedReceipt> {
-        self.receipts.get(self.by_id.get(provider)?.get(remote_id)?)
+        self.receipts
+            .get(self.ids.get(provider)?.by_any.get(remote_id)?.last()?)
     }
 
     /// Parks a receipt; one with the same provider and first id is replaced.
@@ -36,9 +46,13 @@ impl Parked {
         self.unpark(&receipt.provider, first);
         let number = self.next;
         self.next += 1;
-        let ids = self.by_id.entry(receipt.provider.clone()).or_default();
+        let ids = self.ids.entry(receipt.provider.clone()).or_default();
+        ids.by_first.insert(Arc::clone(first), number);
         for remote_id in &receipt.remote_ids {
-            ids.insert(Arc::clone(remote_id), number);
+            ids.by_any
+                .entry(Arc::clone(remote_id))
+                .or_default()
+                .push(number);
         }
         self.deadlines.insert((receipt.deadline_at, number));
         self.receipts.insert(number, receipt.clone());
@@ -46,22 +60,19 @@ impl Parked {
 
     /// Removes the receipt whose first id is `first`.
     pub(crate) fn unpark(&mut self, provider: &ProviderName, first: &str) {
-        let Some(ids) = self.by_id.get_mut(provider) else {
+        let Some(ids) = self.ids.get_mut(provider) else {
             return;
         };
-        let Some(number) = ids.get(first).copied() else {
+        let Some(number) = ids.by_first.remove(first) else {
             return;
         };
-        let is_first =
-            |receipt: &ParkedReceipt| receipt.remote_ids.first().is_some_and(|id| **id == *first);
-        if !self.receipts.get(&number).is_some_and(is_first) {
-            return;
-        }
         if let Some(receipt) = self.receipts.remove(&number) {
             self.deadlines.remove(&(receipt.deadline_at, number));
             for remote_id in &receipt.remote_ids {
-                if ids.get(remote_id) == Some(&number) {
-                    ids.remove(remote_id);
+                let sharing = ids.by_any.entry(Arc::clone(remote_id)).or_default();
+                sharing.retain(|other| *other != number);
+                if sharing.is_empty() {
+                    ids.by_any.remove(remote_id);
                 }
             }
         }
