@@ -16,7 +16,7 @@
 //! |---|---|
 //! | starting, asking, stopping | [`Smsc`], [`Settings`] |
 //! | what is done with a message, magic destinations | `behaviour.rs` |
-//! | carrying that out | `connection.rs` |
+//! | carrying that out | `connection/` |
 //! | which bind gets what | `registry.rs` |
 //! | the messages kept | `record.rs`, [`Message`] |
 //! | the control API | `api/` |

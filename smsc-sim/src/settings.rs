@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use signalbox_codec::CommandStatus;
+use signalbox_codec::pdu::Bind;
 use signalbox_session::{Role, SessionConfig};
 
 use crate::behaviour::Behaviour;
@@ -29,6 +31,26 @@ pub struct Settings {
     pub connections_max: usize,
     /// Timers and windows of every session.
     pub session: SessionConfig,
+}
+
+impl Settings {
+    /// What a bind is answered with.
+    pub(crate) fn judge_bind(&self, bind: &Bind<'_>) -> CommandStatus {
+        let mut same_name = self
+            .accounts
+            .iter()
+            .filter(|(system_id, _)| system_id.as_bytes() == bind.system_id.as_octets())
+            .peekable();
+        if self.accounts.is_empty() {
+            CommandStatus::ESME_ROK
+        } else if same_name.peek().is_none() {
+            CommandStatus::ESME_RINVSYSID
+        } else if same_name.any(|(_, password)| password.as_bytes() == bind.password.as_octets()) {
+            CommandStatus::ESME_ROK
+        } else {
+            CommandStatus::ESME_RINVPASWD
+        }
+    }
 }
 
 impl Default for Settings {
