@@ -12,5 +12,7 @@ mod channel;
 mod random;
 #[cfg(feature = "smpp")]
 pub mod smpp;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use channel::{ChannelHandle, INBOX_BATCHES_MAX, Inbox, ToChannel};
