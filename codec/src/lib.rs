@@ -6,6 +6,8 @@
 //! | a PDU's fields | [`pdu`], one file per PDU |
 //! | optional parameters | [`Tlvs`], [`TlvBuf`], [`Tag`] |
 //! | what a peer may be told about bad octets | [`DecodeError`], [`FrameError`] |
+//! | which deviations are tolerated, and which were seen | [`Quirks`], [`Deviations`] |
+//! | printing a PDU, building one from named fields | [`inspect()`], [`Pdu::from_fields`] |
 //! | text, its coding and its cost | `text` |
 //! | user data headers, segments, reassembly | `udh`, `segment`, `reassembly` |
 //! | delivery receipts | `receipt` |
@@ -19,9 +21,12 @@ mod error;
 mod fields;
 mod frame;
 mod header;
+mod inspect;
+mod named;
 pub mod pdu;
 mod quirks;
 mod reader;
+pub mod reassembly;
 pub mod receipt;
 pub mod segment;
 mod status;
@@ -39,6 +44,8 @@ pub use frame::{
     COMMAND_LENGTH_MAX_BOUND, COMMAND_LENGTH_MAX_UNBOUND, Frame, FrameError, next_frame,
 };
 pub use header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
+pub use inspect::{Item, Placed, Value, inspect};
+pub use named::{FieldError, FieldReason};
 pub use pdu::{Decoded, Encode, Pdu, encode_pdu};
 pub use quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
 pub use status::CommandStatus;

@@ -87,6 +87,15 @@ impl<'a> Tlvs<'a> {
         self.0
     }
 
+    /// Whether the last parameter is as long as it declares, and nothing follows it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let mut rest = self.0;
+        while let Some((_, next)) = split_first(rest) {
+            rest = next;
+        }
+        rest.is_empty()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
