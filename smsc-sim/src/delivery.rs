@@ -179,12 +179,13 @@ pub(crate) struct Receipt<'a> {
     pub(crate) done_unix_ms: u64,
 }
 
-/// The fields of submit_sm and data_sm that a receipt repeats.
+/// The fields of submit_sm and data_sm that decide about receipts or stand in them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Original<'a> {
     pub(crate) service_type: COctetStr<'a>,
     pub(crate) source: (u8, u8, COctetStr<'a>),
     pub(crate) destination: (u8, u8, COctetStr<'a>),
+    pub(crate) registered_delivery: u8,
     pub(crate) user_data: &'a [u8],
 }
 
@@ -196,12 +197,14 @@ impl<'a> Original<'a> {
                 service_type: sm.service_type,
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                registered_delivery: sm.registered_delivery,
                 user_data: sm.short_message.as_octets(),
             }),
             Pdu::DataSm(sm) => Some(Self {
                 service_type: sm.service_type,
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                registered_delivery: sm.registered_delivery,
                 user_data: &[],
             }),
             _ => None,

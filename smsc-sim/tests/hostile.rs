@@ -84,11 +84,11 @@ fn submit_with(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     octets
 }
 
-fn cases() -> Vec<Case> {
-    use Outcome::{Answered, Closed, Ignored};
+/// What cannot be cut into PDUs.
+fn broken_streams() -> Vec<Case> {
+    use Outcome::Closed;
     let big_bind = [vec![b'x'; 1_000], vec![0, 0, 0, 0x34, 0, 0, 0]].concat();
     let a_gibibyte = [pdu(1 << 30, 4, &[]), vec![0; 64 * 1024]].concat();
-    let bind = b"esme\0secret\0\0\x34\0\0\0";
     vec![
         case("length 0", false, pdu(0, 4, &[]), Closed),
         case("length 2", false, vec![0, 0, 0, 2, 0], Closed),
@@ -137,6 +137,14 @@ fn cases() -> Vec<Case> {
             noise(512 * 1024),
             Closed,
         ),
+    ]
+}
+
+/// PDUs that are wrong, or come at the wrong time.
+fn bad_pdus() -> Vec<Case> {
+    use Outcome::{Answered, Ignored};
+    let bind = b"esme\0secret\0\0\x34\0\0\0";
+    vec![
         case(
             "unknown command_id",
             true,
@@ -215,7 +223,7 @@ async fn still_lives(client: &mut Client, name: &str) {
 async fn hostile_octets_cost_one_connection_and_no_memory() {
     let program = Program::start(&[]);
     let mut honest = Client::transceiver(program.smpp).await;
-    for case in cases() {
+    for case in broken_streams().into_iter().chain(bad_pdus()) {
         attack(program.smpp, &case).await;
         let before = program.resident_octets();
         for _ in 0..ROUNDS {

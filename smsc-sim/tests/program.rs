@@ -169,123 +169,94 @@ async fn behaviour_and_sessions_are_changed_and_shown() {
     assert_eq!(version.body["version"], env!("CARGO_PKG_VERSION"));
 }
 
-#[tokio::test]
-async fn errors_are_problems_that_name_the_field() {
+/// Asks with each body, and wants a problem of that status that names that field (or none).
+async fn check_problems(method: &str, path: &str, table: &[(&str, u16, &str)]) {
     let program = Program::start(&[]);
+    let path = format!("/api/v1/smscs/main/{path}");
+    for (body, status, field) in table {
+        let answer = program.http(method, &path, body).await;
+        assert_eq!(answer.status, *status, "{method} {path} {body}: {answer:?}");
+        assert_eq!(answer.content_type, "application/problem+json", "{body}");
+        let named = answer.body["field"].as_str().unwrap_or_default();
+        assert_eq!(named, *field, "{body}");
+        assert_eq!(answer.body["status"], *status, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn problems_of_a_mobile_originated_message_name_their_field() {
+    let too_large = format!("\"{}\"", "x".repeat(1024 * 1024));
     let table = [
-        ("POST", "mo", json!({"to": "1", "text": "x"}), 422, "from"),
+        (r#"{"to": "1", "text": "x"}"#, 422, "from"),
+        (r#"{"from": 7, "to": "1", "text": "x"}"#, 422, "from"),
+        (r#"{"from": "1", "to": "1"}"#, 422, "text"),
+        (r#"{"from": "1", "to": "1", "hex": "0g"}"#, 422, "hex"),
+        (r#"{"from": "1", "to": "1", "hex": "0"}"#, 422, "hex"),
         (
-            "POST",
-            "mo",
-            json!({"from": 7, "to": "1", "text": "x"}),
-            422,
-            "from",
-        ),
-        ("POST", "mo", json!({"from": "1", "to": "1"}), 422, "text"),
-        (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1", "hex": "0g"}),
+            r#"{"from": "1", "to": "1", "hex": "00", "text": "x"}"#,
             422,
             "hex",
         ),
         (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1", "hex": "00", "text": "x"}),
-            422,
-            "hex",
-        ),
-        (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1", "text": "x", "txt": 1}),
+            r#"{"from": "1", "to": "1", "text": "x", "txt": 1}"#,
             422,
             "txt",
         ),
         (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1", "hex": "", "data_coding": 256}),
+            r#"{"from": "1", "to": "1", "hex": "", "data_coding": 256}"#,
             422,
             "data_coding",
         ),
         (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1".repeat(21), "text": "x"}),
+            r#"{"from": "1", "to": "1", "text": "x", "data_coding": 8}"#,
+            422,
+            "data_coding",
+        ),
+        (
+            r#"{"from": "1", "to": "123456789012345678901", "text": "x"}"#,
             422,
             "to",
         ),
-        (
-            "POST",
-            "mo",
-            json!({"from": "1", "to": "1", "text": "x"}),
-            409,
-            "",
-        ),
-        ("POST", "mo", json!([]), 400, ""),
-        (
-            "POST",
-            "behaviour",
-            json!({"latency_ms": -1}),
-            422,
-            "latency_ms",
-        ),
-        (
-            "POST",
-            "behaviour",
-            json!({"rate_limit": "fast"}),
-            422,
-            "rate_limit",
-        ),
-        (
-            "POST",
-            "behaviour",
-            json!({"submit_status": "ESME_RNOPE"}),
-            422,
-            "submit_status",
-        ),
-        (
-            "POST",
-            "behaviour",
-            json!({"id_style": "roman"}),
-            422,
-            "id_style",
-        ),
-        (
-            "POST",
-            "messages/1/receipt",
-            json!({"state": "FINE"}),
-            422,
-            "state",
-        ),
-        (
-            "POST",
-            "messages/1/receipt",
-            json!({"state": "DELIVRD"}),
-            404,
-            "",
-        ),
-        ("GET", "messages?limit=x", Value::Null, 422, "limit"),
-        ("GET", "messages?colour=red", Value::Null, 422, "colour"),
-        ("DELETE", "sessions/1", Value::Null, 404, ""),
-        ("DELETE", "sessions/1?how=softly", Value::Null, 422, "how"),
-        ("GET", "nothing", Value::Null, 404, ""),
-        ("PUT", "mo", Value::Null, 405, ""),
-        ("POST", "mo", Value::from("x".repeat(1024 * 1024)), 413, ""),
+        (r#"{"from": "1", "to": "1", "text": "x"}"#, 409, ""),
+        ("[]", 400, ""),
+        ("{", 400, ""),
+        (&too_large, 413, ""),
     ];
-    for (method, path, body, status, field) in table {
-        let full = format!("/api/v1/smscs/main/{path}");
-        let answer = program.http(method, &full, &body.to_string()).await;
-        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
-        assert_eq!(answer.content_type, "application/problem+json", "{path}");
-        assert_eq!(
-            answer.body["field"].as_str().unwrap_or_default(),
-            field,
-            "{path}"
-        );
-        assert_eq!(answer.body["status"], status, "{path}");
+    check_problems("POST", "mo", &table).await;
+}
+
+#[tokio::test]
+async fn problems_of_behaviours_receipts_and_queries_name_their_field() {
+    let behaviour = [
+        (r#"{"latency_ms": -1}"#, 422, "latency_ms"),
+        (r#"{"latency_ms": 86400001}"#, 422, "latency_ms"),
+        (r#"{"receipt_delay_ms": 1.5}"#, 422, "receipt_delay_ms"),
+        (r#"{"rate_limit": "fast"}"#, 422, "rate_limit"),
+        (r#"{"submit_status": "ESME_RNOPE"}"#, 422, "submit_status"),
+        (r#"{"id_style": "roman"}"#, 422, "id_style"),
+        (r#"{"mood": "bad"}"#, 422, "mood"),
+    ];
+    check_problems("POST", "behaviour", &behaviour).await;
+    let receipt = [
+        (r#"{"state": "FINE"}"#, 422, "state"),
+        (
+            r#"{"state": "DELIVRD", "error_code": 1000}"#,
+            422,
+            "error_code",
+        ),
+        (r#"{"state": "DELIVRD"}"#, 404, ""),
+    ];
+    check_problems("POST", "messages/1/receipt", &receipt).await;
+    for (method, path, status, field) in [
+        ("GET", "messages?limit=x", 422, "limit"),
+        ("GET", "messages?limit=10001", 422, "limit"),
+        ("GET", "messages?colour=red", 422, "colour"),
+        ("DELETE", "sessions/1", 404, ""),
+        ("DELETE", "sessions/1?how=softly", 422, "how"),
+        ("GET", "nothing", 404, ""),
+        ("PUT", "mo", 405, ""),
+    ] {
+        check_problems(method, path, &[("", status, field)]).await;
     }
 }
 

@@ -38,12 +38,10 @@ impl Connection {
         header: Header,
         pdu: &Pdu<'_>,
     ) {
-        let (original, registered_delivery) = match (Original::of(pdu), pdu) {
-            (Some(original), Pdu::SubmitSm(sm)) => (original, sm.registered_delivery),
-            (Some(original), Pdu::DataSm(sm)) => (original, sm.registered_delivery),
-            _ => return refuse_command(now, session, header),
+        let Some(original) = Original::of(pdu) else {
+            return refuse_command(now, session, header);
         };
-        let decision = self.decide(now, &original, registered_delivery);
+        let decision = self.decide(now, &original);
         let arrival = Arrival {
             now,
             header,
@@ -68,14 +66,14 @@ impl Connection {
         self.carry_out(session, &arrival, &decision);
     }
 
-    fn decide(&mut self, now: Instant, original: &Original<'_>, registered: u8) -> Decision {
+    fn decide(&mut self, now: Instant, original: &Original<'_>) -> Decision {
         if self.behaviour.0 != self.shared.behaviour_version() {
             self.behaviour = self.shared.behaviour();
         }
         let behaviour = &self.behaviour.1;
         let decision = behaviour.decide(&Submission {
             destination: original.destination.2.as_octets(),
-            registered_delivery: registered,
+            registered_delivery: original.registered_delivery,
             throttled: behaviour
                 .rate_limit
                 .is_some_and(|per_second| !self.rate.take(now, per_second)),
