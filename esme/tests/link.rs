@@ -152,7 +152,7 @@ async fn pauses_grow_while_the_smsc_refuses() {
         let mut peer = smsc.accept().await;
         peer.answer_bind(CommandStatus::ESME_RSYSERR).await;
         let (reason, retry_in) = tested.expect_down().await;
-        assert_eq!(reason, "the peer refused the bind: ESME_RSYSERR");
+        assert_eq!(reason, "the bind was refused: ESME_RSYSERR");
         let wanted = Duration::from_millis(wanted_ms);
         let delay = retry_in.expect("another attempt follows");
         assert!(delay.abs_diff(wanted) <= wanted / 4, "{attempt}: {delay:?}");

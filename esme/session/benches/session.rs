@@ -2,6 +2,12 @@
 //! TCP with windows of 1 to 1,000. CPU per side is printed beside the time, because wall time on a
 //! shared machine says little.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a bench measures time and opens sockets"
+)]
+
 use std::fs;
 use std::hint::black_box;
 use std::thread;

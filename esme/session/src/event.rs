@@ -136,7 +136,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::LocalUnbind => f.write_str("we unbound"),
             Self::LocalClose => f.write_str("we closed the connection"),
-            Self::BindRefused(status) => write!(f, "the peer refused the bind: {status}"),
+            Self::BindRefused(status) => write!(f, "the bind was refused: {status}"),
             Self::BindTimedOut => f.write_str("the bind was not finished in time"),
             Self::Inactive => f.write_str("no message for the time of the inactivity timer"),
             Self::PeerUnbind => f.write_str("the peer unbound"),

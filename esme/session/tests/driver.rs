@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Seen, deliver_sm, headers, raw, submit_sm, submit_sm_resp};
@@ -401,14 +403,13 @@ async fn one_write_per_pdu_for_peers_that_need_it() {
         one_write_per_pdu: true,
         ..DriverConfig::default()
     };
-    let (ours, peer) = duplex(4096);
+    let (ours, mut peer) = duplex(4096);
     let counted = CountingWrites {
         stream: ours,
-        writes: std::sync::Arc::default(),
+        writes: Arc::default(),
     };
-    let writes = std::sync::Arc::clone(&counted.writes);
+    let writes = Arc::clone(&counted.writes);
     let driven = Driven::start_with(counted, config(Role::Esme), false, driver);
-    let mut peer = peer;
     let resp = raw(
         CommandId::BIND_TRANSCEIVER_RESP,
         CommandStatus::ESME_ROK,
@@ -421,12 +422,12 @@ async fn one_write_per_pdu_for_peers_that_need_it() {
     }
     // The bind, and four submit_sm that come in batches.
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(*writes.lock().unwrap(), 5);
+    assert_eq!(writes.load(Ordering::Relaxed), 5);
 }
 
 struct CountingWrites {
     stream: DuplexStream,
-    writes: std::sync::Arc<std::sync::Mutex<usize>>,
+    writes: Arc<AtomicUsize>,
 }
 
 impl tokio::io::AsyncRead for CountingWrites {
@@ -445,7 +446,7 @@ impl AsyncWrite for CountingWrites {
         cx: &mut std::task::Context<'_>,
         buf: &[u8],
     ) -> std::task::Poll<std::io::Result<usize>> {
-        *self.writes.lock().unwrap() += 1;
+        self.writes.fetch_add(1, Ordering::Relaxed);
         std::pin::Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -1,9 +1,9 @@
 //! Octets that are no good PDU: lengths, unknown commands, broken bodies, other protocols.
 
-use signalbox_codec::{CommandId, CommandStatus};
-use signalbox_session::{BindType, CloseReason, PduProblem, Role, SessionConfig};
+use signalbox_codec::{CommandId, CommandStatus, Pdu};
+use signalbox_session::{BindType, CloseReason, PduProblem, Role, SendError, SessionConfig};
 
-use crate::common::{Pair, Seen, raw};
+use crate::common::{Pair, Seen, deliver_sm, raw};
 
 const ROK: CommandStatus = CommandStatus::ESME_ROK;
 
@@ -173,4 +173,43 @@ fn every_request_from_every_side_is_answered_or_handed_on() {
             }
         }
     }
+}
+
+/// What a simulator needs to play a bad peer, and what needs no response.
+#[test]
+fn raw_octets_notifications_and_forgotten_requests() {
+    let mut pair = Pair::bound(BindType::Transceiver);
+    let number = pair.submit(1);
+    pair.run();
+    assert!(pair.smsc.session.abandon(number));
+    assert!(!pair.smsc.session.abandon(number));
+    let answer = raw(CommandId::SUBMIT_SM_RESP, ROK, number, b"\0");
+    pair.smsc.session.send_raw(&answer);
+    let alert = Pdu::Raw {
+        command_id: CommandId::ALERT_NOTIFICATION,
+        body: &[0; 6],
+    };
+    let number = pair.smsc.session.notify(pair.now, &alert).expect("bound");
+    pair.run();
+    assert_eq!(
+        pair.esme.take_seen(),
+        [
+            Seen::Response(1, CommandId::SUBMIT_SM_RESP, ROK),
+            Seen::Request(CommandId::ALERT_NOTIFICATION, number)
+        ]
+    );
+    assert_eq!(pair.smsc.session.in_flight(), 0);
+    // Neither a request with a response, nor the other side's PDUs, nor outbind once bound.
+    let refused = [
+        pair.smsc.session.notify(pair.now, &deliver_sm(b"")),
+        pair.esme.session.notify(pair.now, &alert),
+        pair.smsc.session.notify(
+            pair.now,
+            &Pdu::Raw {
+                command_id: CommandId::OUTBIND,
+                body: b"\0\0",
+            },
+        ),
+    ];
+    assert_eq!(refused, [Err(SendError::NotBound); 3]);
 }
