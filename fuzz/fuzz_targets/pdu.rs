@@ -1,0 +1,5 @@
+#![no_main]
+
+use signalbox_fuzz::checks::check_pdu;
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| check_pdu(octets));
