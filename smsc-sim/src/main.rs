@@ -7,10 +7,11 @@ mod args;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde_json::json;
+use serde::Serialize;
 use smsc_sim::{Settings, Smsc, StartError, load};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -19,6 +20,18 @@ use crate::args::{Args, Command, LoadArgs};
 
 /// Exit code when something was tried and did not work.
 const EXIT_FAILED: u8 = 3;
+
+/// The one line on stdout that says that every listener is open.
+#[derive(Serialize)]
+struct Ready {
+    event: &'static str,
+    version: &'static str,
+    pid: u32,
+    smpp: SocketAddr,
+    smpp_tls: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    seed: u64,
+}
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -51,15 +64,15 @@ fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
         let smsc = Smsc::start(settings)
             .await
             .map_err(in_words_of_the_program)?;
-        print_line(&json!({
-            "event": "ready",
-            "version": env!("CARGO_PKG_VERSION"),
-            "pid": std::process::id(),
-            "smpp": smsc.addr().to_string(),
-            "smpp_tls": null,
-            "http": smsc.http_addr().map(|address| address.to_string()),
-            "seed": seed,
-        }))?;
+        print_line(&serde_json::to_string(&Ready {
+            event: "ready",
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            smpp: smsc.addr(),
+            smpp_tls: None,
+            http: smsc.http_addr(),
+            seed,
+        })?)?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

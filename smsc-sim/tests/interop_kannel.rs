@@ -16,6 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use support::{PATIENCE, peers, smsc};
 
+/// Between two looks at something that Kannel does not announce.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
 /// Both boxes of Kannel; ended when dropped.
 struct Kannel {
     bearerbox: Child,
@@ -61,15 +64,21 @@ impl Kannel {
         }
     }
 
-    /// Sends a message through Kannel's HTTP door.
+    /// Sends a message through Kannel's HTTP door. It answers 503 until its boxes know each other.
     async fn send(&self, parameters: &str) {
         let path = format!("/cgi-bin/sendsms?username=u&password=p&from=100&{parameters}");
-        let mut stream = TcpStream::connect(self.sendsms).await.unwrap();
-        let request = format!("GET {path} HTTP/1.0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.contains(" 202 "), "{answer}");
+        let sending = async {
+            loop {
+                let answer = get(self.sendsms, &path).await;
+                match answer.split(' ').nth(1) {
+                    Some("202") => return,
+                    Some("503") => tokio::time::sleep(RETRY_PAUSE).await,
+                    _ => panic!("{answer}"),
+                }
+            }
+        };
+        let sent = tokio::time::timeout(PATIENCE, sending).await;
+        sent.expect("Kannel takes messages in time");
     }
 }
 
@@ -81,6 +90,16 @@ impl Drop for Kannel {
         }
         std::fs::remove_file(&self.configuration).unwrap();
     }
+}
+
+/// The whole answer to a GET.
+async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// Kannel cannot be told to take any free port: these were free a moment ago.
@@ -98,7 +117,7 @@ async fn reachable(port: u16) -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let trying = async {
         while TcpStream::connect(address).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     };
     let reached = tokio::time::timeout(PATIENCE, trying).await;
@@ -124,7 +143,7 @@ async fn callback(listener: &TcpListener) -> String {
 async fn all_sessions_gone(smsc: &Smsc) {
     let gone = async {
         while !smsc.sessions().is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     };
     tokio::time::timeout(PATIENCE, gone)

@@ -7,7 +7,7 @@ mod support;
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signalbox_codec::{CommandId, CommandStatus, Pdu};
@@ -35,6 +35,17 @@ async fn ready_line_then_silence_and_a_clean_end_on_sigterm() {
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "", "one line is all");
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_even_if_a_client_does_not_answer_the_unbind() {
+    let mut program = Program::start(&[]);
+    let _deaf = Client::transceiver(program.smpp).await;
+    let pid = program.child.id().to_string();
+    let asked = Instant::now();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
