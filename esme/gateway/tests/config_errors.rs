@@ -107,6 +107,10 @@ const WHOLE: &[Case] = &[
 /// Each text is put behind the good one; lines count from there.
 const BEHIND_GOOD: &[Case] = &[
     Case {
+        text: "[account.b]\nkey = \"12345678\"\ncallback_secret = \"hunter2\"\n",
+        expected: &["3:19: account.b.callback_secret: whsec_ and base64"],
+    },
+    Case {
         text: "[route.a]\nto = \"sms:+49\"\nprovider = [\"acne\", \"acme\"]\n",
         expected: &[
             "3:13: route.a.provider: \"acne\": there is no provider of this name \

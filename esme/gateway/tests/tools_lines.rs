@@ -10,10 +10,10 @@ type Tool = fn(&[u8], &mut Vec<u8>) -> std::io::Result<bool>;
 
 const TOOLS: [(&str, Tool); 9] = [
     ("pdu decode --json", |input, output| {
-        pdu_decode::run(&[], true, input, output)
+        pdu_decode::run(true, input, output)
     }),
     ("pdu decode", |input, output| {
-        pdu_decode::run(&[], false, input, output)
+        pdu_decode::run(false, input, output)
     }),
     ("pdu encode", |input, output| pdu_encode::run(input, output)),
     ("text plan --json", |input, output| {
@@ -159,22 +159,6 @@ fn a_pdu_for_people_shows_octets_beside_fields_and_marks_deviations() {
     ] {
         assert!(table.lines().any(|line| line == row), "{row}\n{table}");
     }
-}
-
-#[test]
-fn arguments_are_lines_and_a_dash_is_the_input() {
-    let pdu = |number: u8| format!("000000100000001500000000000000{number:02x}");
-    let mut output = Vec::new();
-    let arguments = [pdu(1), "-".to_owned(), pdu(4)];
-    let input = format!("{}\n{}\n", pdu(2), pdu(3));
-    assert!(pdu_decode::run(&arguments, true, input.as_bytes(), &mut output).unwrap());
-    let numbers: Vec<u64> = String::from_utf8(output)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .map(|line| line["sequence_number"].as_u64().unwrap())
-        .collect();
-    assert_eq!(numbers, [1, 2, 3, 4]);
 }
 
 /// Whatever the line, there is one answer for it, in its place, and no panic.

@@ -48,9 +48,7 @@ fn answers(
 }
 
 fn decode(lines: &[String]) -> (Vec<String>, bool) {
-    answers(lines, |input, output| {
-        pdu_decode::run(&[], true, input, output)
-    })
+    answers(lines, |input, output| pdu_decode::run(true, input, output))
 }
 
 fn hex_of(vector: &Json) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use signalbox_adapters::webhook::Signer;
 use signalbox_router::ProviderName;
 
 use super::Config;
@@ -148,8 +149,24 @@ fn check_tls(path: &str, bind: &Table, errors: &mut Vec<ConfigError>) {
     }
 }
 
-/// Lets the client library judge the settings of each bind.
-pub(crate) fn check_binds(place: &Place<'_>, config: &Config, errors: &mut Vec<ConfigError>) {
+/// Lets the parts judge what only they can: the client library each bind, the webhook channel the
+/// secret of each account.
+pub(crate) fn check_parts(place: &Place<'_>, config: &Config, errors: &mut Vec<ConfigError>) {
+    for (name, account) in &config.account {
+        let secret = account.callback_secret.as_ref();
+        let is_good = secret.is_none_or(|secret| Signer::new(secret.expose()).is_some());
+        let table = sub_table(place.table, "account").and_then(|accounts| accounts.get(name));
+        if !is_good && let Some(entry) = table {
+            let given = entry.node.as_table().into_iter().flatten();
+            let mut given = given.filter(|(key, _)| key.starts_with("callback_secret"));
+            let origin = given
+                .next()
+                .map_or(&entry.key, |(_, entry)| &entry.node.origin);
+            let key = format!("account.{name}.callback_secret");
+            let allowed = "whsec_ and base64";
+            errors.push(ConfigError::new(origin, &key, allowed));
+        }
+    }
     for (provider_name, provider) in &config.provider {
         for (name, bind) in &provider.bind {
             let Err(error) = bind.client(0).check() else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use signalbox_adapters::smpp;
+use signalbox_adapters::{smpp, webhook};
 use signalbox_codec::Tag;
 use signalbox_codec::segment;
 use signalbox_codec::text::{self, PreferredEncoding};
@@ -81,6 +81,27 @@ impl Config {
                 inbound: self.inbound(provider),
             })
             .collect()
+    }
+
+    /// Settings of the webhook channel.
+    #[must_use]
+    pub fn webhook(&self) -> webhook::WebhookConfig {
+        let signers = self.account.iter().filter_map(|(name, account)| {
+            let secret = account.callback_secret.as_ref()?;
+            Some((
+                Arc::from(name.as_str()),
+                webhook::Signer::new(secret.expose())?,
+            ))
+        });
+        webhook::WebhookConfig {
+            connections_max: self.callback.connections_max,
+            connect_timeout: self.callback.connect_timeout,
+            timeout: self.callback.timeout,
+            allow_loopback: self.callback.allow_loopback,
+            allow_link_local: self.callback.allow_link_local,
+            ca: self.callback.ca.clone(),
+            signers: signers.collect(),
+        }
     }
 
     fn inbound(&self, provider: &Provider) -> smpp::InboundConfig {

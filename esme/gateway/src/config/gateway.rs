@@ -40,7 +40,7 @@ settings! {
         /// Memory for bodies of messages; others are read from the journal again.
         body_cache: Size ["0" .. "64GiB"] = "64MiB";
         /// How many messages that are done are held so that a second receipt is recognised.
-        linger_entries_max: usize ["0" .. "100000000"] = "50000";
+        linger_entries_max: usize ["0" .. "100000000"] = "10000";
         /// How long, at most, a message that is done is held so.
         linger: Duration ["1s" .. "30d"] = "1h";
         /// How long an idempotency key is remembered.
@@ -84,6 +84,8 @@ settings! {
         connect_timeout: Duration ["100ms" .. "5m"] = "10s";
         /// How long an answer may take.
         timeout: Duration ["100ms" .. "5m"] = "10s";
+        /// Authorities that are trusted with `https`: PEM. Not set: those of the system.
+        ca: Option<PathBuf>;
         /// Whether addresses of this machine (127.0.0.0/8, ::1) are allowed.
         allow_loopback: bool = "true";
         /// Whether link-local addresses (169.254.0.0/16, fe80::/10) are allowed: the metadata

@@ -129,7 +129,7 @@ pub fn load_with_origins(
     let config = Config::read(&mut reader, &place);
     let warnings = check::check(&place, path, &mut reader.errors);
     if let Some(config) = &config {
-        check::check_binds(&place, config, &mut reader.errors);
+        check::check_parts(&place, config, &mut reader.errors);
     }
     let mut errors = reader.errors;
     errors.sort();

@@ -36,38 +36,20 @@ pub(super) struct Failure {
     pub(super) detail: String,
 }
 
-/// Decodes each PDU of `hex`, in which `-` stands for all lines of `input`; without any, the lines
-/// alone. With `as_json` each is one line of the shape that README.md shows, otherwise a table with
-/// the octets beside the fields. Returns whether all could be read.
+/// Decodes each line of `input`. With `as_json` the answer is one line of JSON, otherwise a table with the octets beside the fields and an empty line behind
+/// it. Returns whether all could be read.
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(
-    hex: &[String],
-    as_json: bool,
-    mut input: impl BufRead,
-    mut output: impl Write,
-) -> io::Result<bool> {
+pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
     let mut octets = Vec::new();
-    let mut answer = |line: lines::Line<'_>, out: &mut Vec<u8>| {
+    lines::each(input, output, |line, out| {
         let good = one(line, as_json, &mut octets, out);
         if as_json {
             out.push(b'\n');
         }
         good
-    };
-    if hex.is_empty() {
-        return lines::each(input, output, answer);
-    }
-    let mut all_good = true;
-    for pdu in hex {
-        all_good &= if pdu == "-" {
-            lines::each(&mut input, &mut output, &mut answer)?
-        } else {
-            lines::each(pdu.as_bytes(), &mut output, &mut answer)?
-        };
-    }
-    Ok(all_good)
+    })
 }
 
 fn one(line: lines::Line<'_>, as_json: bool, octets: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
