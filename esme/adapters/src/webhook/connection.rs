@@ -43,13 +43,14 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::client::TlsStream<TcpStream> {}
 
-type Io = TokioIo<Box<dyn Stream>>;
+/// HTTP on a stream; it has to be polled for anything to move.
+type Http = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>>>;
 
 /// An open connection.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// Gone once it has ended.
-    http: Option<Pin<Box<http1::Connection<Io, Full<Bytes>>>>>,
+    http: Option<Http>,
 }
 
 /// Why there is no connection or no answer.
@@ -131,10 +132,7 @@ impl Connection {
 }
 
 /// Runs a future on a connection together with the connection itself.
-async fn drive<F: Future>(
-    http: &mut Option<Pin<Box<http1::Connection<Io, Full<Bytes>>>>>,
-    future: F,
-) -> F::Output {
+async fn drive<F: Future>(http: &mut Option<Http>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
         if let Some(connection) = http
