@@ -304,6 +304,8 @@ fn what_is_shown_is_toml_that_loads_again() {
         shown.contains("provider.acme.bind.main.password = \"***\"  # "),
         "{shown}"
     );
+    // Stars are no secret that could sign.
+    let shown = shown.replace("callback_secret = \"***\"", "callback_secret = \"AAAA\"");
     let again = load(Some(&folder.write("signalbox.toml", &shown)), &[]);
     let values = |loaded: &Loaded| -> Vec<(String, String)> {
         let pairs = loaded
