@@ -43,16 +43,25 @@ impl Client {
     /// # Errors
     /// One line for the user: no such address, nobody listens.
     pub async fn connect(url: &str, key: &str) -> Result<Self, ClientError> {
-        let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+        let host = url
+            .strip_prefix("http://")
+            .map(|rest| rest.trim_end_matches('/'));
         let Some(host) = host.filter(|host| !host.is_empty() && !host.contains('/')) else {
             return Err(ClientError(format!("`{url}` is no http://HOST:PORT")));
         };
-        let unreachable = |error: &dyn fmt::Display| {
-            ClientError(format!("no gateway answers at {url}: {error}"))
+        let unreachable =
+            |error: &dyn fmt::Display| ClientError(format!("no gateway answers at {url}: {error}"));
+        let address = if host.contains(':') {
+            host.to_owned()
+        } else {
+            format!("{host}:80")
         };
-        let address = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        let stream = TcpStream::connect(&address).await.map_err(|error| unreachable(&error))?;
-        stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
+        let stream = TcpStream::connect(&address)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| unreachable(&error))?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| unreachable(&error))?;
@@ -60,7 +69,11 @@ impl Client {
             // A broken connection shows itself in the request that is under way.
             let _ = connection.await;
         });
-        Ok(Self { host: host.to_owned(), key: key.to_owned(), sender })
+        Ok(Self {
+            host: host.to_owned(),
+            key: key.to_owned(),
+            sender,
+        })
     }
 
     /// One request and its answer as JSON (`null` for an empty one).
@@ -85,11 +98,18 @@ impl Client {
         let lost = |error: &dyn fmt::Display| ClientError(format!("the gateway is gone: {error}"));
         let answer = async {
             self.sender.ready().await.map_err(|error| lost(&error))?;
-            let response =
-                self.sender.send_request(request).await.map_err(|error| lost(&error))?;
+            let response = self
+                .sender
+                .send_request(request)
+                .await
+                .map_err(|error| lost(&error))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER_OCTETS_MAX);
-            let octets = body.collect().await.map_err(|error| lost(&error))?.to_bytes();
+            let octets = body
+                .collect()
+                .await
+                .map_err(|error| lost(&error))?
+                .to_bytes();
             Ok((status, octets))
         };
         let (status, octets) = tokio::time::timeout(ANSWER_TIMEOUT, answer)

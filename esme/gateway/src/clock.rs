@@ -16,16 +16,22 @@ impl Clock {
     /// Reads the system's clock. A clock before 1970 counts as 1970.
     #[must_use]
     pub fn start() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let started_at = Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX));
-        Self { started: Instant::now(), started_at }
+        Self {
+            started: Instant::now(),
+            started_at,
+        }
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let elapsed = self.started.elapsed().as_millis();
-        self.started_at.plus_ms(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.started_at
+            .plus_ms(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 }
 
@@ -51,7 +57,10 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     }
     let number = |from: usize, to: usize| -> Option<u64> {
         let digits = text.get(from..to)?;
-        digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok())?
+        digits
+            .bytes()
+            .all(|octet| octet.is_ascii_digit())
+            .then(|| digits.parse().ok())?
     };
     let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
     if separators.iter().any(|(at, octet)| octets[*at] != *octet)
@@ -133,7 +142,11 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 

@@ -3,5 +3,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod clock;
 pub mod config;
+pub mod daemon;
+pub mod demo;
+pub mod engine;
+pub mod signals;
+pub mod telemetry;
 pub mod tools;

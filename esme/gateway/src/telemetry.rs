@@ -7,13 +7,16 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use tracing_subscriber::EnvFilter;
 
 /// Buckets of durations, in seconds: fsyncs and responses lie between 10 µs and 30 s.
-const SECONDS: &[f64] =
-    &[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+const SECONDS: &[f64] = &[
+    0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
+];
 
 /// Starts logging. `SIGNALBOX_LOG` (as `RUST_LOG`) sets the levels; the default is `level`.
 pub fn start_logs(level: &str) {
     let filter = EnvFilter::try_from_env("SIGNALBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start, as in tests with several gateways in one process, keeps the first.
     let _ = if std::io::stderr().is_terminal() {
         builder.with_target(false).try_init()
@@ -22,7 +25,10 @@ pub fn start_logs(level: &str) {
     };
 }
 
-/// Starts the metrics.
+/// How often values of histograms are sorted into their buckets when nobody asks for them.
+const UPKEEP: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Starts the metrics. Needs the runtime, which tidies them up now and then.
 ///
 /// # Errors
 /// When the recorder of the process is already taken.
@@ -30,6 +36,14 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
         .install_recorder()?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            ticks.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
     metrics::gauge!("signalbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }

@@ -26,7 +26,12 @@ type Accepted = HashMap<String, String>;
 async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
     let seed = seed();
     support::note(&format!("seed {seed}; set CRASH_SEED to repeat it"));
-    let smsc = Smsc::builder().seed(seed).record_max(1_000_000).start().await.unwrap();
+    let smsc = Smsc::builder()
+        .seed(seed)
+        .record_max(1_000_000)
+        .start()
+        .await
+        .unwrap();
     let mut settings = Settings::new(smsc.addr().port());
     settings.bind = format!("window_size = {WINDOW}");
     let home = Home::new(&settings);
@@ -39,7 +44,9 @@ async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
         let senders: Vec<_> = (0..SENDERS)
             .map(|_| tokio::spawn(send_until_dead(gateway.http(), Arc::clone(&numbers))))
             .collect();
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         // The instant of the kill is the point of the test, not a way to wait for something.
         tokio::time::sleep(Duration::from_millis(20 + (random >> 33) % 200)).await;
         gateway.kill();
@@ -50,20 +57,43 @@ async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
 
     let gateway = GatewayProcess::start(&home);
     let received = wait_until_received(&smsc, &accepted).await;
-    let lost: Vec<_> = accepted.keys().filter(|text| !received.contains_key(*text)).collect();
-    assert!(lost.is_empty(), "{} accepted and lost, such as {:?}", lost.len(), lost[0]);
+    let lost: Vec<_> = accepted
+        .keys()
+        .filter(|text| !received.contains_key(*text))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} accepted and lost, such as {:?}",
+        lost.len(),
+        lost[0]
+    );
 
     let copies: u64 = received.values().map(|count| count - 1).sum();
-    support::note(&format!("{} accepted, 0 lost, {copies} copies", accepted.len()));
-    assert!(accepted.len() as u64 > CYCLES, "the test put no load on: {}", accepted.len());
-    assert!(copies <= CYCLES * WINDOW, "{copies} copies in {CYCLES} crashes of window {WINDOW}");
+    support::note(&format!(
+        "{} accepted, 0 lost, {copies} copies",
+        accepted.len()
+    ));
+    assert!(
+        accepted.len() as u64 > CYCLES,
+        "the test put no load on: {}",
+        accepted.len()
+    );
+    assert!(
+        copies <= CYCLES * WINDOW,
+        "{copies} copies in {CYCLES} crashes of window {WINDOW}"
+    );
 
     let mut client = gateway.client().await;
     for (text, id) in &accepted {
         if received[text] > 1 {
             let view = wait_for_message(&mut client, id, |view| view["state"].is_string()).await;
             let marked = &view["recipients"][0]["duplicate_possible"];
-            assert_eq!(marked, &json!(true), "{} copies of {view:#}", received[text]);
+            assert_eq!(
+                marked,
+                &json!(true),
+                "{} copies of {view:#}",
+                received[text]
+            );
         }
     }
     assert_eq!(gateway.terminate(), Some(0));
@@ -79,9 +109,14 @@ async fn send_until_dead(url: String, numbers: Arc<AtomicU64>) -> Accepted {
     loop {
         let text = format!("message {}", numbers.fetch_add(1, Ordering::Relaxed));
         let body = json!({"to": "+491700000001", "from": "100", "text": text});
-        match client.request(Method::POST, "/v1/messages", Some(&body)).await {
+        match client
+            .request(Method::POST, "/v1/messages", Some(&body))
+            .await
+        {
             Ok((StatusCode::ACCEPTED, answer)) => {
-                let id = answer["id"].as_str().expect("an accepted message has an id");
+                let id = answer["id"]
+                    .as_str()
+                    .expect("an accepted message has an id");
                 accepted.insert(text, id.to_owned());
             }
             Ok((status, answer)) => panic!("refused with {status}: {answer:#}"),
@@ -99,16 +134,22 @@ async fn wait_until_received(smsc: &Smsc, accepted: &Accepted) -> HashMap<String
         for message in smsc.messages() {
             *received.entry(message.text()).or_default() += 1;
         }
-        let missing = accepted.keys().filter(|text| !received.contains_key(*text)).count();
+        let missing = accepted
+            .keys()
+            .filter(|text| !received.contains_key(*text))
+            .count();
         if missing == 0 || Instant::now() >= until {
             return received;
         }
         count += missing;
-        smsc.wait_for_messages(count, Duration::from_millis(500)).await;
+        smsc.wait_for_messages(count, Duration::from_millis(500))
+            .await;
     }
 }
 
 fn seed() -> u64 {
-    let given = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("CRASH_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| u64::from(std::process::id()))
 }

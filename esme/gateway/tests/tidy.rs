@@ -11,7 +11,10 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LINE_CHARACTERS_MAX: usize = 100;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// Files that git tracks or would track, relative to the top.
@@ -23,14 +26,20 @@ fn files() -> Vec<String> {
         .expect("git lists the files");
     assert!(output.status.success(), "git ls-files: {output:?}");
     let list = String::from_utf8(output.stdout).unwrap();
-    list.lines().filter(|file| root().join(file).is_file()).map(str::to_owned).collect()
+    list.lines()
+        .filter(|file| root().join(file).is_file())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn rust_files() -> impl Iterator<Item = (String, String)> {
-    files().into_iter().filter(|file| file.ends_with(".rs")).map(|file| {
-        let text = fs::read_to_string(root().join(&file)).unwrap();
-        (file, text)
-    })
+    files()
+        .into_iter()
+        .filter(|file| file.ends_with(".rs"))
+        .map(|file| {
+            let text = fs::read_to_string(root().join(&file)).unwrap();
+            (file, text)
+        })
 }
 
 fn assert_none(rule: &str, found: &[String]) {
@@ -40,15 +49,26 @@ fn assert_none(rule: &str, found: &[String]) {
 #[test]
 fn the_top_level_holds_only_what_was_agreed() {
     let agreed = [
-        "Cargo.toml", "Cargo.lock", "README.md", "esme", "smsc-sim", "codec", "fuzz", "benches",
-        "config", "docs",
+        "Cargo.toml",
+        "Cargo.lock",
+        "README.md",
+        "esme",
+        "smsc-sim",
+        "codec",
+        "fuzz",
+        "benches",
+        "config",
+        "docs",
     ];
     let found: BTreeSet<String> = files()
         .iter()
         .map(|file| file.split('/').next().unwrap_or_default().to_owned())
         .filter(|name| !name.starts_with('.') && !agreed.contains(&name.as_str()))
         .collect();
-    assert_none("not agreed at the top level", &found.into_iter().collect::<Vec<_>>());
+    assert_none(
+        "not agreed at the top level",
+        &found.into_iter().collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -57,7 +77,9 @@ fn files_and_lines_are_short_enough() {
     for (file, text) in rust_files() {
         let lines = text.lines().count();
         if lines > FILE_LINES_MAX {
-            found.push(format!("{file}: {lines} lines, {FILE_LINES_MAX} are allowed"));
+            found.push(format!(
+                "{file}: {lines} lines, {FILE_LINES_MAX} are allowed"
+            ));
         }
         for (number, line) in text.lines().enumerate() {
             // Strings of test vectors may be longer; the formatter leaves them alone too.
@@ -81,17 +103,30 @@ fn functions_are_short_enough() {
                 continue;
             }
             let close = format!("{}}}", &line[..line.len() - code.len()]);
-            let length = lines[start..].iter().position(|line| *line == close).map_or(1, |n| n + 1);
+            let length = lines[start..]
+                .iter()
+                .position(|line| *line == close)
+                .map_or(1, |n| n + 1);
             if length > FUNCTION_LINES_MAX {
                 found.push(format!("{file}:{}: {length} lines", start + 1));
             }
         }
     }
-    assert_none(&format!("functions over {FUNCTION_LINES_MAX} lines"), &found);
+    assert_none(
+        &format!("functions over {FUNCTION_LINES_MAX} lines"),
+        &found,
+    );
 }
 
 fn is_function_head(code: &str) -> bool {
-    let words = ["pub", "pub(crate)", "pub(super)", "const", "async", "extern"];
+    let words = [
+        "pub",
+        "pub(crate)",
+        "pub(super)",
+        "const",
+        "async",
+        "extern",
+    ];
     let mut rest = code;
     while let Some((word, after)) = rest.split_once(' ') {
         if word == "fn" {
@@ -121,11 +156,19 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
         ("signalbox-codec", &[][..]),
         ("signalbox-session", &["signalbox-codec"][..]),
         ("signalbox-router", &[][..]),
-        ("signalbox-esme", &["signalbox-codec", "signalbox-session"][..]),
+        (
+            "signalbox-esme",
+            &["signalbox-codec", "signalbox-session"][..],
+        ),
         ("signalbox-store", &["signalbox-router"][..]),
         (
             "signalbox-adapters",
-            &["signalbox-codec", "signalbox-session", "signalbox-esme", "signalbox-router"][..],
+            &[
+                "signalbox-codec",
+                "signalbox-session",
+                "signalbox-esme",
+                "signalbox-router",
+            ][..],
         ),
         ("smsc-sim", &["signalbox-codec", "signalbox-session"][..]),
     ]);
@@ -147,7 +190,9 @@ fn crates_depend_on_each_other_only_along_the_arrows() {
 /// What pure crates never depend on, without features.
 #[test]
 fn pure_crates_stay_pure() {
-    let never = ["tokio", "serde", "tracing", "metrics", "rand", "mio", "socket2"];
+    let never = [
+        "tokio", "serde", "tracing", "metrics", "rand", "mio", "socket2",
+    ];
     let mut found = Vec::new();
     for (name, dependencies) in dependencies() {
         let pure = ["signalbox-codec", "signalbox-session", "signalbox-router"];
@@ -163,7 +208,14 @@ fn pure_crates_stay_pure() {
     assert_none("dependencies of pure crates", &found);
 
     let folders = ["codec/src/", "esme/router/src/", "esme/session/src/"];
-    let words = ["Instant::now", "SystemTime", "std::net", "std::fs", "thread::spawn", "tokio::"];
+    let words = [
+        "Instant::now",
+        "SystemTime",
+        "std::net",
+        "std::fs",
+        "thread::spawn",
+        "tokio::",
+    ];
     let mut found = Vec::new();
     for (file, text) in rust_files() {
         let pure = folders.iter().any(|folder| file.starts_with(folder))
@@ -189,7 +241,12 @@ fn pdus_do_not_know_message_content() {
         if !file.starts_with("codec/src/pdu/") {
             continue;
         }
-        for word in ["crate::text", "crate::segment", "crate::receipt", "crate::udh"] {
+        for word in [
+            "crate::text",
+            "crate::segment",
+            "crate::receipt",
+            "crate::udh",
+        ] {
             if text.contains(word) {
                 found.push(format!("{file}: {word}"));
             }
@@ -239,11 +296,21 @@ fn adapters_do_not_know_each_other() {
 /// optional.
 fn dependencies() -> Vec<(String, Vec<(String, String)>)> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo tells the metadata");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("normal").to_owned();
     metadata["packages"]

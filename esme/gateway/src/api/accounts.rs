@@ -46,12 +46,17 @@ impl Accounts {
     /// # Errors
     /// A problem with status 401.
     pub fn of_request(&self, headers: &HeaderMap) -> Result<Arc<Account>, Problem> {
-        let value = headers.get(header::AUTHORIZATION).map(axum::http::HeaderValue::as_bytes);
+        let value = headers
+            .get(header::AUTHORIZATION)
+            .map(axum::http::HeaderValue::as_bytes);
         let key = value.and_then(|value| match value.split_first_chunk::<7>() {
             Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(key),
             _ => None,
         });
         let hash: [u8; 32] = Sha256::digest(key.ok_or_else(Problem::unauthorized)?).into();
-        self.by_key.get(&hash).map(Arc::clone).ok_or_else(Problem::unauthorized)
+        self.by_key
+            .get(&hash)
+            .map(Arc::clone)
+            .ok_or_else(Problem::unauthorized)
     }
 }

@@ -18,7 +18,10 @@ pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Response {
     if api.engine.is_ready() {
         (StatusCode::OK, "ready\n").into_response()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: stopping, or the store cannot be written\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not ready: stopping, or the store cannot be written\n",
+        )
             .into_response()
     }
 }

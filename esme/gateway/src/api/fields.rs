@@ -18,14 +18,24 @@ impl Fields {
     /// The fields of a value that must be an object. `path` is in front of the fields' names.
     pub(super) fn new(value: Value, path: &str) -> Result<Self, Problem> {
         match value {
-            Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
-            other => Err(Problem::field(path, format!("{} where an object must be", kind(&other)))),
+            Value::Object(map) => Ok(Self {
+                path: path.to_owned(),
+                map,
+            }),
+            other => Err(Problem::field(
+                path,
+                format!("{} where an object must be", kind(&other)),
+            )),
         }
     }
 
     /// A field's full name.
     pub(super) fn name(&self, field: &str) -> String {
-        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+        if self.path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{}.{field}", self.path)
+        }
     }
 
     /// An error of a field.
@@ -84,9 +94,10 @@ impl Fields {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
-            Some(other) => {
-                Err(self.problem(field, format!("{} where true or false must be", kind(&other))))
-            }
+            Some(other) => Err(self.problem(
+                field,
+                format!("{} where true or false must be", kind(&other)),
+            )),
         }
     }
 
@@ -183,9 +194,13 @@ mod tests {
 
     #[test]
     fn nesting_is_counted_outside_strings_only() {
-        for (text, expected) in
-            [("[]", 1), (r#"{"a":[{}]}"#, 3), (r#"["[[[["]"#, 1), (r#"["\"[["]"#, 1), ("1", 0)]
-        {
+        for (text, expected) in [
+            ("[]", 1),
+            (r#"{"a":[{}]}"#, 3),
+            (r#"["[[[["]"#, 1),
+            (r#"["\"[["]"#, 1),
+            ("1", 0),
+        ] {
             assert_eq!(depth(text.as_bytes()), expected, "{text}");
         }
         let deep = "[".repeat(DEPTH_MAX + 1) + &"]".repeat(DEPTH_MAX + 1);
@@ -197,7 +212,10 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named_with_its_nearest() {
         let value = serde_json::json!({"txet": "hi"});
-        let problem = Fields::new(value, "").unwrap().end(&["text", "to"]).unwrap_err();
+        let problem = Fields::new(value, "")
+            .unwrap()
+            .end(&["text", "to"])
+            .unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("txet"));
         assert_eq!(problem.detail, "no such field; did you mean `text`?");
     }

@@ -21,7 +21,8 @@ use std::sync::{Arc, RwLock};
 use axum::Router;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use signalbox_store::HistoryHandle;
+use signalbox_store::{History, HistoryError};
+use tokio::sync::Semaphore;
 
 pub use accounts::{Account, Accounts};
 pub use problem::Problem;
@@ -41,20 +42,38 @@ pub struct Api {
     /// Accepts and cancels.
     pub engine: EngineHandle,
     /// Answers about the past.
-    pub history: HistoryHandle,
+    pub history: Arc<History>,
+    /// Room for searches: each holds a thread while it waits for the history.
+    pub searches: Semaphore,
     /// The time.
     pub clock: Clock,
     /// Life of a message that does not say how long it lives.
     pub validity_ms: u64,
     /// Metrics to be shown.
     pub metrics: PrometheusHandle,
-    /// Providers' state for `/readyz` and `/v1/providers`.
-    pub providers: Arc<Vec<String>>,
     /// Who may call. Replaced whole when the configuration is read again.
     pub accounts: RwLock<Arc<Accounts>>,
 }
 
+/// Searches at once. More wait.
+pub const SEARCHES_MAX: usize = 16;
+
 impl Api {
+    /// Asks the history, off the threads that serve everybody.
+    async fn read_history<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&History) -> Result<T, HistoryError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _room = self
+            .searches
+            .acquire()
+            .await
+            .map_err(|_| Problem::internal("searches are closed"))?;
+        let history = Arc::clone(&self.history);
+        let answer = tokio::task::spawn_blocking(move || ask(&history)).await;
+        Ok(answer.map_err(|error| Problem::internal(error.to_string()))??)
+    }
+
     fn accounts(&self) -> Arc<Accounts> {
         // A panic while the lock is held is impossible: it is only held to clone or to replace.
         Arc::clone(&self.accounts.read().expect("the lock is never poisoned"))
@@ -64,15 +83,16 @@ impl Api {
 /// The paths for applications.
 pub fn application_routes(api: Arc<Api>) -> Router {
     Router::new()
-        .route("/v1/messages", post(send::post_messages).get(search::find_messages))
+        .route(
+            "/v1/messages",
+            post(send::post_messages).get(search::find_messages),
+        )
         .route(
             "/v1/messages/{id}",
             get(status::get_message).delete(send::delete_message),
         )
         .route("/v1/inbound", get(search::find_inbound))
         .route("/v1/receipts/orphans", get(search::find_orphans))
-        .fallback(|| async { Problem::not_found("this path; see the README for the API") })
-        .method_not_allowed_fallback(|| async { Problem::method() })
         .with_state(api)
 }
 
@@ -82,6 +102,12 @@ pub fn admin_routes(api: Arc<Api>) -> Router {
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz))
         .route("/metrics", get(admin::metrics))
-        .fallback(|| async { Problem::not_found("this path: /livez, /readyz and /metrics are here") })
         .with_state(api)
+}
+
+/// Answers for all other paths and methods.
+pub fn with_refusals(routes: Router) -> Router {
+    routes
+        .fallback(|| async { Problem::not_found("this path; the README lists what is here") })
+        .method_not_allowed_fallback(|| async { Problem::method() })
 }

@@ -30,7 +30,12 @@ pub(super) fn respond(api: Arc<Api>, account: Arc<Account>, body: Body) -> Respo
     tokio::spawn(read_lines(Arc::clone(&api), account, body, groups));
     tokio::spawn(submit_groups(api, groups_in, answers));
     let stream = super::stream::ChannelBody::new(answers_in);
-    (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, NDJSON)], Body::new(stream)).into_response()
+    (
+        StatusCode::ACCEPTED,
+        [(header::CONTENT_TYPE, NDJSON)],
+        Body::new(stream),
+    )
+        .into_response()
 }
 
 /// Cuts the body into lines and hands them on in groups. Ends with the body or the receiver.
@@ -54,7 +59,11 @@ async fn read_lines(
         lines.push(&data, |line| group.push(parse_line(line, &defaults)));
         while !group.is_empty() {
             let rest = group.split_off(group.len().min(GROUP_LINES_MAX));
-            if groups.send(std::mem::replace(&mut group, rest)).await.is_err() {
+            if groups
+                .send(std::mem::replace(&mut group, rest))
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -165,7 +174,9 @@ mod tests {
     #[test]
     fn lines_are_the_same_however_the_octets_arrive() {
         let whole = b"{1}\r\n\n {22} \n{333}";
-        let expected: Vec<_> = ["{1}", "{22}", "{333}"].map(|line| Ok(line.to_owned())).into();
+        let expected: Vec<_> = ["{1}", "{22}", "{333}"]
+            .map(|line| Ok(line.to_owned()))
+            .into();
         for at in 0..whole.len() {
             let (first, second) = whole.split_at(at);
             assert_eq!(cut(&[first, second]), expected, "cut at {at}");

@@ -30,7 +30,13 @@ pub struct Problem {
 
 impl Problem {
     const fn new(kind: &'static str, title: &'static str, status: StatusCode) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: String::new(), field: None }
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: String::new(),
+            field: None,
+        }
     }
 
     fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -77,7 +83,9 @@ impl Problem {
             "the content type is not known here",
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
         )
-        .with_detail(format!("`{found}`: send application/json or application/x-ndjson"))
+        .with_detail(format!(
+            "`{found}`: send application/json or application/x-ndjson"
+        ))
     }
 
     /// No key, or one that no account has.
@@ -92,8 +100,12 @@ impl Problem {
 
     /// There is nothing of that name for this account.
     pub fn not_found(what: impl Into<String>) -> Self {
-        Self::new("urn:signalbox:problem:not-found", "not found", StatusCode::NOT_FOUND)
-            .with_detail(what)
+        Self::new(
+            "urn:signalbox:problem:not-found",
+            "not found",
+            StatusCode::NOT_FOUND,
+        )
+        .with_detail(what)
     }
 
     /// The path is known, the method is not.
@@ -113,15 +125,21 @@ impl Problem {
             "the idempotency key was used before",
             StatusCode::CONFLICT,
         )
-        .with_detail(format!("message {message} was made with this key and another content"));
+        .with_detail(format!(
+            "message {message} was made with this key and another content"
+        ));
         problem.field = Some("idempotency_key".into());
         problem
     }
 
     /// It is too late for what was asked.
     pub fn too_late(detail: impl Into<String>) -> Self {
-        Self::new("urn:signalbox:problem:too-late", "too late", StatusCode::CONFLICT)
-            .with_detail(detail)
+        Self::new(
+            "urn:signalbox:problem:too-late",
+            "too late",
+            StatusCode::CONFLICT,
+        )
+        .with_detail(detail)
     }
 
     /// Something that should not happen.
@@ -166,8 +184,7 @@ impl From<Refusal> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(

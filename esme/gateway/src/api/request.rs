@@ -12,7 +12,7 @@ use signalbox_router::{
 use super::fields::Fields;
 use super::problem::Problem;
 use crate::clock::parse_time;
-use crate::units::parse_duration;
+use crate::config::parse_duration;
 
 /// Longest text. 255 parts of 153 septets.
 pub(super) const TEXT_CHARACTERS_MAX: usize = 39_015;
@@ -29,14 +29,36 @@ const VALIDITY_MS_MAX: u64 = 7 * 24 * 3_600_000;
 
 /// All fields that a message may have.
 const FIELDS: &[&str] = &[
-    "to", "from", "text", "content", "subject", "priority", "expires_in", "expires_at",
-    "not_before", "idempotency_key", "callback_url", "metadata", "sms", "failover", "resend_max",
-    "application", "carrier", "cost_max", "speed_min",
+    "to",
+    "from",
+    "text",
+    "content",
+    "subject",
+    "priority",
+    "expires_in",
+    "expires_at",
+    "not_before",
+    "idempotency_key",
+    "callback_url",
+    "metadata",
+    "sms",
+    "failover",
+    "resend_max",
+    "application",
+    "carrier",
+    "cost_max",
+    "speed_min",
 ];
 
 /// Fields of the interface that this version refuses, rather than to pass them over in silence.
-const FIELDS_NOT_YET: &[&str] =
-    &["failover", "resend_max", "application", "carrier", "cost_max", "speed_min"];
+const FIELDS_NOT_YET: &[&str] = &[
+    "failover",
+    "resend_max",
+    "application",
+    "carrier",
+    "cost_max",
+    "speed_min",
+];
 
 /// What a request does not say itself.
 #[derive(Clone, Debug)]
@@ -70,15 +92,23 @@ pub(super) fn message(value: Value, raw: &[u8], defaults: &Defaults) -> Result<M
         id: MessageId(uuid::Uuid::now_v7().as_u128()),
         kind: Kind::Outgoing,
         account: Arc::clone(&defaults.account),
-        from: fields.string("from", ADDRESS_CHARACTERS_MAX)?.unwrap_or_default(),
+        from: fields
+            .string("from", ADDRESS_CHARACTERS_MAX)?
+            .unwrap_or_default(),
         to,
-        subject: fields.string("subject", SUBJECT_CHARACTERS_MAX)?.unwrap_or_default(),
+        subject: fields
+            .string("subject", SUBJECT_CHARACTERS_MAX)?
+            .unwrap_or_default(),
         content,
         priority: priority(&mut fields)?,
         accepted_at: defaults.now,
         not_before,
         expires_at,
-        request_hash: if idempotency_key.is_empty() { 0 } else { hash(raw) },
+        request_hash: if idempotency_key.is_empty() {
+            0
+        } else {
+            hash(raw)
+        },
         idempotency_key,
         callback_url: callback_url(&mut fields, defaults)?,
         callback_states: defaults.callback_states,
@@ -98,13 +128,20 @@ fn recipients(fields: &mut Fields) -> Result<Vec<String>, Problem> {
         Some(one) => vec![one],
     };
     if list.is_empty() || list.len() > RECIPIENTS_MAX {
-        let detail = format!("{} recipients where 1 to {RECIPIENTS_MAX} must be", list.len());
+        let detail = format!(
+            "{} recipients where 1 to {RECIPIENTS_MAX} must be",
+            list.len()
+        );
         return Err(fields.problem("to", detail));
     }
     let many = list.len() > 1;
     let mut to = Vec::with_capacity(list.len());
     for (position, value) in list.into_iter().enumerate() {
-        let field = if many { format!("to[{position}]") } else { "to".to_owned() };
+        let field = if many {
+            format!("to[{position}]")
+        } else {
+            "to".to_owned()
+        };
         let Value::String(address) = value else {
             return Err(fields.problem(&field, format!("{value} where an address must be")));
         };
@@ -126,7 +163,9 @@ fn address_of(text: &str) -> Result<String, String> {
             let valid = (1..=20).contains(&digits.len())
                 && digits.bytes().all(|octet| octet.is_ascii_digit());
             if !valid {
-                return Err(format!("`{text}` is no phone number: 1 to 20 digits, `+` in front"));
+                return Err(format!(
+                    "`{text}` is no phone number: 1 to 20 digits, `+` in front"
+                ));
             }
             Ok(format!("sms:{number}"))
         }
@@ -147,9 +186,9 @@ fn content(fields: &mut Fields, options: &[(String, String)]) -> Result<Content,
     match (text, content, binary) {
         (Some(text), None, None) => Ok(Content::Text(text)),
         (None, Some(value), None) => content_object(value),
-        (None, None, Some((_, hex))) => {
-            Ok(Content::Binary(super::sms_options::octets_of_hex(hex).unwrap_or_default()))
-        }
+        (None, None, Some((_, hex))) => Ok(Content::Binary(
+            super::sms_options::octets_of_hex(hex).unwrap_or_default(),
+        )),
         (None, None, None) => {
             Err(fields.problem("text", "missing: give text, content or sms.binary_hex"))
         }
@@ -164,7 +203,10 @@ fn content_object(value: Value) -> Result<Content, Problem> {
     let base64 = fields.string("base64", BINARY_OCTETS_MAX * 2)?;
     let content = match (text, base64) {
         (Some(text), None) => {
-            if kind.as_deref().is_some_and(|kind| !kind.starts_with("text/plain")) {
+            if kind
+                .as_deref()
+                .is_some_and(|kind| !kind.starts_with("text/plain"))
+            {
                 return Err(fields.problem("type", "text can only be text/plain here"));
             }
             Content::Text(text)
@@ -221,7 +263,11 @@ fn times(fields: &mut Fields, defaults: &Defaults) -> Result<(Timestamp, Timesta
         (None, None) => start.plus_ms(defaults.validity_ms),
     };
     if expires_at <= start || expires_at.since_ms(start) > VALIDITY_MS_MAX {
-        let field = if in_ms.is_some() { "expires_in" } else { "expires_at" };
+        let field = if in_ms.is_some() {
+            "expires_in"
+        } else {
+            "expires_at"
+        };
         return Err(fields.problem(field, "not within 7 days after the message may be sent"));
     }
     Ok((not_before, expires_at))

@@ -6,8 +6,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as AxumState};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use signalbox_router::{CancelResult, Message, MessageId, State, SubmitResult};
 
 use super::accounts::Account;
@@ -72,11 +72,7 @@ async fn post_json(
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
 }
 
-async fn post_array(
-    api: &Api,
-    octets: &Bytes,
-    defaults: &Defaults,
-) -> Result<Response, Problem> {
+async fn post_array(api: &Api, octets: &Bytes, defaults: &Defaults) -> Result<Response, Problem> {
     parse_json(octets)?;
     // Each element keeps its own octets, so that an idempotency key means the same in an array.
     let elements: Vec<&RawValue> = serde_json::from_slice(octets)
@@ -131,8 +127,10 @@ fn answer_of(result: Option<SubmitResult>, to: &[String]) -> Result<Value, Probl
     match result {
         Some(SubmitResult::Accepted { message, .. } | SubmitResult::Repeated { message }) => {
             let state = State::Accepted.name();
-            let recipients: Vec<Value> =
-                to.iter().map(|to| json!({"to": to, "state": state})).collect();
+            let recipients: Vec<Value> = to
+                .iter()
+                .map(|to| json!({"to": to, "state": state}))
+                .collect();
             Ok(json!({"id": message.to_string(), "state": state, "recipients": recipients}))
         }
         Some(SubmitResult::KeyConflict { message }) => Err(Problem::key_conflict(message)),
@@ -162,16 +160,20 @@ pub(super) async fn delete_message(
     let account = api.accounts().of_request(&headers)?;
     let message =
         MessageId::parse(&id).ok_or_else(|| Problem::not_found(format!("message {id}")))?;
-    match api.engine.cancel(message, Arc::clone(&account.name)).await? {
+    match api
+        .engine
+        .cancel(message, Arc::clone(&account.name))
+        .await?
+    {
         CancelResult::Cancelled { cancelled, left } => Ok(axum::Json(json!({
             "id": message.to_string(),
             "cancelled": cancelled,
             "left": left,
         }))
         .into_response()),
-        CancelResult::TooLate => {
-            Err(Problem::too_late(format!("message {message} has left or ended")))
-        }
+        CancelResult::TooLate => Err(Problem::too_late(format!(
+            "message {message} has left or ended"
+        ))),
         CancelResult::NotFound => {
             // Not in the engine's memory: long done, or never there. The history knows.
             match super::status::view(&api, message, &account).await? {

@@ -27,15 +27,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// One line for the operator.
 pub async fn bind(address: &str, setting: &str) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("{address} is taken by another program; change {setting} (port 0: any free)")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("{address} needs more rights than this process has; change {setting}")
-        }
-        _ => format!("{address} ({setting}) cannot be listened on: {error}"),
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!(
+                    "{address} is taken by another program; change {setting} (port 0: any free)"
+                )
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("{address} needs more rights than this process has; change {setting}")
+            }
+            _ => format!("{address} ({setting}) cannot be listened on: {error}"),
+        })
 }
 
 /// Serves until `stop` becomes true; then finishes the requests under way.
@@ -47,7 +51,7 @@ pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Recei
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -71,6 +75,11 @@ pub async fn serve(listener: TcpListener, routes: Router, mut stop: watch::Recei
     let _all = connections.acquire_many(CONNECTIONS_MAX as u32).await;
 }
 
+/// Waits for the stop. Whoever could say it having gone away means the same.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
 async fn connection(
     stream: tokio::net::TcpStream,
     peer: SocketAddr,
@@ -84,7 +93,7 @@ async fn connection(
     let mut served = std::pin::pin!(served);
     let result = tokio::select! {
         result = served.as_mut() => result,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             served.as_mut().graceful_shutdown();
             served.await
         }

@@ -7,8 +7,17 @@ use super::fields::Fields;
 use super::problem::Problem;
 
 const FIELDS: &[&str] = &[
-    "data_coding", "binary_hex", "udh_hex", "tlvs", "flash", "service_type", "protocol_id",
-    "validity_period", "schedule_delivery_time", "registered_delivery", "replace_if_present",
+    "data_coding",
+    "binary_hex",
+    "udh_hex",
+    "tlvs",
+    "flash",
+    "service_type",
+    "protocol_id",
+    "validity_period",
+    "schedule_delivery_time",
+    "registered_delivery",
+    "replace_if_present",
 ];
 
 /// Most octets of binary content: what one message_payload can hold.
@@ -29,7 +38,10 @@ pub(super) fn take(message: &mut Fields) -> Result<Vec<(String, String)>, Proble
             options.push((format!("sms.{name}"), number.to_string()));
         }
     }
-    for (name, octets_max) in [("binary_hex", BINARY_OCTETS_MAX), ("udh_hex", UDH_OCTETS_MAX)] {
+    for (name, octets_max) in [
+        ("binary_hex", BINARY_OCTETS_MAX),
+        ("udh_hex", UDH_OCTETS_MAX),
+    ] {
         if let Some(hex) = fields.string(name, octets_max * 2)? {
             if octets_of_hex(&hex).is_none() {
                 return Err(fields.problem(name, "not hexadecimal: two digits an octet"));

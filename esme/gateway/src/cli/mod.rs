@@ -168,7 +168,10 @@ pub fn main() -> ExitCode {
 
 /// Starts the runtime that everything but the engine runs on.
 fn block_on<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => {
             eprintln!("signalbox: the system gives no threads: {error}");

@@ -17,7 +17,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) fn send(args: &SendArgs) -> ExitCode {
     let Some(wanted) = State::from_name(&args.wait) else {
         let names: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
-        eprintln!("signalbox: --wait {}: one of {}", args.wait, names.join(", "));
+        eprintln!(
+            "signalbox: --wait {}: one of {}",
+            args.wait,
+            names.join(", ")
+        );
         return ExitCode::from(EXIT_USAGE);
     };
     super::block_on(async {
@@ -35,7 +39,9 @@ pub(super) fn send(args: &SendArgs) -> ExitCode {
 async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientError> {
     let mut client = Client::connect(&args.url, &args.key).await?;
     let body = json!({"to": args.to, "from": args.from, "text": args.text});
-    let (status, answer) = client.request(Method::POST, "/v1/messages", Some(&body)).await?;
+    let (status, answer) = client
+        .request(Method::POST, "/v1/messages", Some(&body))
+        .await?;
     if status != StatusCode::ACCEPTED {
         eprintln!("signalbox: refused: {}", problem_line(&answer));
         return Ok(false);
@@ -45,9 +51,14 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
     let until = Instant::now() + Duration::from_secs(args.timeout);
     let mut shown = 0;
     loop {
-        let (_, view) = client.request(Method::GET, &format!("/v1/messages/{id}"), None).await?;
+        let (_, view) = client
+            .request(Method::GET, &format!("/v1/messages/{id}"), None)
+            .await?;
         shown = print_timeline(&view, shown);
-        let state = view["state"].as_str().and_then(State::from_name).unwrap_or_default();
+        let state = view["state"]
+            .as_str()
+            .and_then(State::from_name)
+            .unwrap_or_default();
         if state == wanted || is_last(state) {
             return Ok(state == wanted || wanted == State::Sent && state == State::Delivered);
         }
@@ -84,7 +95,11 @@ fn print_timeline(view: &Value, from: usize) -> usize {
 
 /// One entry of a timeline: time, event, and whatever else it has.
 pub(super) fn timeline_line(entry: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let mut line = format!("{}  {}", text(&entry["at"]), text(&entry["event"]));
     for (name, value) in entry.as_object().into_iter().flatten() {
         if !matches!(name.as_str(), "at" | "event") && !value.is_null() {

@@ -70,6 +70,7 @@ pub struct EngineHandle {
 /// What the engine lets others see without asking.
 pub(super) struct Shared {
     pub(super) committed: AtomicU64,
+    pub(super) history: AtomicU64,
     pub(super) stopping: AtomicBool,
     pub(super) store_ready: AtomicBool,
 }
@@ -107,8 +108,15 @@ impl EngineHandle {
         room: OwnedSemaphorePermit,
     ) -> Result<Submitted, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { messages, reply, _room: room };
-        self.commands.send(command).await.map_err(|_| Refusal::Stopping)?;
+        let command = Command::Submit {
+            messages,
+            reply,
+            _room: room,
+        };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| Refusal::Stopping)?;
         answer.await.map_err(|_| Refusal::Stopping)?
     }
 
@@ -122,8 +130,15 @@ impl EngineHandle {
         account: Arc<str>,
     ) -> Result<CancelResult, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Cancel { message, account, reply };
-        self.commands.send(command).await.map_err(|_| Refusal::Stopping)?;
+        let command = Command::Cancel {
+            message,
+            account,
+            reply,
+        };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| Refusal::Stopping)?;
         answer.await.map_err(|_| Refusal::Stopping)?
     }
 
@@ -139,6 +154,11 @@ impl EngineHandle {
     #[must_use]
     pub fn committed(&self) -> Position {
         Position(self.shared.committed.load(Ordering::Acquire))
+    }
+
+    /// Everything up to here is in the history; older segments of the journal may go.
+    pub fn history_reached(&self, position: Position) {
+        self.shared.history.store(position.0, Ordering::Release);
     }
 
     /// Whether new messages are taken.

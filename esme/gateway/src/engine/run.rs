@@ -9,7 +9,7 @@ use signalbox_adapters::{ChannelHandle, ToChannel};
 use signalbox_router::{
     CancelResult, Dispatch, Effects, Input, Ledger as _, LedgerError, ProviderName, Router, Token,
 };
-use signalbox_store::{Condition, Store};
+use signalbox_store::{Condition, Position, Store};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::handle::{Command, EngineHandle, Refusal, Shared, Submitted};
@@ -24,6 +24,9 @@ const COMMANDS_MAX: usize = 4_096;
 
 /// How often deadlines and due retries are looked at.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Ticks between two looks at the store's own work.
+const HOUSEKEEPING_TICKS: u64 = 10;
 
 /// Settings of the engine.
 #[derive(Clone, Debug)]
@@ -61,6 +64,7 @@ pub struct Engine {
     pub(super) shared: Arc<Shared>,
     applied: usize,
     next_token: u64,
+    ticks: u64,
     drain_timeout: Duration,
 }
 
@@ -89,7 +93,8 @@ impl Engine {
     ) -> std::io::Result<(EngineHandle, std::thread::JoinHandle<()>)> {
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let shared = Arc::new(Shared {
-            committed: AtomicU64::new(0),
+            committed: AtomicU64::new(parts.store.position().0),
+            history: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             store_ready: AtomicBool::new(true),
         });
@@ -98,8 +103,11 @@ impl Engine {
             room: Arc::new(Semaphore::new(config.inbox_messages_max)),
             shared: Arc::clone(&shared),
         };
-        let channels =
-            parts.channels.into_iter().map(|handle| (handle.provider.clone(), handle)).collect();
+        let channels = parts
+            .channels
+            .into_iter()
+            .map(|handle| (handle.provider.clone(), handle))
+            .collect();
         let engine = Self {
             router: parts.router,
             store: parts.store,
@@ -111,9 +119,12 @@ impl Engine {
             shared,
             applied: 0,
             next_token: 0,
+            ticks: 0,
             drain_timeout: config.drain_timeout,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
         let thread = std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || runtime.block_on(engine.run(commands_in, parts.inbox)))?;
@@ -134,7 +145,10 @@ impl Engine {
             tokio::select! {
                 Some(inputs) = inbox.recv() => self.handle_all(inputs),
                 Some(command) = commands.recv() => stop = self.handle_command(command),
-                _ = ticks.tick() => self.handle(Input::Tick),
+                _ = ticks.tick() => self.tick(),
+            }
+            if self.router.work_left() {
+                self.handle(Input::Tick);
             }
             let mut count = 1;
             while count < BATCH_INPUTS_MAX {
@@ -158,7 +172,8 @@ impl Engine {
                 stop_at = Some(Instant::now() + self.drain_timeout);
                 self.drain_channels();
             }
-            if stop_at.is_some_and(|at| Instant::now() >= at) || (inbox.is_closed() && inbox.is_empty())
+            if stop_at.is_some_and(|at| Instant::now() >= at)
+                || (inbox.is_closed() && inbox.is_empty())
             {
                 break;
             }
@@ -185,9 +200,45 @@ impl Engine {
         }
     }
 
+    /// Time passed: for the router, and for the store's own housekeeping.
+    fn tick(&mut self) {
+        self.handle(Input::Tick);
+        self.ticks += 1;
+        if !self.ticks.is_multiple_of(HOUSEKEEPING_TICKS) {
+            return;
+        }
+        if matches!(self.store.condition(), Condition::ReadOnly { .. })
+            && let Err(error) = self.store.retry_probe()
+        {
+            tracing::error!(%error, "the store still cannot be written");
+        }
+        let history = Position(self.shared.history.load(Ordering::Acquire));
+        if let Err(error) = self.store.retire(self.clock.now(), history) {
+            tracing::warn!(%error, "an old segment of the journal could not be removed");
+        }
+        self.show_status();
+    }
+
+    fn show_status(&self) {
+        let status = self.store.status();
+        for (phase, count) in [
+            ("queued", status.queued),
+            ("dispatched", status.dispatched),
+            ("awaiting_receipt", status.awaiting_receipt),
+            ("parked", status.parked_messages),
+        ] {
+            metrics::gauge!("signalbox_deliveries", "phase" => phase).set(count as f64);
+        }
+        metrics::gauge!("signalbox_parked_receipts").set(status.parked_receipts as f64);
+        metrics::gauge!("signalbox_store_bytes").set(status.journal_octets as f64);
+        metrics::gauge!("signalbox_store_failures").set(status.failures as f64);
+    }
+
     pub(super) fn handle(&mut self, input: Input) {
         let now = self.clock.now();
-        let result = self.router.handle(now, input, &mut self.store, &mut self.effects);
+        let result = self
+            .router
+            .handle(now, input, &mut self.store, &mut self.effects);
         self.settle(result);
     }
 
@@ -212,16 +263,28 @@ impl Engine {
         let token = Token(self.next_token);
         self.next_token += 1;
         match command {
-            Command::Submit { messages, reply, _room } => match self.refusal() {
+            Command::Submit {
+                messages,
+                reply,
+                _room,
+            } => match self.refusal() {
                 Some(refusal) => answer(reply, Err(refusal)),
                 None => {
                     self.waiting.submits.insert(token, reply);
                     self.handle(Input::Submit { token, messages });
                 }
             },
-            Command::Cancel { message, account, reply } => {
+            Command::Cancel {
+                message,
+                account,
+                reply,
+            } => {
                 self.waiting.cancels.insert(token, reply);
-                self.handle(Input::Cancel { token, message, account });
+                self.handle(Input::Cancel {
+                    token,
+                    message,
+                    account,
+                });
             }
             Command::Stop => return true,
         }
@@ -254,9 +317,10 @@ impl Engine {
         let result = self.store.commit();
         self.effects.records.clear();
         self.applied = 0;
-        self.shared
-            .store_ready
-            .store(matches!(self.store.condition(), Condition::Ready), Ordering::Release);
+        self.shared.store_ready.store(
+            matches!(self.store.condition(), Condition::Ready),
+            Ordering::Release,
+        );
         match result {
             Ok(position) => {
                 self.shared.committed.store(position.0, Ordering::Release);

@@ -69,7 +69,13 @@ impl Home {
 
 /// One account, one provider, one bind, one route.
 pub fn configuration(settings: &Settings, store: &Path) -> String {
-    let Settings { smsc_port, provider, bind, account, tables } = settings;
+    let Settings {
+        smsc_port,
+        provider,
+        bind,
+        account,
+        tables,
+    } = settings;
     format!(
         r#"
 [http]
@@ -116,14 +122,21 @@ impl GatewayProcess {
             .expect("the program starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("stdout can be read");
         let ready = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("no ready line but {line:?}: {error}"));
         Self { child, ready }
     }
 
     pub fn http(&self) -> String {
-        format!("http://{}", self.ready["http"].as_str().expect("the ready line has http"))
+        format!(
+            "http://{}",
+            self.ready["http"]
+                .as_str()
+                .expect("the ready line has http")
+        )
     }
 
     pub fn pid(&self) -> u32 {
@@ -131,7 +144,9 @@ impl GatewayProcess {
     }
 
     pub async fn client(&self) -> Client {
-        Client::connect(&self.http(), KEY).await.expect("the gateway answers")
+        Client::connect(&self.http(), KEY)
+            .await
+            .expect("the gateway answers")
     }
 
     /// kill -9.
@@ -142,9 +157,15 @@ impl GatewayProcess {
 
     /// SIGTERM; returns the exit code.
     pub fn terminate(mut self) -> Option<i32> {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        let status = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
         assert!(status.expect("kill runs").success());
-        let code = self.child.wait().expect("the process can be waited for").code();
+        let code = self
+            .child
+            .wait()
+            .expect("the process can be waited for")
+            .code();
         std::mem::forget(self);
         code
     }
@@ -173,7 +194,10 @@ pub async fn wait_for_message(
         if condition(&view) {
             return view;
         }
-        assert!(Instant::now() < until, "the message never got there: {view:#}");
+        assert!(
+            Instant::now() < until,
+            "the message never got there: {view:#}"
+        );
         tokio::task::yield_now().await;
     }
 }
@@ -185,7 +209,10 @@ pub async fn send(client: &mut Client, body: &Value) -> String {
         .await
         .expect("the gateway answers");
     assert_eq!(status, 202, "{answer:#}");
-    answer["id"].as_str().expect("an accepted message has an id").to_owned()
+    answer["id"]
+        .as_str()
+        .expect("an accepted message has an id")
+        .to_owned()
 }
 
 /// Prints to stderr what a failing test should show.

@@ -1,0 +1,153 @@
+//! The main job at full load, with the real programs: HTTP in, journal, SMPP to the simulator,
+//! receipt, callback. Prints one table row per run.
+//!
+//! `cargo build --release -p signalbox -p smsc-sim -p signalbox-benches` first, then
+//! `target/release/end_to_end`.
+
+use std::io;
+use std::time::Instant;
+
+use clap::Parser;
+use signalbox_benches::load::{Target, send_singly, send_stream};
+use signalbox_benches::process::{Program, Usage, programs};
+use signalbox_benches::sink::Sink;
+
+/// End-to-end run of gateway and simulator.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Messages of the NDJSON run
+    #[arg(long, default_value_t = 200_000)]
+    stream: u64,
+    /// Messages of the run with single POSTs
+    #[arg(long, default_value_t = 100_000)]
+    single: u64,
+    /// Connections of the run with single POSTs
+    #[arg(long, default_value_t = 16)]
+    connections: u64,
+    /// Window of the bind
+    #[arg(long, default_value_t = 1_000)]
+    window: u32,
+}
+
+#[tokio::main]
+async fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let folder = tempfile::tempdir()?;
+    let programs = programs()?;
+    let smsc = Program::start(
+        &programs.join("smsc-sim"),
+        &["--smpp-port", "0", "--http-port", "0", "--seed", "1"],
+    )
+    .await?;
+    let sink = Sink::start().await?;
+    let config = folder.path().join("signalbox.toml");
+    let store = folder.path().join("store");
+    std::fs::write(
+        &config,
+        configuration(&smsc, &sink, &store, arguments.window)?,
+    )?;
+    let config = config.display().to_string();
+    let gateway =
+        Program::start(&programs.join("signalbox"), &["run", "--config", &config]).await?;
+    let idle = gateway.usage()?;
+    println!(
+        "ready after {} ms, idle memory {:.1} MB",
+        gateway.start_time.as_millis(),
+        idle.resident_kib as f64 / 1024.0
+    );
+    let target = Target {
+        address: gateway
+            .ready_text("http")
+            .parse()
+            .map_err(io::Error::other)?,
+        key: "bench".into(),
+    };
+
+    println!(
+        "| run | messages | accepted/s | receipt and callback/s | gateway CPU µs/msg | memory MB |"
+    );
+    println!("|---|---|---|---|---|---|");
+    let mut done = 0;
+    // The first messages warm caches, connections and the allocator.
+    send_stream(&target, 5_000).await?;
+    done += 5_000;
+    sink.wait_for_delivered(done).await;
+
+    for (name, count) in [
+        ("NDJSON stream", arguments.stream),
+        ("single POSTs", arguments.single),
+    ] {
+        let before = gateway.usage()?;
+        let started = Instant::now();
+        let accepted = if name == "NDJSON stream" {
+            send_stream(&target, count).await?
+        } else {
+            send_singly(&target, count, arguments.connections).await?
+        };
+        let accepting = started.elapsed().as_secs_f64();
+        if accepted != count {
+            return Err(io::Error::other(format!(
+                "{accepted} of {count} messages accepted"
+            )));
+        }
+        done += count;
+        sink.wait_for_delivered(done).await;
+        row(
+            name,
+            count,
+            accepting,
+            started.elapsed().as_secs_f64(),
+            before,
+            gateway.usage()?,
+        );
+    }
+    Ok(())
+}
+
+fn row(name: &str, count: u64, accepting_s: f64, whole_s: f64, before: Usage, after: Usage) {
+    let count_f = count as f64;
+    println!(
+        "| {name} | {count} | {:.0} | {:.0} | {:.1} | {:.0} |",
+        count_f / accepting_s,
+        count_f / whole_s,
+        (after.cpu_s - before.cpu_s) * 1e6 / count_f,
+        after.resident_kib as f64 / 1024.0
+    );
+}
+
+fn configuration(
+    smsc: &Program,
+    sink: &Sink,
+    store: &std::path::Path,
+    window: u32,
+) -> io::Result<String> {
+    let smpp = smsc.ready_text("smpp");
+    let (_, port) = smpp
+        .rsplit_once(':')
+        .ok_or_else(|| io::Error::other("no SMPP port"))?;
+    Ok(format!(
+        r#"
+[http]
+listen = "127.0.0.1:0"
+[store]
+path = "{}"
+[account.bench]
+key = "bench"
+callback_url = "http://{}/callback"
+callback_secret = "whsec_c2lnbmFsYm94LWJlbmNobWFyay1zZWNyZXQ="
+[provider.sim]
+host = "127.0.0.1"
+[provider.sim.bind.main]
+type = "transceiver"
+port = {port}
+system_id = "bench"
+password = "bench"
+window_size = {window}
+[route.10-default]
+to = "sms"
+provider = ["sim"]
+"#,
+        store.display(),
+        sink.address
+    ))
+}

@@ -1,0 +1,61 @@
+//! `signalbox check` and `signalbox config`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::EXIT_USAGE;
+use crate::config::{self, Config, Loaded};
+
+/// Reports everything that is wrong, and everything that is probably not meant.
+pub(super) fn check(path: &Path) -> ExitCode {
+    match load_with_origins(path) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                eprintln!("warning: {warning}");
+            }
+            println!("{}: good", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+/// Prints the values in force.
+pub(super) fn show(path: &Path) -> ExitCode {
+    match load_with_origins(path) {
+        Ok(loaded) => {
+            print!("{}", config::show(&loaded));
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+/// Prints the schema.
+pub(super) fn schema() -> ExitCode {
+    println!("{:#}", config::schema());
+    ExitCode::SUCCESS
+}
+
+/// Loads the configuration of a daemon; warnings and errors go to stderr.
+pub(super) fn load(path: &Path) -> Result<Config, ExitCode> {
+    let loaded = load_with_origins(path)?;
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(loaded.config)
+}
+
+fn load_with_origins(path: &Path) -> Result<Loaded, ExitCode> {
+    config::load_with_origins(Some(path), std::env::vars()).map_err(|errors| {
+        for error in &errors {
+            eprintln!("{error}");
+        }
+        let count = errors.len();
+        eprintln!(
+            "signalbox: {count} error{} in the configuration",
+            if count == 1 { "" } else { "s" }
+        );
+        ExitCode::from(EXIT_USAGE)
+    })
+}

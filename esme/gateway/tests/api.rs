@@ -1,0 +1,420 @@
+//! The HTTP API as a caller sees it, with a simulated SMSC behind it.
+
+mod support;
+
+use axum::http::{Method, StatusCode};
+use serde_json::{Value, json};
+use signalbox::client::Client;
+use smsc_sim::Smsc;
+use support::{GatewayProcess, Home, KEY, Settings, send, wait_for_message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+struct Rig {
+    smsc: Smsc,
+    gateway: GatewayProcess,
+    client: Client,
+    _home: Home,
+}
+
+async fn rig() -> Rig {
+    rig_with(|_| {}).await
+}
+
+async fn rig_with(change: impl FnOnce(&mut Settings)) -> Rig {
+    let smsc = Smsc::builder().seed(1).start().await.unwrap();
+    let mut settings = Settings::new(smsc.addr().port());
+    change(&mut settings);
+    let home = Home::new(&settings);
+    let gateway = GatewayProcess::start(&home);
+    let client = gateway.client().await;
+    Rig {
+        smsc,
+        gateway,
+        client,
+        _home: home,
+    }
+}
+
+impl Rig {
+    async fn post(&mut self, body: &Value) -> (StatusCode, Value) {
+        self.client
+            .request(Method::POST, "/v1/messages", Some(body))
+            .await
+            .unwrap()
+    }
+
+    async fn get(&mut self, path: &str) -> (StatusCode, Value) {
+        self.client.request(Method::GET, path, None).await.unwrap()
+    }
+
+    /// One HTTP/1.1 exchange, octet for octet.
+    async fn raw(&self, head: &str, body: &str) -> String {
+        let address = self.gateway.ready["http"].as_str().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+fn delivered(view: &Value) -> bool {
+    view["state"] == "delivered"
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_refused_by_its_name() {
+    let mut rig = rig().await;
+    let cases = [
+        (json!({"text": "x"}), "to"),
+        (json!({"to": [], "text": "x"}), "to"),
+        (json!({"to": "abc", "text": "x"}), "to"),
+        (json!({"to": ["+49123", 7], "text": "x"}), "to[1]"),
+        (json!({"to": "+49123456789012345678901", "text": "x"}), "to"),
+        (json!({"to": "fax:+49123", "text": "x"}), "to"),
+        (json!({"to": "email:a@b.example", "text": "x"}), "to"),
+        (json!({"to": "+49123"}), "text"),
+        (json!({"to": "+49123", "text": 5}), "text"),
+        (
+            json!({"to": "+49123", "text": "x", "content": {"text": "y"}}),
+            "text",
+        ),
+        (
+            json!({"to": "+49123", "content": {"base64": "?"}}),
+            "content.base64",
+        ),
+        (
+            json!({"to": "+49123", "content": {"txt": "?", "text": "a"}}),
+            "content.txt",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "priority": "urgent"}),
+            "priority",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "expires_in": "soon"}),
+            "expires_in",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "expires_in": 0}),
+            "expires_in",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "expires_at": "2001-01-01T00:00:00Z"}),
+            "expires_at",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "not_before": "tomorrow"}),
+            "not_before",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "callback_url": "ftp://x"}),
+            "callback_url",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "metadata": {"a": []}}),
+            "metadata.a",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "metadata": 7}),
+            "metadata",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "sms": {"data_coding": 256}}),
+            "sms.data_coding",
+        ),
+        (
+            json!({"to": "+49123", "sms": {"binary_hex": "abc"}}),
+            "sms.binary_hex",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "sms": {"tlvs": {"q": "00"}}}),
+            "sms.tlvs.q",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "sms": {"flsh": true}}),
+            "sms.flsh",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "failover": ["+49124"]}),
+            "failover",
+        ),
+        (json!({"to": "+49123", "txt": "x", "text": "x"}), "txt"),
+    ];
+    for (body, field) in cases {
+        let (status, problem) = rig.post(&body).await;
+        assert!(status.is_client_error(), "{status} for {body}");
+        assert_eq!(problem["field"], field, "{problem:#} for {body}");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|detail| !detail.is_empty())
+        );
+        assert!(
+            problem["type"]
+                .as_str()
+                .is_some_and(|kind| kind.starts_with("urn:signalbox:"))
+        );
+    }
+    let (_, list) = rig.get("/v1/messages").await;
+    assert_eq!(
+        list["messages"],
+        json!([]),
+        "a refused message left a trace"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_request_gets_the_right_status() {
+    let rig = rig().await;
+    let auth = format!("Authorization: Bearer {KEY}");
+    let json_head =
+        format!("POST /v1/messages HTTP/1.1\r\n{auth}\r\nContent-Type: application/json");
+    let deep = "[".repeat(40);
+    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    let cases = [
+        ("POST /v1/messages HTTP/1.1".to_owned(), "{}", "401"),
+        (
+            "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer no".to_owned(),
+            "{}",
+            "401",
+        ),
+        (format!("PUT /v1/messages HTTP/1.1\r\n{auth}"), "", "405"),
+        (format!("GET /v2/messages HTTP/1.1\r\n{auth}"), "", "404"),
+        (
+            format!("GET /v1/messages/zzz HTTP/1.1\r\n{auth}"),
+            "",
+            "404",
+        ),
+        (json_head.clone(), "{", "400"),
+        (json_head.clone(), &deep, "400"),
+        (json_head.clone(), "\u{0}", "400"),
+        (json_head.clone(), "7", "422"),
+        (json_head, &large, "413"),
+        (
+            format!("POST /v1/messages HTTP/1.1\r\n{auth}\r\nContent-Type: text/xml"),
+            "<a/>",
+            "415",
+        ),
+    ];
+    for (head, body, status) in cases {
+        let answer = rig.raw(&head, body).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}: {answer}"
+        );
+        assert!(
+            answer.contains("application/problem+json"),
+            "{head}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_followed_from_accepted_to_delivered() {
+    let mut rig = rig().await;
+    let body = json!({
+        "to": ["+491700000001", "sms:+491700000002"],
+        "from": "100",
+        "text": "two recipients",
+        "metadata": {"order": "4711"},
+    });
+    let id = send(&mut rig.client, &body).await;
+    let view = wait_for_message(&mut rig.client, &id, delivered).await;
+    assert_eq!(view["recipients"].as_array().map(Vec::len), Some(2));
+    for recipient in view["recipients"].as_array().unwrap() {
+        assert_eq!(recipient["state"], "delivered");
+        assert_eq!(recipient["provider"], "sim");
+        assert_eq!(recipient["duplicate_possible"], false);
+        assert!(recipient["parts"][0]["remote_id"].is_string());
+    }
+    assert_eq!(view["metadata"]["order"], "4711");
+    let times: Vec<&str> = view["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["at"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(view["timeline"][0]["event"], "accepted");
+
+    let remote_id = view["recipients"][0]["parts"][0]["remote_id"]
+        .as_str()
+        .unwrap();
+    for query in [
+        "to=%2B491700000001".to_owned(),
+        "from=100&state=delivered".to_owned(),
+        format!("provider=sim&remote_id={remote_id}"),
+        "text~=two%20rec".to_owned(),
+    ] {
+        let (status, list) = rig.get(&format!("/v1/messages?{query}")).await;
+        assert_eq!(status, 200, "{list:#}");
+        assert_eq!(list["messages"][0]["id"], id.as_str(), "{query}: {list:#}");
+    }
+    for query in ["to=%2B491700000009", "state=failed", "from=200"] {
+        let (_, list) = rig.get(&format!("/v1/messages?{query}")).await;
+        assert_eq!(list["messages"], json!([]), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_shows_its_code() {
+    let mut rig = rig().await;
+    let refused = json!({"to": "+999000000023", "from": "100", "text": "x"});
+    let undeliverable = json!({"to": "+999000000001", "from": "100", "text": "x"});
+    let id = send(&mut rig.client, &refused).await;
+    let view = wait_for_message(&mut rig.client, &id, |view| view["state"] == "failed").await;
+    assert_eq!(
+        view["recipients"][0]["error"], "ESME_RINVDSTADR",
+        "{view:#}"
+    );
+    let id = send(&mut rig.client, &undeliverable).await;
+    let view = wait_for_message(&mut rig.client, &id, |view| view["state"] == "failed").await;
+    assert!(
+        view["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["event"] == "receipt"),
+        "{view:#}"
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_gives_the_same_message_and_another_body_a_conflict() {
+    let mut rig = rig().await;
+    let body = json!({"to": "+491700000001", "text": "once", "idempotency_key": "k1"});
+    let (status, first) = rig.post(&body).await;
+    assert_eq!(status, 202);
+    let (status, again) = rig.post(&body).await;
+    assert_eq!((status, &again), (StatusCode::ACCEPTED, &first));
+    let other = json!({"to": "+491700000001", "text": "other", "idempotency_key": "k1"});
+    let (status, problem) = rig.post(&other).await;
+    assert_eq!(status, 409, "{problem:#}");
+    assert_eq!(problem["field"], "idempotency_key");
+    let id = first["id"].as_str().unwrap();
+    wait_for_message(&mut rig.client, id, delivered).await;
+    assert_eq!(rig.smsc.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn arrays_and_streams_refuse_only_what_is_wrong() {
+    let mut rig = rig().await;
+    let array = json!([
+        {"to": "+491700000001", "text": "a"},
+        {"to": "nobody", "text": "b"},
+        {"to": "+491700000003", "text": "c"},
+    ]);
+    let (status, answers) = rig.post(&array).await;
+    assert_eq!(status, 202);
+    assert!(
+        answers[0]["id"].is_string() && answers[2]["id"].is_string(),
+        "{answers:#}"
+    );
+    assert_eq!(answers[1]["field"], "to");
+
+    let lines = "{\"to\":\"+491700000001\",\"text\":\"a\"}\n{broken\n\n\
+                 {\"to\":\"+491700000002\",\"text\":\"b\"}";
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/x-ndjson"
+    );
+    let answer = rig.raw(&head, lines).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let answers: Vec<Value> = answer
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let answers: Vec<&Value> = answers.iter().filter(|answer| answer.is_object()).collect();
+    assert_eq!(answers.len(), 3, "{answer}");
+    assert!(
+        answers[0]["id"].is_string() && answers[2]["id"].is_string(),
+        "{answer}"
+    );
+    assert_eq!(answers[1]["type"], "urn:signalbox:problem:body");
+}
+
+#[tokio::test]
+async fn what_waits_can_be_cancelled_and_what_has_left_cannot() {
+    let mut rig = rig().await;
+    let later = json!({"to": "+491700000001", "text": "x", "not_before": "2099-01-01T00:00:00Z",
+        "expires_at": "2099-01-02T00:00:00Z"});
+    let id = send(&mut rig.client, &later).await;
+    let path = format!("/v1/messages/{id}");
+    let (status, answer) = rig
+        .client
+        .request(Method::DELETE, &path, None)
+        .await
+        .unwrap();
+    assert_eq!(
+        (status, &answer["cancelled"]),
+        (StatusCode::OK, &json!(1)),
+        "{answer:#}"
+    );
+    let view = wait_for_message(&mut rig.client, &id, |view| view["state"] == "cancelled").await;
+    assert_eq!(view["recipients"][0]["state"], "cancelled");
+
+    let id = send(
+        &mut rig.client,
+        &json!({"to": "+491700000001", "text": "y"}),
+    )
+    .await;
+    wait_for_message(&mut rig.client, &id, delivered).await;
+    let path = format!("/v1/messages/{id}");
+    let (status, _) = rig
+        .client
+        .request(Method::DELETE, &path, None)
+        .await
+        .unwrap();
+    assert_eq!(status, 409);
+    let path = "/v1/messages/00000000-0000-7000-8000-000000000000";
+    let (status, _) = rig
+        .client
+        .request(Method::DELETE, path, None)
+        .await
+        .unwrap();
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn operators_see_life_readiness_and_metrics() {
+    let rig = rig().await;
+    for (path, word) in [
+        ("/livez", "ok"),
+        ("/readyz", "ready"),
+        ("/metrics", "signalbox_build_info"),
+    ] {
+        let answer = rig.raw(&format!("GET {path} HTTP/1.1"), "").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.contains(word),
+            "{path}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_from_a_phone_is_kept_and_listed() {
+    let mut rig = rig().await;
+    let sent = send(
+        &mut rig.client,
+        &json!({"to": "+491700000001", "text": "bind"}),
+    )
+    .await;
+    wait_for_message(&mut rig.client, &sent, delivered).await;
+    for message in smsc_sim::Mo::text("+491700000042", "100", "STOP").unwrap() {
+        assert!(rig.smsc.inject_mo(message).await.is_ok());
+    }
+    let (status, list) = rig.get("/v1/inbound").await;
+    assert_eq!(status, 200);
+    let first = &list["messages"][0];
+    assert_eq!(
+        (&first["from"], &first["to"]),
+        (&json!("+491700000042"), &json!("100"))
+    );
+    assert_eq!(first["text"], "STOP");
+}
