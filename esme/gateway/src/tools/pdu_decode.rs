@@ -36,8 +36,9 @@ pub(super) struct Failure {
     pub(super) detail: String,
 }
 
-/// Decodes each line of `input`. With `as_json` the answer is one line of JSON, otherwise a table with the octets beside the fields and an empty line behind
-/// it. Returns whether all could be read.
+/// Decodes each line of `input`. With `as_json` the answer is one line of JSON, otherwise a table
+/// with the octets beside the fields and an empty line behind it. Returns whether all could be
+/// read.
 ///
 /// # Errors
 /// Reading or writing failed.
