@@ -1,5 +1,7 @@
 //! The SMPP channel against the simulator: what the engine would see.
 
+#![allow(clippy::unwrap_used)] // the helpers of a test may fail as the test does
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;

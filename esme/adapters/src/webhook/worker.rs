@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::config::WebhookConfig;
-use super::connection::{Connection, ConnectionError};
+use super::connection::{Answer, Connection, ConnectionError};
 use super::encode::write_body;
 use super::outcome::{of_status, refused, unreachable};
 use super::target::{Origin, Target};
@@ -145,9 +145,8 @@ impl Worker {
 
     /// Sends one callback; also says whether the server was reached.
     async fn deliver(&mut self, job: &Job) -> (Outcome, bool) {
-        let request = self.request(job);
         let was_open = self.connection.as_ref().is_some_and(Connection::is_open);
-        let mut answer = self.try_once(request.clone()).await;
+        let mut answer = self.try_once(job).await;
         // A server may close a kept connection while the request is on its way.
         if was_open
             && matches!(
@@ -155,7 +154,7 @@ impl Worker {
                 Err(Failure::Connection(ConnectionError::Unreachable(_)))
             )
         {
-            answer = self.try_once(request).await;
+            answer = self.try_once(job).await;
         }
         match answer {
             Ok(answer) => (
@@ -170,10 +169,8 @@ impl Worker {
         }
     }
 
-    async fn try_once(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<super::connection::Answer, Failure> {
+    async fn try_once(&mut self, job: &Job) -> Result<Answer, Failure> {
+        let request = self.request(job);
         let Shared { config, tls } = &*self.shared;
         let mut connection = match self.connection.take().filter(Connection::is_open) {
             Some(connection) => connection,
