@@ -28,6 +28,7 @@ use super::outcome::{Pressure, Verdict, of_failure, of_response};
 use super::pace::{Pace, PaceConfig};
 use super::profile::Profile;
 use super::reference::References;
+use super::status::{Counters, Limiter};
 
 /// Time whose worth of segments may be credited ahead: long enough to keep the links busy while
 /// the engine makes a batch durable, short enough that little can no longer be cancelled.
@@ -53,55 +54,6 @@ pub(super) struct Submit {
     pub(super) token: u64,
     /// Body of the PDU.
     pub(super) body: Bytes,
-}
-
-/// What the flow has seen, since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Parts handed to a link.
-    pub submitted: u64,
-    /// Parts that the provider took.
-    pub accepted: u64,
-    /// Parts that the provider or we refused for good, or for this provider.
-    pub rejected: u64,
-    /// Parts that may be tried again.
-    pub retried: u64,
-    /// Parts that were answered with a wish to slow down.
-    pub throttled: u64,
-    /// Parts without an answer.
-    pub unknown: u64,
-    /// Parts given back unsent.
-    pub not_sent: u64,
-}
-
-/// What keeps messages from going faster at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Limiter {
-    /// No bind that can send.
-    #[default]
-    LinkDown,
-    /// The provider asked to slow down.
-    ClosedLoop,
-    /// The configured pace.
-    Pace,
-    /// The windows of all binds are full.
-    Window,
-    /// There is nothing to send.
-    EmptyQueue,
-}
-
-impl Limiter {
-    /// Name, as in the metric `signalbox_limiter`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::LinkDown => "link_down",
-            Self::ClosedLoop => "closed_loop",
-            Self::Pace => "pace",
-            Self::Window => "window",
-            Self::EmptyQueue => "empty_queue",
-        }
-    }
 }
 
 /// The flow of one provider.

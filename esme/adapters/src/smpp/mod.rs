@@ -29,7 +29,6 @@ pub use config::{
     BINDS_MAX, BindConfig, InboundConfig, MessageMode, Numbering, ReceiptId, SmppProviderConfig,
     SubmitConfig,
 };
-pub use flow::{Counters, Limiter};
 pub use pace::PaceConfig;
 pub use profile::{Action, Profile};
-pub use status::{BindStatus, ProviderStatus};
+pub use status::{BindStatus, Counters, Limiter, ProviderStatus};

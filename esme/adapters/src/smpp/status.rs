@@ -3,7 +3,6 @@
 use signalbox_router::Timestamp;
 
 use super::config::SmppProviderConfig;
-use super::flow::{Counters, Limiter};
 
 /// Status of a provider. The figures are those of the last turn of its task.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +28,55 @@ pub struct BindStatus {
     pub since: Timestamp,
     /// The SMSC's name for itself when bound; otherwise why not.
     pub detail: String,
+}
+
+/// What a provider's channel has done since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Parts handed to a link.
+    pub submitted: u64,
+    /// Parts that the provider took.
+    pub accepted: u64,
+    /// Parts that the provider or we refused for good, or for this provider.
+    pub rejected: u64,
+    /// Parts that may be tried again.
+    pub retried: u64,
+    /// Parts that were answered with a wish to slow down.
+    pub throttled: u64,
+    /// Parts without an answer.
+    pub unknown: u64,
+    /// Parts given back unsent.
+    pub not_sent: u64,
+}
+
+/// What keeps messages from going faster at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Limiter {
+    /// No bind that can send.
+    #[default]
+    LinkDown,
+    /// The provider asked to slow down.
+    ClosedLoop,
+    /// The configured pace.
+    Pace,
+    /// The windows of all binds are full.
+    Window,
+    /// There is nothing to send.
+    EmptyQueue,
+}
+
+impl Limiter {
+    /// Name, as in the metric `signalbox_limiter`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkDown => "link_down",
+            Self::ClosedLoop => "closed_loop",
+            Self::Pace => "pace",
+            Self::Window => "window",
+            Self::EmptyQueue => "empty_queue",
+        }
+    }
 }
 
 impl ProviderStatus {
