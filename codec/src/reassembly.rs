@@ -157,8 +157,8 @@ impl Reassembly {
         }
     }
 
-    /// Takes a part. `now_ms` may be any clock that does not run back. Messages that had to be given
-    /// up for it are to be fetched with [`Self::poll_given_up`].
+    /// Takes a part. `now_ms` may be any clock that does not run back. Messages that had to be
+    /// given up for it are to be fetched with [`Self::poll_given_up`].
     pub fn insert(
         &mut self,
         now_ms: u64,

@@ -218,7 +218,8 @@ async fn idle(
                 if count == 0 {
                     return;
                 }
-                send(events, link, generation, taken.drain(..).map(|submit| not_sent(&submit)).collect());
+                let failed = taken.drain(..).map(|submit| not_sent(&submit)).collect();
+                send(events, link, generation, failed);
             }
         }
     }

@@ -1,3 +1,5 @@
+//! What rusmpp accepts, our codec accepts with equal fields.
+
 #![no_main]
 
 use signalbox_fuzz::checks::check_differential;

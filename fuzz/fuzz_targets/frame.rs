@@ -1,3 +1,5 @@
+//! Cutting any octets into frames.
+
 #![no_main]
 
 use signalbox_fuzz::checks::check_frame;

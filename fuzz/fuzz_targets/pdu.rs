@@ -1,3 +1,5 @@
+//! Decoding any octets as a PDU.
+
 #![no_main]
 
 use signalbox_fuzz::checks::check_pdu;

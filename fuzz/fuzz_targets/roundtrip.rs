@@ -1,3 +1,5 @@
+//! What is decoded is encoded back to the same octets.
+
 #![no_main]
 
 use signalbox_fuzz::checks::check_roundtrip;

@@ -1,3 +1,5 @@
+//! Walking any octets as optional parameters.
+
 #![no_main]
 
 use signalbox_fuzz::checks::check_tlv;

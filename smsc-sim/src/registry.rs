@@ -221,8 +221,8 @@ impl Registry {
         self.parked_count
     }
 
-    /// Moves what was put aside for the system_id of a session that may receive into its mailbox, as
-    /// far as there is room.
+    /// Moves what was put aside for the system_id of a session that may receive into its mailbox,
+    /// as far as there is room.
     fn refill(&mut self, id: u64) {
         let Some(entry) = self.sessions.get_mut(&id) else {
             return;

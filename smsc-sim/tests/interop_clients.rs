@@ -1,5 +1,5 @@
-//! PyPI smpplib and npm smpp as clients: bind, submit, receipts, long message, UCS-2, a message from
-//! a phone, unbind.
+//! PyPI smpplib and npm smpp as clients: bind, submit, receipts, long message, UCS-2, a message
+//! from a phone, unbind.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

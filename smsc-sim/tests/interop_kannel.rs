@@ -1,5 +1,5 @@
-//! Debian's Kannel as a client: its HTTP door in, SMPP to the simulator, receipts and a message from
-//! a phone back to its callbacks, unbind at its end.
+//! Debian's Kannel as a client: its HTTP door in, SMPP to the simulator, receipts and a message
+//! from a phone back to its callbacks, unbind at its end.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 

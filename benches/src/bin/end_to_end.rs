@@ -60,7 +60,7 @@ async fn main() -> io::Result<()> {
             .ready_text("http")
             .parse()
             .map_err(io::Error::other)?,
-        key: "bench".into(),
+        key: "bench-key".into(),
     };
 
     println!(
@@ -132,7 +132,7 @@ listen = "127.0.0.1:0"
 [store]
 path = "{}"
 [account.bench]
-key = "bench"
+key = "bench-key"
 callback_url = "http://{}/callback"
 callback_secret = "whsec_c2lnbmFsYm94LWJlbmNobWFyay1zZWNyZXQ="
 [provider.sim]

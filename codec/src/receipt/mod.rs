@@ -2,7 +2,8 @@
 //! specific" by its own words), the states it names, the forms of the message id.
 //!
 //! ```text
-//! id:IIIIIIIIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DDDDDDD err:E text:…
+//! id:IIIIIIIIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DDDDDDD
+//! err:E text:…
 //! ```
 
 use std::fmt;

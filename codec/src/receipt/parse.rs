@@ -186,8 +186,8 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// Reads a receipt's date: 10 digits `YYMMDDhhmm`, 12 digits `YYMMDDhhmmss` or, where that is no
-/// date, `YYYYMMDDhhmm`, 14 digits `YYYYMMDDhhmmss`, or an SMPP absolute time. What is no date, such
-/// as all zeros, is `None`.
+/// date, `YYYYMMDDhhmm`, 14 digits `YYYYMMDDhhmmss`, or an SMPP absolute time. What is no date,
+/// such as all zeros, is `None`.
 pub fn parse_date(octets: &[u8]) -> Option<ReceiptDate> {
     if octets.len() == TIME_OCTETS {
         return match SmppTime::parse(octets) {

@@ -106,8 +106,8 @@ fn whatwg_of(encoding: Encoding) -> &'static whatwg::Encoding {
     }
 }
 
-/// `encoding_rs` also maps look-alikes onto one code (U+00A5 onto the backslash of Shift-JIS), which
-/// would come back as another character: only what comes back as itself is taken.
+/// `encoding_rs` also maps look-alikes onto one code (U+00A5 onto the backslash of Shift-JIS),
+/// which would come back as another character: only what comes back as itself is taken.
 fn encode_national(text: &str, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Unencodable> {
     let start = out.len();
     let mut encoder = whatwg_of(encoding).new_encoder();

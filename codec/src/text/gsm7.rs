@@ -1,5 +1,6 @@
 //! GSM 7-bit default alphabet and its extension, one septet per octet as SMPP carries it
-//! (3GPP TS 23.038 §6.2.1). Packing is in [`super::packed`], national tables in [`super::national`].
+//! (3GPP TS 23.038 §6.2.1). Packing is in [`super::packed`], national tables in
+//! [`super::national`].
 
 use super::{TextError, Unencodable};
 

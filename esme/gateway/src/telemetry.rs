@@ -6,19 +6,26 @@ use std::io::IsTerminal as _;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::LogFormat;
+
 /// Buckets of durations, in seconds: fsyncs and responses lie between 10 µs and 30 s.
 const SECONDS: &[f64] = &[
     0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
 ];
 
 /// Starts logging. `SIGNALBOX_LOG` (as `RUST_LOG`) sets the levels; the default is `level`.
-pub fn start_logs(level: &str) {
+pub fn start_logs(level: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_env("SIGNALBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // A second start, as in tests with several gateways in one process, keeps the first.
-    let _ = if std::io::stderr().is_terminal() {
+    let as_text = match format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let _ = if as_text {
         builder.with_target(false).try_init()
     } else {
         builder.json().flatten_event(true).try_init()

@@ -407,7 +407,8 @@ async fn a_message_from_a_phone_is_kept_and_listed() {
     .await;
     wait_for_message(&mut rig.client, &sent, delivered).await;
     for message in smsc_sim::Mo::text("+491700000042", "100", "STOP").unwrap() {
-        assert!(rig.smsc.inject_mo(message).await.is_ok());
+        let status = rig.smsc.inject_mo(&message).await.unwrap();
+        assert!(status.is_ok(), "{status}");
     }
     let (status, list) = rig.get("/v1/inbound").await;
     assert_eq!(status, 200);

@@ -83,7 +83,8 @@ fn delivered(view: &Value) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_go_through_npm_smpp_and_come_back_as_receipts() {
     let (mut peer, port) = Peer::start();
-    let gateway = GatewayProcess::start(&Home::new(&Settings::new(port)));
+    let home = Home::new(&Settings::new(port));
+    let gateway = GatewayProcess::start(&home);
     let mut client = gateway.client().await;
     let bind = peer.next("bind");
     assert_eq!(bind["command"], "bind_transceiver");

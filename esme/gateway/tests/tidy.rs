@@ -8,6 +8,8 @@ use std::process::Command;
 
 const FILE_LINES_MAX: usize = 800;
 const FUNCTION_LINES_MAX: usize = 70;
+/// A test may carry a table of cases.
+const TEST_FUNCTION_LINES_MAX: usize = 120;
 const LINE_CHARACTERS_MAX: usize = 100;
 
 fn root() -> PathBuf {
@@ -97,6 +99,8 @@ fn functions_are_short_enough() {
     let mut found = Vec::new();
     for (file, text) in rust_files() {
         let lines: Vec<&str> = text.lines().collect();
+        let tests_from =
+            lines.iter().position(|line| *line == "mod tests {").unwrap_or(lines.len());
         for (start, line) in lines.iter().enumerate() {
             let code = line.trim_start();
             if !is_function_head(code) {

@@ -1,5 +1,6 @@
 //! Measures the router core: nanoseconds per message through submit, outcome, receipt, callback and
-//! its outcome, with the ledger in memory. `cargo run --release -p signalbox-router --example speed`
+//! its outcome, with the ledger in memory. `cargo run --release -p signalbox-router --example
+//! speed`
 //!
 //! The time inside the router is told apart from that of the ledger's `apply`, which a store does
 //! in its own way.

@@ -11,8 +11,9 @@
 //! Rejected     failed
 //! Unknown      unknown   or waits, or rejected: policy of the route
 //! ```
-//! An outcome is heard while its part has none. Good news about a part that is not known to be taken
-//! is heard in every phase: a response that comes after the response timer, or after a restart.
+//! An outcome is heard while its part has none. Good news about a part that is not known to be
+//! taken is heard in every phase: a response that comes after the response timer, or after a
+//! restart.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
 //! Receipts find their part by the provider's id, or wait until the response has brought it.
 //!
 //! A receipt that says what is known is only acknowledged; one that is not final is an entry in the
-//! timeline; any other sets the state of its part, whatever the part was before: the later one wins.
+//! timeline; any other sets the state of its part, whatever the part was before: the later one
+//! wins.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! ```text
 //! parts                                         delivery             phase
 //! one failed, expired or cancelled              the same             Done      \ from any phase:
-//! all delivered                                 delivered            Done      / the later one wins
+//! all delivered                                 delivered            Done      / the later wins
 //! (nothing below leaves Done)
 //! one without outcome                           accepted             Dispatched
 //! one refused here, none taken                  accepted or failed   Queued at the next provider

@@ -1,5 +1,5 @@
-//! National language single shift tables: the Unicode scalar of the septet that follows ESC, 0 where
-//! the table has none (3GPP TS 23.038 §A.2). Data only; see the parent module for the rules.
+//! National language single shift tables: the Unicode scalar of the septet that follows ESC, 0
+//! where the table has none (3GPP TS 23.038 §A.2). Data only; see the parent module for the rules.
 
 /// Turkish (language identifier 1).
 pub(super) const TURKISH: [u16; 128] = [

@@ -116,8 +116,8 @@ fn filter(
     for (name, value) in parameters {
         match name.as_str() {
             "to" => match value.strip_suffix('*') {
-                Some(prefix) => filter.to_prefix = Some(address(prefix, kind)),
-                None => filter.to = Some(address(&value, kind)),
+                Some(prefix) => filter.to_prefix = Some(address(prefix)),
+                None => filter.to = Some(address(&value)),
             },
             "from" => filter.from = Some(value),
             "state" => {
@@ -148,12 +148,8 @@ fn filter(
 }
 
 /// Addresses are kept with their scheme; a bare number means a phone number.
-fn address(text: &str, kind: Kind) -> String {
-    if kind == Kind::Inbound || text.contains(':') {
-        text.to_owned()
-    } else {
-        format!("sms:{text}")
-    }
+fn address(text: &str) -> String {
+    if text.contains(':') { text.to_owned() } else { format!("sms:{text}") }
 }
 
 fn time(field: &str, text: &str) -> Result<signalbox_router::Timestamp, Problem> {

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State as AxumState};
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
-use signalbox_router::{Content, MessageId, Priority, State};
+use signalbox_router::{Content, Kind, MessageId, Priority, State};
 use signalbox_store::{DeliveryView, HistoryError, MessageView, PartView, TimelineEntry};
 
 use super::Api;
@@ -145,7 +145,7 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
         "id": delivery.id.message.to_string(),
         "recipient": delivery.id.recipient,
         "from": delivery.from,
-        "to": delivery.to,
+        "to": to_of(delivery),
         "text": delivery.text,
         "state": delivery.state.name(),
         "provider": delivery.provider,
@@ -156,6 +156,14 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
     });
     put_error(&mut value, delivery.error.as_ref());
     value
+}
+
+/// Our own address in a message from a phone has no scheme, as its sender has none.
+fn to_of(delivery: &DeliveryView) -> &str {
+    match (delivery.kind, delivery.to.split_once(':')) {
+        (Kind::Inbound, Some((_, address))) => address,
+        _ => &delivery.to,
+    }
 }
 
 fn put_error(value: &mut Value, error: Option<&(u32, String)>) {

@@ -47,7 +47,7 @@ pub(super) fn load(path: &Path) -> Result<Config, ExitCode> {
 }
 
 fn load_with_origins(path: &Path) -> Result<Loaded, ExitCode> {
-    config::load_with_origins(Some(path), std::env::vars()).map_err(|errors| {
+    config::load_with_origins(Some(path), environment()).map_err(|errors| {
         for error in &errors {
             eprintln!("{error}");
         }
@@ -58,4 +58,10 @@ fn load_with_origins(path: &Path) -> Result<Loaded, ExitCode> {
         );
         ExitCode::from(EXIT_USAGE)
     })
+}
+
+/// The process's environment; a variable that is not UTF-8 cannot be a setting.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }

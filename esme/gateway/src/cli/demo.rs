@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use super::{DemoArgs, EXIT_FAILED, EXIT_UNWANTED, block_on};
+use crate::config::LogFormat;
 use crate::demo::Demo;
 use crate::{signals, telemetry};
 
 pub(super) fn demo(args: &DemoArgs) -> ExitCode {
-    telemetry::start_logs("warn");
+    telemetry::start_logs("warn", LogFormat::Auto);
     // Kept until the end: dropping it removes the folder.
     let temporary = match tempfile::tempdir() {
         Ok(folder) => folder,

@@ -14,8 +14,8 @@ pub(super) fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    telemetry::start_logs(&config.log.level);
-    let code = block_on(async {
+    telemetry::start_logs(&config.log.level, config.log.format);
+    block_on(async {
         let gateway = match Gateway::start(config).await {
             Ok(gateway) => gateway,
             Err(error) => {
@@ -42,6 +42,5 @@ pub(super) fn run(path: &Path) -> ExitCode {
                 ExitCode::from(EXIT_FAILED)
             }
         }
-    });
-    code
+    })
 }

@@ -320,6 +320,12 @@ fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
             warnings.push(ConfigError::new(place.origin, kind, consequence));
         }
     }
+    let several = entries(place.table, "account").nth(1).is_some();
+    let inbound = sub_table(place.table, "inbound").and_then(|table| table.get("account"));
+    if several && inbound.is_none() {
+        let problem = "not set, and there are several: messages from phones belong to none of them";
+        warnings.push(ConfigError::new(place.origin, "inbound.account", problem));
+    }
     if let Some(path) = path
         && let Ok(metadata) = std::fs::metadata(path)
         && metadata.permissions().mode() & 0o044 != 0

@@ -118,10 +118,10 @@ settings! {
 }
 
 settings! {
-    /// `[inbound]`: who gets messages from phones. Without an account they are stored and wait to
-    /// be fetched.
+    /// `[inbound]`: who gets messages from phones.
     pub struct Inbound {
-        /// Account that they belong to.
+        /// Account that they belong to. Not set: the only account; with several accounts they
+        /// are stored and belong to none.
         account: Option<String>;
     }
 }

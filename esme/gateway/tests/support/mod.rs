@@ -13,33 +13,33 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// Key of the account `shop` in [`configuration`].
-pub const KEY: &str = "test-key";
+pub(crate) const KEY: &str = "test-key";
 
 /// How long anything in these tests may take before it counts as failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A folder with a configuration and a store.
-pub struct Home {
-    pub folder: TempDir,
+pub(crate) struct Home {
+    pub(crate) folder: TempDir,
 }
 
 /// What differs between the tests' configurations.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Port of the SMSC on 127.0.0.1.
-    pub smsc_port: u16,
+    pub(crate) smsc_port: u16,
     /// Lines for `[provider.sim]`.
-    pub provider: String,
+    pub(crate) provider: String,
     /// Lines for `[provider.sim.bind.main]`.
-    pub bind: String,
+    pub(crate) bind: String,
     /// Lines for `[account.shop]`.
-    pub account: String,
+    pub(crate) account: String,
     /// Whole tables.
-    pub tables: String,
+    pub(crate) tables: String,
 }
 
 impl Settings {
-    pub fn new(smsc_port: u16) -> Self {
+    pub(crate) fn new(smsc_port: u16) -> Self {
         Self {
             smsc_port,
             provider: String::new(),
@@ -51,24 +51,24 @@ impl Settings {
 }
 
 impl Home {
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Self { folder };
         std::fs::write(home.config(), configuration(settings, &home.store())).unwrap();
         home
     }
 
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("signalbox.toml")
     }
 
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
 }
 
 /// One account, one provider, one bind, one route.
-pub fn configuration(settings: &Settings, store: &Path) -> String {
+pub(crate) fn configuration(settings: &Settings, store: &Path) -> String {
     let Settings {
         smsc_port,
         provider,
@@ -105,14 +105,14 @@ provider = ["sim"]
 }
 
 /// A running `signalbox run`. Killed when dropped.
-pub struct GatewayProcess {
+pub(crate) struct GatewayProcess {
     child: Child,
-    pub ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl GatewayProcess {
     /// Starts the program and waits for its ready line.
-    pub fn start(home: &Home) -> Self {
+    pub(crate) fn start(home: &Home) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_signalbox"))
             .args(["run", "--config"])
             .arg(home.config())
@@ -130,7 +130,7 @@ impl GatewayProcess {
         Self { child, ready }
     }
 
-    pub fn http(&self) -> String {
+    pub(crate) fn http(&self) -> String {
         format!(
             "http://{}",
             self.ready["http"]
@@ -139,24 +139,24 @@ impl GatewayProcess {
         )
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::connect(&self.http(), KEY)
             .await
             .expect("the gateway answers")
     }
 
     /// kill -9.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process can be killed");
         self.child.wait().expect("the process can be waited for");
     }
 
     /// SIGTERM; returns the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let status = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
@@ -180,7 +180,7 @@ impl Drop for GatewayProcess {
 }
 
 /// Asks for a message until it satisfies the condition; panics with the last view otherwise.
-pub async fn wait_for_message(
+pub(crate) async fn wait_for_message(
     client: &mut Client,
     id: &str,
     condition: impl Fn(&Value) -> bool,
@@ -203,7 +203,7 @@ pub async fn wait_for_message(
 }
 
 /// Sends one message and returns its id.
-pub async fn send(client: &mut Client, body: &Value) -> String {
+pub(crate) async fn send(client: &mut Client, body: &Value) -> String {
     let (status, answer) = client
         .request(axum::http::Method::POST, "/v1/messages", Some(body))
         .await
@@ -216,6 +216,6 @@ pub async fn send(client: &mut Client, body: &Value) -> String {
 }
 
 /// Prints to stderr what a failing test should show.
-pub fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

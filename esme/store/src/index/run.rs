@@ -4,7 +4,8 @@
 //! ```text
 //! | block … | fences | footer |
 //! block:  entries: key length, key, value length, value
-//! fences: oldest live position, entry count, ordered prefixes, last key; per block: length, crc32c, first key
+//! fences: oldest live position, entry count, ordered prefixes, last key; per block: length,
+//!         crc32c, first key
 //! footer: fences offset 8 | fences length 8 | crc32c of the fences 4 | version 4 | magic 8
 //! ```
 

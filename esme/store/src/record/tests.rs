@@ -1,3 +1,5 @@
+//! Every record comes back as it was written, and nothing else is taken for one.
+
 use signalbox_router::{
     CallbackEvent, Content, DeliveryState, ErrorCode, Event, Kind as MessageKind, MessageId,
     PartState, Phase, Priority, State, StateSet,
