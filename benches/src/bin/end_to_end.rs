@@ -12,6 +12,9 @@ use signalbox_benches::load::{Target, send_singly, send_stream};
 use signalbox_benches::process::{Program, Usage, programs};
 use signalbox_benches::sink::Sink;
 
+/// Messages sent before anything is measured.
+const WARM_UP: u64 = 5_000;
+
 /// End-to-end run of gateway and simulator.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -63,28 +66,33 @@ async fn main() -> io::Result<()> {
         key: "bench-key".into(),
     };
 
-    println!(
-        "| run | messages | accepted/s | receipt and callback/s | gateway CPU µs/msg | memory MB |"
-    );
-    println!("|---|---|---|---|---|---|");
-    let mut done = 0;
-    // The first messages warm caches, connections and the allocator.
-    send_stream(&target, 5_000).await?;
-    done += 5_000;
-    sink.wait_for_delivered(done).await;
+    measure(&arguments, &gateway, &sink, &target).await
+}
 
-    for (name, count) in [
-        ("NDJSON stream", arguments.stream),
-        ("single POSTs", arguments.single),
+/// Runs both loads and prints a row for each.
+async fn measure(
+    arguments: &Arguments,
+    gateway: &Program,
+    sink: &Sink,
+    target: &Target,
+) -> io::Result<()> {
+    println!("| run | messages | accepted/s | receipt and callback/s | CPU µs/msg | memory MB |");
+    println!("|---|---|---|---|---|---|");
+    // The first messages warm caches, connections and the allocator.
+    let mut done = WARM_UP;
+    send_stream(target, WARM_UP).await?;
+    sink.wait_for_delivered(done).await;
+    for (load, count) in [
+        (Load::Stream, arguments.stream),
+        (Load::Single, arguments.single),
     ] {
         let before = gateway.usage()?;
         let started = Instant::now();
-        let accepted = if name == "NDJSON stream" {
-            send_stream(&target, count).await?
-        } else {
-            send_singly(&target, count, arguments.connections).await?
+        let accepted = match load {
+            Load::Stream => send_stream(target, count).await?,
+            Load::Single => send_singly(target, count, arguments.connections).await?,
         };
-        let accepting = started.elapsed().as_secs_f64();
+        let accepting_s = started.elapsed().as_secs_f64();
         if accepted != count {
             return Err(io::Error::other(format!(
                 "{accepted} of {count} messages accepted"
@@ -92,16 +100,35 @@ async fn main() -> io::Result<()> {
         }
         done += count;
         sink.wait_for_delivered(done).await;
+        let whole_s = started.elapsed().as_secs_f64();
         row(
-            name,
+            load.name(),
             count,
-            accepting,
-            started.elapsed().as_secs_f64(),
+            accepting_s,
+            whole_s,
             before,
             gateway.usage()?,
         );
     }
     Ok(())
+}
+
+/// How messages are handed in.
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    /// One NDJSON stream.
+    Stream,
+    /// A POST each.
+    Single,
+}
+
+impl Load {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Stream => "NDJSON stream",
+            Self::Single => "single POSTs",
+        }
+    }
 }
 
 fn row(name: &str, count: u64, accepting_s: f64, whole_s: f64, before: Usage, after: Usage) {

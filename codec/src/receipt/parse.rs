@@ -39,7 +39,7 @@ pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
         }
         if key == Key::Text {
             if receipt.stat.is_some() || !has_stat(&octets[value_start..]) {
-                receipt.text = receipt.text.or(Some(&octets[value_start..]));
+                receipt.text = receipt.text.or_else(|| Some(&octets[value_start..]));
                 break;
             }
             text_start = Some(value_start);

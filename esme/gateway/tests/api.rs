@@ -1,5 +1,7 @@
 //! The HTTP API as a caller sees it, with a simulated SMSC behind it.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use axum::http::{Method, StatusCode};

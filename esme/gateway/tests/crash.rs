@@ -144,7 +144,9 @@ async fn wait_until_received(smsc: &Smsc, accepted: &Accepted) -> HashMap<String
         }
         count += missing as u64;
         // More may be on its way, or nothing: the next look tells.
-        let _ = smsc.wait_for_messages(count, Duration::from_millis(500)).await;
+        let _ = smsc
+            .wait_for_messages(count, Duration::from_millis(500))
+            .await;
     }
 }
 

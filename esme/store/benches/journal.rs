@@ -13,6 +13,9 @@ use signalbox_router::{
 };
 use signalbox_store::{Store, StoreConfig};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TEXT_OCTETS: usize = 250;
 
 /// Makes the records of a message, as the router does.

@@ -149,7 +149,11 @@ fn filter(
 
 /// Addresses are kept with their scheme; a bare number means a phone number.
 fn address(text: &str) -> String {
-    if text.contains(':') { text.to_owned() } else { format!("sms:{text}") }
+    if text.contains(':') {
+        text.to_owned()
+    } else {
+        format!("sms:{text}")
+    }
 }
 
 fn time(field: &str, text: &str) -> Result<signalbox_router::Timestamp, Problem> {

@@ -106,8 +106,17 @@ impl Config {
 
     fn inbound(&self, provider: &Provider) -> smpp::InboundConfig {
         // Who is alone gets them without being named.
-        let only = self.account.keys().next().filter(|_| self.account.len() == 1);
-        let account = self.inbound.account.as_ref().or(only).map_or("", String::as_str);
+        let only = self
+            .account
+            .keys()
+            .next()
+            .filter(|_| self.account.len() == 1);
+        let account = self
+            .inbound
+            .account
+            .as_ref()
+            .or(only)
+            .map_or("", String::as_str);
         let url = self
             .account
             .get(account)

@@ -48,15 +48,16 @@ impl Engine {
                 tracing::error!(%provider, "no channel serves this provider");
                 continue;
             };
-            let messages = [
-                (!acknowledged.is_empty()).then(|| ToChannel::Acknowledge(acknowledged)),
-                (!dispatches.is_empty()).then(|| ToChannel::Dispatch(dispatches)),
-            ];
-            for message in messages.into_iter().flatten() {
-                if channel.send(message).is_err() {
-                    // What it had is in the store as dispatched, and decided at the next start.
-                    tracing::error!(%provider, "the channel has ended");
-                }
+            let mut sent = true;
+            if !acknowledged.is_empty() {
+                sent &= channel.send(ToChannel::Acknowledge(acknowledged)).is_ok();
+            }
+            if !dispatches.is_empty() {
+                sent &= channel.send(ToChannel::Dispatch(dispatches)).is_ok();
+            }
+            if !sent {
+                // What it had is in the store as dispatched, and decided at the next start.
+                tracing::error!(%provider, "the channel has ended");
             }
         }
     }

@@ -303,8 +303,14 @@ impl Engine {
         }
     }
 
-    fn drain_channels(&self) {
+    /// Nothing more is dispatched; what is under way may end.
+    fn drain_channels(&mut self) {
         tracing::info!("stopping: intake is closed, channels finish what is under way");
+        let providers: Vec<ProviderName> = self.channels.keys().cloned().collect();
+        for provider in providers {
+            self.handle(Input::Down { provider });
+        }
+        self.commit();
         for channel in self.channels.values() {
             // A channel that has ended has nothing left to drain.
             let _ = channel.send(ToChannel::Drain);
