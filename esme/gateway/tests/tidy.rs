@@ -1,6 +1,8 @@
 //! Keeps the promises that the architecture makes about the tree itself: sizes, arrows between
 //! crates, purity, the top level. Each failure names the place and the rule.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -149,7 +151,8 @@ fn is_function_head(code: &str) -> bool {
     let mut rest = code;
     while let Some((word, after)) = rest.split_once(' ') {
         if word == "fn" {
-            return !code.ends_with(';') && !(code.ends_with('}') && code.contains('{'));
+            let one_line = code.ends_with('}') && code.contains('{');
+            return !code.ends_with(';') && !one_line;
         }
         if !words.contains(&word) {
             return false;
