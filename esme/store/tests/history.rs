@@ -385,3 +385,55 @@ fn segments_go_when_nothing_needs_them() {
     assert_eq!(report.damages_total, 0);
     assert!(store.delivery(delivery(50)).expect("an answer").is_some());
 }
+
+#[test]
+fn a_history_cut_off_goes_on_without_repeating() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut store, _) = open(dir.path());
+    for number in 0..COUNT + 8 {
+        // Receipts come eight messages later, the callback's end after that.
+        if number < COUNT {
+            store.apply(&accepted(number)).expect("applied");
+            store.apply(&sent(number)).expect("applied");
+        }
+        if let Some(done) = number.checked_sub(8) {
+            store.apply(&delivered(done)).expect("applied");
+            for record in callback_about(done, 1_000 + done) {
+                store.apply(&record).expect("applied");
+            }
+        }
+        store.commit().expect("committed");
+    }
+    let position = store.position();
+    let views = |history: &History| -> Vec<_> {
+        let view = |number| history.message(id(number), position).expect("an answer");
+        (0..COUNT).map(view).collect()
+    };
+    let expected = views(&history(&store, dir.path(), 10_000));
+    for view in &expected {
+        assert_eq!(view.as_ref().expect("known").timeline.len(), 4);
+    }
+    for collect in [2, 6, 20] {
+        let cut = dir.path().join(format!("cut-{collect}.sqlite"));
+        let config = |database: &std::path::Path, collect_messages_max| HistoryConfig {
+            database: database.to_owned(),
+            collect_messages_max,
+            ..HistoryConfig::new(dir.path())
+        };
+        let whole = dir.path().join(format!("whole-{collect}.sqlite"));
+        let running = History::start(config(&whole, collect), store.watch()).expect("a history");
+        // What is answered is partly in the database, partly not: as if it ended here.
+        assert_eq!(views(&running), expected, "{collect}: from both");
+        for suffix in ["", "-wal"] {
+            let name = |path: &std::path::Path| format!("{}{suffix}", path.display());
+            std::fs::copy(name(&whole), name(&cut)).expect("copied");
+        }
+        let again = History::start(config(&cut, 10_000), store.watch()).expect("a history");
+        assert_eq!(views(&again), expected, "{collect}: cut off");
+        assert_eq!(
+            found(&again, position, Filter::default()).len(),
+            COUNT as usize
+        );
+        assert_eq!(views(&again), expected, "{collect}: from the database");
+    }
+}

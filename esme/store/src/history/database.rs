@@ -7,30 +7,32 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use signalbox_router::{Content, DeliveryId, DeliveryState, Message, MessageId, Timestamp};
 
 use super::HistoryError;
-use super::collect::{Changes, Collected, ReceiptChange};
+use super::collect::{Changes, Due, ReceiptChange};
 use crate::index::remote_ids;
-use crate::record::{put_message, put_receipt, put_state};
+use crate::record::{put_body, put_receipt, put_state};
 
 /// Raised with every change of the tables: an older database is made again from the journal.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
-/// Keys are message ids, which sort by time, so that every index gives the newest first.
+/// Keys are message ids, which sort by time, so that every index gives the newest first. The first
+/// remote id of a delivery stands in its row; others, and those that came later, in a table.
+/// Most deliveries end as delivered (2), which no index tells.
 const SCHEMA: &str = "
 CREATE TABLE delivery (
     message BLOB NOT NULL, recipient INTEGER NOT NULL, kind INTEGER NOT NULL,
     account TEXT NOT NULL, sender TEXT NOT NULL, address TEXT NOT NULL, text TEXT NOT NULL,
     state INTEGER NOT NULL, provider TEXT, parent BLOB,
     accepted_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
-    details BLOB NOT NULL, body BLOB, timeline BLOB NOT NULL,
+    details BLOB NOT NULL, body BLOB, timeline BLOB NOT NULL, remote BLOB,
     PRIMARY KEY (message, recipient)) WITHOUT ROWID;
 CREATE INDEX delivery_by_address ON delivery (address);
 CREATE INDEX delivery_by_sender ON delivery (sender);
-CREATE INDEX delivery_by_state ON delivery (state);
+CREATE INDEX delivery_by_state ON delivery (state) WHERE state <> 2;
 CREATE INDEX delivery_by_parent ON delivery (parent) WHERE parent IS NOT NULL;
+CREATE INDEX delivery_by_remote ON delivery (remote) WHERE remote IS NOT NULL;
 CREATE TABLE remote (
-    provider TEXT NOT NULL, remote_id TEXT NOT NULL, message BLOB NOT NULL,
-    recipient INTEGER NOT NULL,
-    PRIMARY KEY (provider, remote_id, message, recipient)) WITHOUT ROWID;
+    remote BLOB NOT NULL, message BLOB NOT NULL, recipient INTEGER NOT NULL,
+    PRIMARY KEY (remote, message, recipient)) WITHOUT ROWID;
 CREATE INDEX remote_by_message ON remote (message, recipient);
 CREATE TABLE callback (
     id BLOB PRIMARY KEY, message BLOB NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
@@ -38,15 +40,25 @@ CREATE TABLE receipt (
     provider TEXT NOT NULL, remote_id TEXT NOT NULL, receipt BLOB NOT NULL, orphan_at INTEGER,
     PRIMARY KEY (provider, remote_id)) WITHOUT ROWID;
 CREATE INDEX receipt_by_time ON receipt (orphan_at) WHERE orphan_at IS NOT NULL;
-CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
-INSERT INTO progress VALUES (1, 0);
+CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1),
+    read_from INTEGER NOT NULL, written_to INTEGER NOT NULL);
+INSERT INTO progress VALUES (1, 0, 0);
 ";
+
+/// Which part of the journal the rows stand for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// Everything before it.
+    pub(super) from: u64,
+    /// Everything before it but for messages that were accepted from `from` on.
+    pub(super) to: u64,
+}
 
 /// Opens the database. One that cannot be used (damaged, another version, ahead of `committed`) is
 /// deleted and begun again.
-pub(super) fn open(path: &Path, committed: u64) -> Result<(Connection, u64), HistoryError> {
+pub(super) fn open(path: &Path, committed: u64) -> Result<(Connection, Progress), HistoryError> {
     match try_open(path) {
-        Ok((db, position)) if position <= committed => return Ok((db, position)),
+        Ok((db, progress)) if progress.to <= committed => return Ok((db, progress)),
         Ok(_) => {}
         Err(rusqlite::Error::SqliteFailure(error, _))
             if matches!(
@@ -75,7 +87,7 @@ pub(super) fn open(path: &Path, committed: u64) -> Result<(Connection, u64), His
     try_open(path).map_err(HistoryError::from)
 }
 
-fn try_open(path: &Path) -> Result<(Connection, u64), rusqlite::Error> {
+fn try_open(path: &Path) -> Result<(Connection, Progress), rusqlite::Error> {
     let db = Connection::open(path)?;
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch(
@@ -91,10 +103,21 @@ fn try_open(path: &Path) -> Result<(Connection, u64), rusqlite::Error> {
     } else if version != SCHEMA_VERSION {
         return Err(rusqlite::Error::InvalidQuery);
     }
-    let position = db.query_row("SELECT position FROM progress", [], |row| {
-        row.get::<_, i64>(0)
+    let progress = db.query_row("SELECT read_from, written_to FROM progress", [], |row| {
+        Ok(Progress {
+            from: row.get::<_, i64>(0)? as u64,
+            to: row.get::<_, i64>(1)? as u64,
+        })
     })?;
-    Ok((db, position as u64))
+    Ok((db, progress))
+}
+
+/// Rows in the table of open callbacks.
+pub(super) fn count_callbacks(db: &Connection) -> Result<usize, rusqlite::Error> {
+    db.query_row("SELECT count(*) FROM callback", [], |row| {
+        row.get::<_, i64>(0)
+    })
+    .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// What a callback whose acceptance is in the database is about.
@@ -114,35 +137,36 @@ pub(super) fn callback_of(
         .optional()
 }
 
-/// Writes what was collected, and the position that it brings the database to.
-pub(super) fn write(
-    db: &mut Connection,
-    collected: &Collected,
-    position: u64,
-) -> Result<(), rusqlite::Error> {
+/// Writes what is due, and the progress that it makes; how many rows of open callbacks came and
+/// went.
+pub(super) fn write(db: &mut Connection, due: &Due<'_>) -> Result<(usize, usize), rusqlite::Error> {
     let transaction = db.transaction()?;
+    let (mut added, mut removed) = (0, 0);
     {
         let mut writer = Writer::new(&transaction)?;
-        for (id, changes) in &collected.deliveries {
-            match collected.messages.get(&id.message) {
-                Some(message) => writer.insert(*id, message, changes)?,
+        for (id, changes) in &due.deliveries {
+            match &changes.accepted {
+                Some((message, _)) => writer.insert(*id, message, changes)?,
                 None => writer.update(*id, changes)?,
             }
         }
-        for (id, parent) in &collected.callbacks {
-            writer
-                .callback
-                .execute(params![key(*id), key(parent.message), parent.recipient])?;
+        for (id, parent) in &due.callbacks {
+            let row = params![key(*id), key(parent.message), parent.recipient];
+            added += writer.callback.execute(row)?;
         }
-        for id in &collected.callbacks_done {
-            writer.callback_done.execute([key(*id)])?;
+        for id in due.callbacks_done {
+            removed += writer.callback_done.execute([key(*id)])?;
         }
-        for change in &collected.receipts {
+        for change in due.receipts {
             writer.receipt(change)?;
         }
     }
-    transaction.execute("UPDATE progress SET position = ?", [position as i64])?;
-    transaction.commit()
+    transaction.execute(
+        "UPDATE progress SET read_from = ?, written_to = ?",
+        [due.from as i64, due.to as i64],
+    )?;
+    transaction.commit()?;
+    Ok((added, removed))
 }
 
 /// Removes up to `limit` deliveries and orphans from before a time.
@@ -185,13 +209,14 @@ struct Writer<'a> {
     orphan: CachedStatement<'a>,
     details: Vec<u8>,
     body: Vec<u8>,
+    remote_key: Vec<u8>,
 }
 
 impl<'a> Writer<'a> {
     fn new(db: &'a Connection) -> Result<Self, rusqlite::Error> {
         Ok(Self {
             insert: db.prepare_cached(
-                "INSERT OR REPLACE INTO delivery VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO delivery VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             )?,
             update: db.prepare_cached(
                 "UPDATE delivery SET state = ?3, provider = ?4, changed_at = ?5, details = ?6, \
@@ -201,8 +226,8 @@ impl<'a> Writer<'a> {
                 "UPDATE delivery SET changed_at = max(changed_at, ?3), \
                  timeline = CAST(timeline || ?4 AS BLOB) WHERE message = ?1 AND recipient = ?2",
             )?,
-            remote: db.prepare_cached("INSERT OR IGNORE INTO remote VALUES (?,?,?,?)")?,
-            callback: db.prepare_cached("INSERT OR REPLACE INTO callback VALUES (?,?,?)")?,
+            remote: db.prepare_cached("INSERT OR IGNORE INTO remote VALUES (?,?,?)")?,
+            callback: db.prepare_cached("INSERT OR IGNORE INTO callback VALUES (?,?,?)")?,
             callback_done: db.prepare_cached("DELETE FROM callback WHERE id = ?")?,
             park: db.prepare_cached("INSERT OR REPLACE INTO receipt VALUES (?,?,?,NULL)")?,
             unpark: db
@@ -212,6 +237,7 @@ impl<'a> Writer<'a> {
             )?,
             details: Vec::new(),
             body: Vec::new(),
+            remote_key: Vec::new(),
         })
     }
 
@@ -227,11 +253,16 @@ impl<'a> Writer<'a> {
         self.body.clear();
         // The body stands in the row of the first recipient.
         if id.recipient == 0 {
-            put_message(&mut self.body, message);
+            put_body(&mut self.body, message);
         }
-        let text = match &message.content {
-            Content::Text(text) => text.as_str(),
-            Content::Binary(_) | Content::Event(_) => "",
+        let text = text_of(message);
+        let mut remote_ids = remote_ids(state);
+        let first = match (&state.provider, remote_ids.next()) {
+            (Some(provider), Some((_, remote_id))) => {
+                put_remote_key(&mut self.remote_key, provider.as_str(), remote_id);
+                Some(&self.remote_key)
+            }
+            _ => None,
         };
         self.insert.execute(params![
             key(id.message),
@@ -252,8 +283,9 @@ impl<'a> Writer<'a> {
             self.details,
             (id.recipient == 0).then_some(&self.body),
             changes.timeline,
+            first,
         ])?;
-        self.remote_ids(id, state)
+        self.remote_ids(id, state, 1)
     }
 
     fn update(&mut self, id: DeliveryId, changes: &Changes) -> Result<(), rusqlite::Error> {
@@ -273,7 +305,10 @@ impl<'a> Writer<'a> {
             self.details,
             changes.timeline,
         ])?;
-        self.remote_ids(id, state)
+        match changes.sent {
+            true => self.remote_ids(id, state, 0),
+            false => Ok(()),
+        }
     }
 
     fn encode_details(&mut self, state: &DeliveryState) {
@@ -281,17 +316,19 @@ impl<'a> Writer<'a> {
         put_state(&mut self.details, state);
     }
 
-    fn remote_ids(&mut self, id: DeliveryId, state: &DeliveryState) -> Result<(), rusqlite::Error> {
+    /// The remote ids but for the first `known`.
+    fn remote_ids(
+        &mut self,
+        id: DeliveryId,
+        state: &DeliveryState,
+        known: usize,
+    ) -> Result<(), rusqlite::Error> {
         let Some(provider) = &state.provider else {
             return Ok(());
         };
-        for (_, remote_id) in remote_ids(state) {
-            let row = params![
-                provider.as_str(),
-                &**remote_id,
-                key(id.message),
-                id.recipient
-            ];
+        for (_, remote_id) in remote_ids(state).skip(known) {
+            put_remote_key(&mut self.remote_key, provider.as_str(), remote_id);
+            let row = params![self.remote_key, key(id.message), id.recipient];
             self.remote.execute(row)?;
         }
         Ok(())
@@ -312,19 +349,36 @@ impl<'a> Writer<'a> {
                 provider,
                 remote_id,
             } => {
-                self.unpark.execute(params![provider, remote_id])?;
+                let row = params![provider.as_str(), &**remote_id];
+                self.unpark.execute(row)?;
             }
             ReceiptChange::Orphaned {
                 provider,
                 remote_id,
                 at,
             } => {
-                self.orphan
-                    .execute(params![provider, remote_id, at.0 as i64])?;
+                let row = params![provider.as_str(), &**remote_id, at.0 as i64];
+                self.orphan.execute(row)?;
             }
         }
         Ok(())
     }
+}
+
+/// The message's text, if it is text.
+pub(super) fn text_of(message: &Message) -> &str {
+    match &message.content {
+        Content::Text(text) => text,
+        Content::Binary(_) | Content::Event(_) => "",
+    }
+}
+
+/// A remote id as a key: all providers' uses of it stand together.
+pub(super) fn put_remote_key(out: &mut Vec<u8>, provider: &str, remote_id: &str) {
+    out.clear();
+    out.extend_from_slice(remote_id.as_bytes());
+    out.push(0);
+    out.extend_from_slice(provider.as_bytes());
 }
 
 /// A message id as a key: sorts by time.

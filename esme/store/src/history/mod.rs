@@ -35,7 +35,7 @@ pub struct HistoryConfig {
     /// How long the events of a message are collected before they are written, ms: a message that
     /// is done sooner costs one row. Default 1,000.
     pub collect_ms: u64,
-    /// Most messages collected before they are written. Default 10,000.
+    /// Most messages held back; half of it is written together. Default 20,000.
     pub collect_messages_max: usize,
 }
 
@@ -49,7 +49,7 @@ impl HistoryConfig {
             store,
             database,
             collect_ms: 1_000,
-            collect_messages_max: 10_000,
+            collect_messages_max: 20_000,
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
-use signalbox_router::{DeliveryId, Kind, MessageId, State, Timestamp};
+use signalbox_router::{
+    Content, DeliveryId, DeliveryState, ErrorCode, Kind, Message, MessageId, State, Timestamp,
+};
 
-use super::database::{id_of, key};
+use super::collect::Collected;
+use super::database::{id_of, key, put_remote_key, text_of};
 use super::timeline::TimelineEntry;
 use super::{DeliveryView, Filter, HistoryError, MessageView, Orphan, Page, PartView};
 use crate::record::{get_message, get_receipt, get_state};
@@ -58,7 +61,55 @@ pub(super) fn find(db: &Connection, filter: &Filter) -> Result<Page, HistoryErro
     Ok(Page { deliveries, next })
 }
 
-pub(super) fn message(db: &Connection, id: MessageId) -> Result<Option<MessageView>, HistoryError> {
+/// A message, from what is collected of it or from its rows and what came after them.
+pub(super) fn message(
+    db: &Connection,
+    collected: &Collected,
+    id: MessageId,
+) -> Result<Option<MessageView>, HistoryError> {
+    let changes = |recipient| {
+        collected.get(DeliveryId {
+            message: id,
+            recipient,
+        })
+    };
+    let accepted = changes(0).and_then(|changes| changes.accepted.as_ref());
+    let mut view = match accepted {
+        Some((message, _)) => MessageView {
+            message: (**message).clone(),
+            deliveries: Vec::new(),
+            timeline: Vec::new(),
+        },
+        None => match stored(db, id)? {
+            Some(view) => view,
+            None => return Ok(None),
+        },
+    };
+    for recipient in 0..view.message.to.len() {
+        let Some(changes) = u16::try_from(recipient).ok().and_then(changes) else {
+            continue;
+        };
+        if changes.accepted.is_some() {
+            let delivery = new_view(&view.message, recipient as u16);
+            view.deliveries.push(delivery);
+        }
+        let Some(delivery) = view.deliveries.get_mut(recipient) else {
+            continue;
+        };
+        delivery.changed_at = delivery.changed_at.max(changes.changed_at);
+        if let Some(state) = &changes.state {
+            delivery.state = state.state;
+            delivery.provider = state.provider.as_ref().map(|name| name.as_str().to_owned());
+            show_details(delivery, state);
+        }
+        let entries = TimelineEntry::get_all(recipient as u16, &changes.timeline)?;
+        view.timeline.extend(entries);
+    }
+    view.timeline.sort_by_key(|entry| entry.at);
+    Ok(Some(view))
+}
+
+fn stored(db: &Connection, id: MessageId) -> Result<Option<MessageView>, HistoryError> {
     let sql = format!(
         "SELECT {COLUMNS}, timeline, body FROM delivery WHERE message = ? ORDER BY recipient"
     );
@@ -72,11 +123,14 @@ pub(super) fn message(db: &Connection, id: MessageId) -> Result<Option<MessageVi
         let octets: Vec<u8> = row.get(12)?;
         timeline.extend(TimelineEntry::get_all(delivery.id.recipient, &octets)?);
         if let Some(body) = row.get::<_, Option<Vec<u8>>>(13)? {
-            message = Some(get_message(&mut Reader::new(&body))?);
+            let mut body = get_message(&mut Reader::new(&body))?;
+            if let Content::Text(text) = &mut body.content {
+                text.clone_from(&delivery.text);
+            }
+            message = Some(body);
         }
         deliveries.push(delivery);
     }
-    timeline.sort_by_key(|entry| entry.at);
     Ok(message.map(|message| MessageView {
         message,
         deliveries,
@@ -124,20 +178,34 @@ fn conditions(filter: &Filter) -> (String, Vec<Value>) {
         "state = ?",
         filter.state.map(|state| Value::from(state as i64)),
     );
+    if filter.state.is_some_and(|state| state != State::Delivered) {
+        // As the index says it, so that it is used.
+        conditions.sql.push_str(" AND state <> 2");
+    }
     conditions.add("parent = ?", filter.parent.map(blob));
     if let Some(remote_id) = &filter.remote_id {
-        // The provider is optional here, but without it every provider's ids are looked through.
-        let of = "(message, recipient) IN (SELECT message, recipient FROM remote WHERE ";
-        match &filter.provider {
-            Some(provider) => {
-                conditions.add(&format!("{of} provider = ?"), Some(provider.clone().into()));
-                conditions.add("remote_id = ?)", Some(remote_id.clone().into()));
-            }
-            None => conditions.add(
-                &format!("{of} remote_id = ?)"),
-                Some(remote_id.clone().into()),
-            ),
-        }
+        let mut from = Vec::new();
+        put_remote_key(
+            &mut from,
+            filter.provider.as_deref().unwrap_or_default(),
+            remote_id,
+        );
+        let mut to = from.clone();
+        // Without a provider every one's.
+        to.push(if filter.provider.is_some() {
+            0
+        } else {
+            u8::MAX
+        });
+        let number = conditions.values.len() + 1;
+        let range = format!("remote >= ?{number} AND remote < ?{}", number + 1);
+        conditions.sql.push_str(&format!(
+            " AND (message, recipient) IN (SELECT message, recipient FROM delivery WHERE {range} \
+             UNION ALL SELECT message, recipient FROM remote WHERE {range})"
+        ));
+        conditions
+            .values
+            .extend([Value::from(from), Value::from(to)]);
     } else {
         conditions.add("provider = ?", text(&filter.provider));
     }
@@ -179,13 +247,7 @@ impl Conditions {
 fn view(row: &Row<'_>) -> Result<DeliveryView, HistoryError> {
     let details: Vec<u8> = row.get(11)?;
     let details = get_state(&mut Reader::new(&details))?;
-    let error = |error: &signalbox_router::ErrorCode| (error.value, error.name.to_string());
-    let parts = details.parts.iter().map(|part| PartView {
-        state: part.state,
-        remote_id: part.remote_id.as_deref().map(str::to_owned),
-        error: part.error.as_ref().map(error),
-    });
-    Ok(DeliveryView {
+    let mut view = DeliveryView {
         id: DeliveryId {
             message: id_of(row.get(0)?),
             recipient: row.get(1)?,
@@ -201,12 +263,50 @@ fn view(row: &Row<'_>) -> Result<DeliveryView, HistoryError> {
         text: row.get(6)?,
         state: State::from_number(row.get(7)?).unwrap_or_default(),
         provider: row.get(8)?,
-        parts: parts.collect(),
-        error: details.error.as_ref().map(error),
-        duplicate_possible: details.duplicate_possible,
+        parts: Vec::new(),
+        error: None,
+        duplicate_possible: false,
         accepted_at: Timestamp(row.get::<_, i64>(9)? as u64),
         changed_at: Timestamp(row.get::<_, i64>(10)? as u64),
-    })
+    };
+    show_details(&mut view, &details);
+    Ok(view)
+}
+
+/// A delivery of which nothing but its message is known.
+fn new_view(message: &Message, recipient: u16) -> DeliveryView {
+    let to = message.to.get(usize::from(recipient));
+    DeliveryView {
+        id: DeliveryId {
+            message: message.id,
+            recipient,
+        },
+        kind: message.kind,
+        account: message.account.to_string(),
+        from: message.from.clone(),
+        to: to.cloned().unwrap_or_default(),
+        text: text_of(message).to_owned(),
+        state: State::default(),
+        provider: None,
+        parts: Vec::new(),
+        error: None,
+        duplicate_possible: false,
+        accepted_at: message.accepted_at,
+        changed_at: message.accepted_at,
+    }
+}
+
+/// What has no column of its own.
+fn show_details(view: &mut DeliveryView, details: &DeliveryState) {
+    let error = |error: &ErrorCode| (error.value, error.name.to_string());
+    let parts = details.parts.iter().map(|part| PartView {
+        state: part.state,
+        remote_id: part.remote_id.as_deref().map(str::to_owned),
+        error: part.error.as_ref().map(error),
+    });
+    view.parts = parts.collect();
+    view.error = details.error.as_ref().map(error);
+    view.duplicate_possible = details.duplicate_possible;
 }
 
 impl From<Malformed> for HistoryError {

@@ -8,20 +8,30 @@ use signalbox_router::Record;
 use super::HistoryError;
 use crate::disk::RealDisk;
 use crate::error::StoreError;
-use crate::frame::{Found, Kind, Scan};
+use crate::frame::{Found, Kind, Location, Scan};
 use crate::record::get_record;
 use crate::segment::{self, HEADERS_OCTETS, Segment};
 
 /// What is done with a record; breaking ends the reading behind it.
-type Take<'a> = &'a mut dyn FnMut(&Record) -> Result<ControlFlow<()>, HistoryError>;
+type Take<'a> = &'a mut dyn FnMut(Record, Location) -> Result<ControlFlow<()>, HistoryError>;
 
 /// A place in the journal.
 pub(super) struct Tail {
-    pub(super) dir: PathBuf,
+    dir: PathBuf,
     pub(super) position: u64,
+    /// Read last: not looked for again as long as it goes on.
+    segment: Option<Segment>,
 }
 
 impl Tail {
+    pub(super) const fn new(dir: PathBuf, position: u64) -> Self {
+        Self {
+            dir,
+            position,
+            segment: None,
+        }
+    }
+
     /// Hands records up to `committed` to `take`, until it breaks. Segments that are gone and
     /// records that are damaged are passed over.
     pub(super) fn read(&mut self, committed: u64, take: Take<'_>) -> Result<(), HistoryError> {
@@ -31,7 +41,7 @@ impl Tail {
             if next <= self.position || first >= committed {
                 continue;
             }
-            let Some((mut segment, _)) = Segment::open(&RealDisk, &self.dir, first)? else {
+            let Some(mut segment) = self.segment(first)? else {
                 continue;
             };
             segment.end = segment.end.min(next).min(committed);
@@ -42,6 +52,24 @@ impl Tail {
             self.position = self.position.max(segment.end);
         }
         Ok(())
+    }
+
+    fn segment(&mut self, first: u64) -> Result<Option<Segment>, HistoryError> {
+        if self
+            .segment
+            .as_ref()
+            .is_none_or(|known| known.first != first)
+        {
+            let opened = Segment::open(&RealDisk, &self.dir, first)?;
+            self.segment = opened.map(|(segment, _)| segment);
+        }
+        let Some(mut segment) = self.segment.clone() else {
+            return Ok(None);
+        };
+        let octets = segment.file.octets();
+        let octets = octets.map_err(StoreError::io("cannot read", &segment.path))?;
+        segment.end = first + octets.saturating_sub(HEADERS_OCTETS);
+        Ok(Some(segment))
     }
 
     fn read_segment(
@@ -65,7 +93,7 @@ impl Tail {
                     let record = get_record(kind, scan.payload())
                         .map_err(|malformed| StoreError::malformed(&segment.path, malformed))?;
                     self.position = location.end();
-                    if take(&record)?.is_break() {
+                    if take(record, location)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }

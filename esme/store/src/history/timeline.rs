@@ -1,6 +1,8 @@
 //! Entries of a timeline: what an event is called, and how entries are kept in a row.
 
-use signalbox_router::{DeliveryId, DeliveryState, ErrorCode, Event, MessageId, Timestamp};
+use std::borrow::Cow;
+
+use signalbox_router::{DeliveryState, ErrorCode, Event, MessageId, Timestamp};
 
 use crate::wire::{Malformed, Reader, put_str, put_u8, put_u64};
 
@@ -24,86 +26,6 @@ pub struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    pub(super) fn new(delivery: DeliveryId, at: Timestamp, event: &str) -> Self {
-        Self {
-            recipient: delivery.recipient,
-            at,
-            event: event.to_owned(),
-            part: 0,
-            code: 0,
-            provider: String::new(),
-            detail: String::new(),
-        }
-    }
-
-    /// The entry of an event that led to `state`.
-    pub(super) fn of(
-        delivery: DeliveryId,
-        at: Timestamp,
-        event: &Event,
-        state: &DeliveryState,
-    ) -> Self {
-        let mut entry = Self::new(delivery, at, name_of(event, state));
-        let provider = state.provider.as_ref();
-        entry.provider = provider.map_or_else(String::new, |name| name.as_str().to_owned());
-        match event {
-            Event::PartSent {
-                part, remote_id, ..
-            } => {
-                entry.part = *part;
-                entry.detail = remote_id.as_deref().unwrap_or_default().to_owned();
-            }
-            Event::Receipt { part, state, error } => {
-                entry.part = *part;
-                entry.fail(error.as_ref());
-                if entry.detail.is_empty() {
-                    state.name().clone_into(&mut entry.detail);
-                }
-            }
-            Event::RetryScheduled { error, .. }
-            | Event::Throttled { error }
-            | Event::Rerouted { error, .. }
-            | Event::OutcomeUnknown { error } => entry.fail(Some(error)),
-            Event::Ended { error } => entry.fail(error.as_ref()),
-            Event::CallbackMade { callback } => entry.detail = callback.to_string(),
-            Event::Dispatched | Event::NotSent | Event::Unblocked => {}
-        }
-        entry
-    }
-
-    /// What happened to a callback, as an entry of the delivery that it is about.
-    pub(super) fn of_callback(
-        parent: DeliveryId,
-        callback: MessageId,
-        at: Timestamp,
-        event: &Event,
-        state: &DeliveryState,
-    ) -> Self {
-        let mut entry = Self::of(parent, at, event, state);
-        entry.event = format!("callback_{}", entry.event);
-        entry.detail = match entry.detail.as_str() {
-            "" => callback.to_string(),
-            detail => format!("{callback}: {detail}"),
-        };
-        entry
-    }
-
-    fn fail(&mut self, error: Option<&ErrorCode>) {
-        if let Some(error) = error {
-            self.code = error.value;
-            error.name.as_ref().clone_into(&mut self.detail);
-        }
-    }
-
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.at.0);
-        put_str(out, &self.event);
-        put_u8(out, self.part);
-        put_u64(out, u64::from(self.code));
-        put_str(out, &self.provider);
-        put_str(out, &self.detail);
-    }
-
     /// All entries of a row.
     pub(super) fn get_all(recipient: u16, octets: &[u8]) -> Result<Vec<Self>, Malformed> {
         let mut reader = Reader::new(octets);
@@ -120,6 +42,95 @@ impl TimelineEntry {
             });
         }
         Ok(entries)
+    }
+}
+
+/// An entry about to be encoded, of borrowed pieces.
+pub(super) struct Note<'a> {
+    pub(super) at: Timestamp,
+    /// What stands before the event's name.
+    prefix: &'static str,
+    event: &'static str,
+    part: u8,
+    code: u32,
+    provider: &'a str,
+    detail: Cow<'a, str>,
+}
+
+impl<'a> Note<'a> {
+    pub(super) const fn named(at: Timestamp, event: &'static str) -> Self {
+        Self {
+            at,
+            prefix: "",
+            event,
+            part: 0,
+            code: 0,
+            provider: "",
+            detail: Cow::Borrowed(""),
+        }
+    }
+
+    /// The entry of an event that led to `state`.
+    pub(super) fn of(at: Timestamp, event: &'a Event, state: &'a DeliveryState) -> Self {
+        let mut note = Self::named(at, name_of(event, state));
+        note.provider = state.provider.as_ref().map_or("", |name| name.as_str());
+        match event {
+            Event::PartSent {
+                part, remote_id, ..
+            } => {
+                note.part = *part;
+                note.detail = Cow::Borrowed(remote_id.as_deref().unwrap_or_default());
+            }
+            Event::Receipt { part, state, error } => {
+                note.part = *part;
+                note.fail(error.as_ref());
+                if note.detail.is_empty() {
+                    note.detail = Cow::Borrowed(state.name());
+                }
+            }
+            Event::RetryScheduled { error, .. }
+            | Event::Throttled { error }
+            | Event::Rerouted { error, .. }
+            | Event::OutcomeUnknown { error } => note.fail(Some(error)),
+            Event::Ended { error } => note.fail(error.as_ref()),
+            Event::CallbackMade { callback } => note.detail = Cow::Owned(callback.to_string()),
+            Event::Dispatched | Event::NotSent | Event::Unblocked => {}
+        }
+        note
+    }
+
+    /// What happened to a callback, as an entry of the delivery that it is about.
+    pub(super) fn of_callback(
+        callback: MessageId,
+        at: Timestamp,
+        event: &'a Event,
+        state: &'a DeliveryState,
+    ) -> Self {
+        let mut note = Self::of(at, event, state);
+        note.prefix = "callback_";
+        note.detail = Cow::Owned(match &*note.detail {
+            "" => callback.to_string(),
+            detail => format!("{callback}: {detail}"),
+        });
+        note
+    }
+
+    fn fail(&mut self, error: Option<&'a ErrorCode>) {
+        if let Some(error) = error {
+            self.code = error.value;
+            self.detail = Cow::Borrowed(&error.name);
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_u64(out, self.at.0);
+        put_u64(out, (self.prefix.len() + self.event.len()) as u64);
+        out.extend_from_slice(self.prefix.as_bytes());
+        out.extend_from_slice(self.event.as_bytes());
+        put_u8(out, self.part);
+        put_u64(out, u64::from(self.code));
+        put_str(out, self.provider);
+        put_str(out, &self.detail);
     }
 }
 

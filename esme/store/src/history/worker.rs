@@ -52,25 +52,27 @@ pub(super) struct Worker {
     tail: Tail,
     collected: Collected,
     collecting_since: Instant,
-    /// Journal position in the database.
+    /// Everything before this position of the journal is in the database.
     written: u64,
+    /// Rows in the table of open callbacks.
+    stored_callbacks: usize,
 }
 
 impl Worker {
     pub(super) fn open(config: HistoryConfig, watch: Watch) -> Result<Self, HistoryError> {
-        let (db, written) = database::open(&config.database, watch.committed().0)?;
-        let tail = Tail {
-            dir: config.store.clone(),
-            position: written,
-        };
+        let (db, progress) = database::open(&config.database, watch.committed().0)?;
+        let written = progress.from;
+        let stored_callbacks = database::count_callbacks(&db)?;
+        let tail = Tail::new(config.store.clone(), written);
         Ok(Self {
             config,
             watch,
             db,
             tail,
-            collected: Collected::default(),
+            collected: Collected::new(written, progress.to),
             collecting_since: Instant::now(),
             written,
+            stored_callbacks,
         })
     }
 
@@ -85,7 +87,7 @@ impl Worker {
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     // What cannot be written is read from the journal at the next start.
-                    let _ = self.write();
+                    let _ = self.write(true);
                     return;
                 }
             }
@@ -103,7 +105,9 @@ impl Worker {
                 let _ = reply.send(page);
             }
             Command::Message { id, seen, reply } => {
-                let message = self.see(seen).and_then(|()| query::message(&self.db, id));
+                let message = self
+                    .read_to(seen)
+                    .and_then(|()| query::message(&self.db, &self.collected, id));
                 let _ = reply.send(message);
             }
             Command::Orphans { limit, seen, reply } => {
@@ -131,46 +135,53 @@ impl Worker {
     fn see(&mut self, seen: Position) -> Result<(), HistoryError> {
         if self.written < seen.0 {
             self.read()?;
-            self.write()?;
+            self.write(true)?;
         }
         Ok(())
+    }
+
+    /// Reads everything before a position; it is in the database or collected.
+    fn read_to(&mut self, seen: Position) -> Result<(), HistoryError> {
+        match self.tail.position < seen.0 {
+            true => self.read(),
+            false => Ok(()),
+        }
     }
 
     /// Reads what is new; writes what was collected for long enough.
     fn look(&mut self) -> Result<(), HistoryError> {
         self.read()?;
         let collect = Duration::from_millis(self.config.collect_ms);
-        if self.tail.position > self.written && self.collecting_since.elapsed() >= collect {
-            self.write()?;
+        if self.collecting_since.elapsed() >= collect {
+            self.write(false)?;
         }
         Ok(())
     }
 
     fn read(&mut self) -> Result<(), HistoryError> {
         let committed = self.watch.committed().0;
+        let max = self.config.collect_messages_max;
         while self.tail.position < committed {
             let before = self.tail.position;
-            if self.tail.position == self.written {
-                self.collecting_since = Instant::now();
-            }
             let Self {
                 db,
                 tail,
                 collected,
-                config,
+                stored_callbacks,
                 ..
             } = self;
-            tail.read(committed, &mut |record| {
-                collected.take(record, |id| database::callback_of(db, id))?;
-                Ok(
-                    match collected.len() >= config.collect_messages_max.max(1) {
-                        true => ControlFlow::Break(()),
-                        false => ControlFlow::Continue(()),
-                    },
-                )
+            tail.read(committed, &mut |record, location| {
+                collected.take(record, location.position, |id| match stored_callbacks {
+                    0 => Ok(None),
+                    _ => database::callback_of(db, id),
+                })?;
+                Ok(match collected.is_full(max, location.end()) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                })
             })?;
-            if self.collected.len() >= self.config.collect_messages_max.max(1) {
-                self.write()?;
+            if self.collected.is_full(max, self.tail.position) {
+                self.write(false)?;
             }
             if self.tail.position == before {
                 // Nothing readable is left before `committed`: segments were taken away.
@@ -180,13 +191,19 @@ impl Worker {
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), HistoryError> {
-        if self.tail.position == self.written {
+    /// Writes what is old, or all.
+    fn write(&mut self, all: bool) -> Result<(), HistoryError> {
+        self.collecting_since = Instant::now();
+        let position = self.tail.position;
+        if position == self.written {
             return Ok(());
         }
-        database::write(&mut self.db, &self.collected, self.tail.position)?;
-        self.collected = Collected::default();
-        self.written = self.tail.position;
+        let due = self.collected.due(all, position);
+        let from = due.from;
+        let (added, removed) = database::write(&mut self.db, &due)?;
+        self.stored_callbacks = (self.stored_callbacks + added).saturating_sub(removed);
+        self.written = from;
+        self.collected.written(all, position);
         Ok(())
     }
 }

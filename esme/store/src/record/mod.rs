@@ -12,7 +12,7 @@ use signalbox_router::{
     DeliveryId, Message, ParkedReceipt, PartId, ProviderName, Record, Timestamp,
 };
 
-pub(crate) use message::{get_message, put_message};
+pub(crate) use message::{get_message, put_body, put_message};
 pub(crate) use state::{get_error, get_state, put_error, put_state, state_of};
 
 use crate::frame::Kind;
