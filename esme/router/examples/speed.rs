@@ -102,6 +102,7 @@ impl Run {
             remote_ids: vec![remote_id],
             state: State::Delivered,
             error: None,
+            otherwise: None,
             token: Token(2),
         });
         let callbacks = self.handle(receipts.collect());

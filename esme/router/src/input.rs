@@ -65,6 +65,9 @@ pub enum Input {
         state: State,
         /// Code in the receipt.
         error: Option<ErrorCode>,
+        /// What it is when none of the ids is ours: a message from a phone whose text only looks
+        /// like a receipt. `None` for what the provider marked as a receipt.
+        otherwise: Option<Box<Message>>,
         /// Who waits for the acknowledgement.
         token: Token,
     },

@@ -10,14 +10,17 @@ use crate::effects::{Action, Event, Record};
 use crate::ids::{PartId, ProviderName};
 use crate::input::{ParkedReceipt, Token};
 use crate::ledger::{Ledger, LedgerError};
+use crate::message::Message;
 use crate::router::{Former, Step};
 use crate::state::{ErrorCode, State};
 
 impl<L: Ledger> Step<'_, L> {
-    /// Applies a receipt or parks it; acknowledges it in any case.
+    /// Applies a receipt or parks it; acknowledges it in any case. What only looks like a receipt
+    /// and has none of our ids is a message.
     pub(crate) fn receipt(
         &mut self,
         receipt: ParkedReceipt,
+        otherwise: Option<Box<Message>>,
         token: Token,
     ) -> Result<(), LedgerError> {
         let provider = receipt.provider.clone();
@@ -25,8 +28,10 @@ impl<L: Ledger> Step<'_, L> {
             Some(part) => self.apply_receipt(part, receipt.state, receipt.error.as_ref())?,
             None => false,
         };
-        if !applied {
-            self.park(receipt)?;
+        match otherwise {
+            Some(message) if !applied => return self.inbound(*message, token),
+            None if !applied => self.park(receipt)?,
+            _ => {}
         }
         self.act(Action::Acknowledge { provider, token });
         Ok(())

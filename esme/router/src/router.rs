@@ -106,6 +106,7 @@ impl Router {
                 remote_ids,
                 state,
                 error,
+                otherwise,
                 token,
             } => {
                 let deadline_at = now.plus_ms(step.router.config.parked_receipt_timeout_ms);
@@ -117,7 +118,7 @@ impl Router {
                     at: now,
                     deadline_at,
                 };
-                step.receipt(receipt, token)
+                step.receipt(receipt, otherwise, token)
             }
             Input::Inbound { message, token } => step.inbound(*message, token),
             Input::Tick => step.tick(),

@@ -299,3 +299,26 @@ fn a_receipt_for_a_delivery_long_done_is_parked() {
     assert!(matches!(bench.records[..], [Record::Parked(_)]));
     bench.wait(SECOND);
 }
+
+/// A phone may send a text that looks like a receipt; the text belongs to the application unless
+/// its id is one that the provider gave us.
+#[test]
+fn what_only_looks_like_a_receipt_is_a_message_unless_the_id_is_ours() {
+    let mut bench = Bench::new();
+    let ours = bench.message();
+    let ours = bench.send(ours);
+    bench.outcome("acme", ours, taken("77"));
+    let mut forged = bench.message();
+    forged.kind = signalbox_router::Kind::Inbound;
+    let id = signalbox_router::DeliveryId {
+        message: forged.id,
+        recipient: 0,
+    };
+    bench.perhaps_receipt("acme", "78", forged);
+    assert_eq!(bench.state(id).phase, Phase::Parked);
+    assert_eq!(bench.state(ours).state, State::Sent);
+
+    let other = bench.message();
+    bench.perhaps_receipt("acme", "77", other);
+    assert_eq!(bench.state(ours).state, State::Delivered);
+}

@@ -327,6 +327,7 @@ impl World {
                 remote_ids,
                 state,
                 error,
+                otherwise: None,
                 token,
             });
         }

@@ -269,10 +269,13 @@ impl Task {
                 LinkEvent::Down { reason, retry_in } => {
                     self.flow.down(bind, &mut self.out);
                     self.binds[bind].ended = retry_in.is_none();
-                    tracing::warn!(
-                        provider = %self.provider, bind = self.binds[bind].name,
-                        %reason, ?retry_in, "not bound"
-                    );
+                    let (provider, name) = (&self.provider, &self.binds[bind].name);
+                    match retry_in {
+                        Some(retry_in) => tracing::warn!(
+                            %provider, bind = name, %reason, ?retry_in, "not bound"
+                        ),
+                        None => tracing::info!(%provider, bind = name, %reason, "ended"),
+                    }
                     self.bind_status(bind, BindStatus::down(wall_clock(), reason.to_string()));
                 }
                 LinkEvent::BadPdus {
@@ -316,6 +319,7 @@ impl Task {
                 remote_ids: receipt.remote_ids,
                 state: receipt.state,
                 error: receipt.error,
+                otherwise: receipt.otherwise,
                 token,
             }),
             Incoming::Message(message) => self.out.inputs.push(Input::Inbound { message, token }),

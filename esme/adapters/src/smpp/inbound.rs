@@ -52,8 +52,9 @@ pub struct IncomingReceipt {
     pub state: State,
     /// The code of a failure.
     pub error: Option<ErrorCode>,
-    /// It was marked as a receipt, by esm_class or TLVs. Otherwise it only looks like one.
-    pub certain: bool,
+    /// The message that it is if the id is not ours: set when neither esm_class nor TLVs mark it
+    /// as a receipt and it only looks like one.
+    pub otherwise: Option<Box<Message>>,
 }
 
 /// The id that a response gave, in the form under which receipts are looked up; `None` when it is
@@ -156,11 +157,12 @@ impl Delivered<'_> {
             remote_ids => {
                 let state = state_of(&receipt, kind == TYPE_INTERMEDIATE);
                 let error = self.error_of(profile, &receipt, state);
+                let message = || Box::new(self.message(config, provider, now, id));
                 Incoming::Receipt(IncomingReceipt {
                     remote_ids,
                     state,
                     error,
-                    certain,
+                    otherwise: (!certain).then(message),
                 })
             }
         }

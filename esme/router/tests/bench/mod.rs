@@ -250,6 +250,20 @@ impl Bench {
             remote_ids: ids.iter().map(|id| Arc::from(*id)).collect(),
             state,
             error,
+            otherwise: None,
+            token: Token(9),
+        });
+        assert_eq!(self.acknowledged.pop(), Some(Token(9)));
+    }
+
+    /// A text that only looks like a receipt.
+    pub fn perhaps_receipt(&mut self, provider: &str, id: &str, message: Message) {
+        self.input(Input::Receipt {
+            provider: provider.into(),
+            remote_ids: vec![Arc::from(id)],
+            state: State::Delivered,
+            error: None,
+            otherwise: Some(Box::new(message)),
             token: Token(9),
         });
         assert_eq!(self.acknowledged.pop(), Some(Token(9)));

@@ -44,7 +44,7 @@ fn summary(incoming: &Incoming) -> String {
         Incoming::Unreadable => "unreadable".to_owned(),
         Incoming::Receipt(receipt) => format!(
             "{} {} {}",
-            if receipt.certain {
+            if receipt.otherwise.is_none() {
                 "receipt"
             } else {
                 "perhaps"
