@@ -15,8 +15,9 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, Accounts, Api, SEARCHES_MAX};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Rate};
 use crate::engine::{Engine, EngineConfig, EngineHandle, EngineParts};
+use crate::providers::Providers;
 use crate::telemetry;
 
 /// Life of a message that does not say how long it lives.
@@ -61,7 +62,7 @@ impl Gateway {
         let clock = Clock::start();
         let (inbox, inbox_end) = mpsc::channel(INBOX_BATCHES_MAX);
         let mut tasks = JoinSet::new();
-        let channels = start_channels(&config, seed, inbox, &mut tasks)?;
+        let (channels, providers) = start_channels(&config, seed, inbox, &mut tasks)?;
         let (engine, engine_thread) = start_engine(
             &config,
             EngineParts {
@@ -72,7 +73,7 @@ impl Gateway {
                 clock,
             },
         )?;
-        let api = make_api(&config, &engine, &history, clock, metrics);
+        let api = make_api(&config, &engine, &history, clock, providers, metrics);
         let (stop, stopped) = watch::channel(false);
         serve(listener, admin_listener, api, &stopped, &mut tasks);
         let retention_ms = u64::try_from(config.store.retention.as_millis()).unwrap_or(u64::MAX);
@@ -138,13 +139,15 @@ fn start_channels(
     seed: u64,
     inbox: Inbox,
     tasks: &mut JoinSet<()>,
-) -> Result<Vec<ChannelHandle>, String> {
+) -> Result<(Vec<ChannelHandle>, Providers), String> {
     let mut channels = Vec::new();
+    let mut providers = Providers::default();
     for provider in config.smpp_providers(seed) {
         let name = provider.name.clone();
         let channel = signalbox_adapters::smpp::SmppChannel::spawn(provider, seed, inbox.clone())
             .map_err(|(bind, error)| format!("[provider.{name}.bind.{bind}] {error}"))?;
         channels.push(channel.handle);
+        providers.push(name.clone(), channel.status);
         tasks.spawn(async move {
             if let Err(error) = channel.task.await {
                 tracing::error!(provider = %name, %error, "a channel broke");
@@ -159,7 +162,7 @@ fn start_channels(
             tracing::error!(%error, "the callback channel broke");
         }
     });
-    Ok(channels)
+    Ok((channels, providers))
 }
 
 fn start_engine(
@@ -179,6 +182,7 @@ fn make_api(
     engine: &EngineHandle,
     history: &Arc<History>,
     clock: Clock,
+    providers: Providers,
     metrics: PrometheusHandle,
 ) -> Arc<Api> {
     let accounts = config.account.iter().filter_map(|(name, account)| {
@@ -190,6 +194,7 @@ fn make_api(
                 .as_ref()
                 .map_or_else(String::new, |url| url.0.clone()),
             callback_states: account.callback_states(),
+            messages_per_second: account.rate.map(Rate::per_second),
         })
     });
     Arc::new(Api {
@@ -197,6 +202,7 @@ fn make_api(
         history: Arc::clone(history),
         searches: Semaphore::new(SEARCHES_MAX),
         clock,
+        providers,
         validity_ms: VALIDITY_MS,
         metrics,
         accounts: RwLock::new(Arc::new(Accounts::new(accounts))),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
-use signalbox_router::StateSet;
+use signalbox_router::{StateSet, Timestamp};
 
 use super::problem::Problem;
+use super::rate::Bucket;
 
 /// An account as the API sees it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,33 @@ pub struct Account {
     pub callback_url: String,
     /// Which states make a callback.
     pub callback_states: StateSet,
+    /// Messages per second that it may hand in; `None`: no limit.
+    pub messages_per_second: Option<f64>,
+}
+
+/// An account with what it has used of its rate.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) account: Account,
+    bucket: Option<Bucket>,
+}
+
+impl Caller {
+    fn new(account: Account) -> Self {
+        let bucket = account.messages_per_second.map(Bucket::new);
+        Self { account, bucket }
+    }
+
+    /// Whether so many messages may come in now.
+    ///
+    /// # Errors
+    /// A problem with status 429; none of the messages may.
+    pub(super) fn take(&self, now: Timestamp, messages: usize) -> Result<(), Problem> {
+        match &self.bucket {
+            Some(bucket) if !bucket.take(now, messages) => Err(Problem::too_many()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// All accounts.
@@ -28,7 +56,7 @@ pub struct Account {
 /// tells nothing that helps to guess a key.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
-    by_key: HashMap<[u8; 32], Arc<Account>>,
+    by_key: HashMap<[u8; 32], Arc<Caller>>,
 }
 
 impl Accounts {
@@ -36,7 +64,7 @@ impl Accounts {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
         let by_key = accounts
             .into_iter()
-            .map(|account| (account.key_sha256, Arc::new(account)))
+            .map(|account| (account.key_sha256, Arc::new(Caller::new(account))))
             .collect();
         Self { by_key }
     }
@@ -45,7 +73,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A problem with status 401.
-    pub fn of_request(&self, headers: &HeaderMap) -> Result<Arc<Account>, Problem> {
+    pub(super) fn of_request(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
         let value = headers
             .get(header::AUTHORIZATION)
             .map(axum::http::HeaderValue::as_bytes);

@@ -28,6 +28,7 @@ pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Response {
 
 /// Metrics in the text format of Prometheus.
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    api.providers.record_metrics();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], api.metrics.render()).into_response()
 }

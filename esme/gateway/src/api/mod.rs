@@ -8,6 +8,7 @@ mod admin;
 mod fields;
 mod ndjson;
 mod problem;
+mod rate;
 mod request;
 mod search;
 mod send;
@@ -30,6 +31,7 @@ pub use serve::{bind, serve};
 
 use crate::clock::Clock;
 use crate::engine::EngineHandle;
+use crate::providers::Providers;
 
 /// Largest body of a request that is no stream.
 pub(crate) const BODY_OCTETS_MAX: usize = 1 << 20;
@@ -49,6 +51,8 @@ pub struct Api {
     pub clock: Clock,
     /// Life of a message that does not say how long it lives.
     pub validity_ms: u64,
+    /// What the providers say of themselves.
+    pub providers: Providers,
     /// Metrics to be shown.
     pub metrics: PrometheusHandle,
     /// Who may call. Replaced whole when the configuration is read again.
@@ -93,6 +97,7 @@ pub fn application_routes(api: Arc<Api>) -> Router {
         )
         .route("/v1/inbound", get(search::find_inbound))
         .route("/v1/receipts/orphans", get(search::find_orphans))
+        .route("/v1/providers", get(search::list_providers))
         .with_state(api)
 }
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
 
-use super::accounts::Account;
+use super::accounts::Caller;
 use super::fields::parse_json;
 use super::problem::Problem;
 use super::request::{Defaults, message};
@@ -24,11 +24,16 @@ const GROUP_LINES_MAX: usize = 512;
 const GROUPS_MAX: usize = 8;
 
 /// Reads the request's lines and writes the answer's.
-pub(super) fn respond(api: Arc<Api>, account: Arc<Account>, body: Body) -> Response {
+pub(super) fn respond(api: Arc<Api>, caller: Arc<Caller>, body: Body) -> Response {
     let (groups, groups_in) = mpsc::channel(GROUPS_MAX);
     let (answers, answers_in) = mpsc::channel(GROUPS_MAX);
-    tokio::spawn(read_lines(Arc::clone(&api), account, body, groups));
-    tokio::spawn(submit_groups(api, groups_in, answers));
+    tokio::spawn(read_lines(
+        Arc::clone(&api),
+        Arc::clone(&caller),
+        body,
+        groups,
+    ));
+    tokio::spawn(submit_groups(api, caller, groups_in, answers));
     let stream = super::stream::ChannelBody::new(answers_in);
     (
         StatusCode::ACCEPTED,
@@ -41,7 +46,7 @@ pub(super) fn respond(api: Arc<Api>, account: Arc<Account>, body: Body) -> Respo
 /// Cuts the body into lines and hands them on in groups. Ends with the body or the receiver.
 async fn read_lines(
     api: Arc<Api>,
-    account: Arc<Account>,
+    caller: Arc<Caller>,
     mut body: Body,
     groups: mpsc::Sender<Vec<Parsed>>,
 ) {
@@ -55,7 +60,7 @@ async fn read_lines(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        let defaults = defaults(&api, &account);
+        let defaults = defaults(&api, &caller.account);
         lines.push(&data, |line| group.push(parse_line(line, &defaults)));
         while !group.is_empty() {
             let rest = group.split_off(group.len().min(GROUP_LINES_MAX));
@@ -68,7 +73,7 @@ async fn read_lines(
             }
         }
     }
-    let defaults = defaults(&api, &account);
+    let defaults = defaults(&api, &caller.account);
     lines.finish(|line| group.push(parse_line(line, &defaults)));
     if !group.is_empty() {
         // Nobody left to answer: nothing to submit for either.
@@ -78,12 +83,13 @@ async fn read_lines(
 
 async fn submit_groups(
     api: Arc<Api>,
+    caller: Arc<Caller>,
     mut groups: mpsc::Receiver<Vec<Parsed>>,
     answers: mpsc::Sender<Bytes>,
 ) {
     while let Some(group) = groups.recv().await {
         let count = group.len();
-        let lines = match submit_parsed(&api, group, true).await {
+        let lines = match submit_parsed(&api, &caller, group, true).await {
             Ok(lines) => lines,
             Err(problem) => vec![serde_json::json!(problem); count],
         };

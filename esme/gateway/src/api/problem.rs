@@ -142,6 +142,16 @@ impl Problem {
         .with_detail(detail)
     }
 
+    /// The account's rate is used up.
+    pub fn too_many() -> Self {
+        Self::new(
+            "urn:signalbox:problem:rate",
+            "too many messages",
+            StatusCode::TOO_MANY_REQUESTS,
+        )
+        .with_detail("the account's rate is used up; come back a little later")
+    }
+
     /// Something that should not happen.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(
@@ -191,7 +201,10 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(
+            status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         if status == StatusCode::UNAUTHORIZED {

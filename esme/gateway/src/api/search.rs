@@ -40,8 +40,8 @@ pub(super) async fn find_messages(
     headers: HeaderMap,
     Query(parameters): Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let account = api.accounts().of_request(&headers)?;
-    find(&api, filter(&account, Kind::Outgoing, parameters)?).await
+    let caller = api.accounts().of_request(&headers)?;
+    find(&api, filter(&caller.account, Kind::Outgoing, parameters)?).await
 }
 
 pub(super) async fn find_inbound(
@@ -49,8 +49,8 @@ pub(super) async fn find_inbound(
     headers: HeaderMap,
     Query(parameters): Parameters,
 ) -> Result<Json<Value>, Problem> {
-    let account = api.accounts().of_request(&headers)?;
-    find(&api, filter(&account, Kind::Inbound, parameters)?).await
+    let caller = api.accounts().of_request(&headers)?;
+    find(&api, filter(&caller.account, Kind::Inbound, parameters)?).await
 }
 
 async fn find(api: &Api, filter: Filter) -> Result<Json<Value>, Problem> {
@@ -100,6 +100,14 @@ pub(super) async fn find_orphans(
         })
         .collect();
     Ok(Json(json!({"receipts": orphans})))
+}
+
+pub(super) async fn list_providers(
+    AxumState(api): AxumState<Arc<Api>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    api.accounts().of_request(&headers)?;
+    Ok(Json(json!({"providers": api.providers.to_json()})))
 }
 
 fn filter(

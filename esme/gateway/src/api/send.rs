@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signalbox_router::{CancelResult, Message, MessageId, State, SubmitResult};
 
-use super::accounts::Account;
+use super::accounts::{Account, Caller};
 use super::fields::parse_json;
 use super::ndjson;
 use super::problem::Problem;
@@ -28,7 +28,7 @@ pub(super) async fn post_messages(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let account = api.accounts().of_request(&headers)?;
+    let caller = api.accounts().of_request(&headers)?;
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .map_or("application/json", |value| value.to_str().unwrap_or("?"));
@@ -38,10 +38,10 @@ pub(super) async fn post_messages(
             let octets = axum::body::to_bytes(body, BODY_OCTETS_MAX)
                 .await
                 .map_err(|_| Problem::too_large(BODY_OCTETS_MAX))?;
-            post_json(&api, &account, &headers, &octets).await
+            post_json(&api, &caller, &headers, &octets).await
         }
         "application/x-ndjson" | "application/ndjson" => {
-            Ok(ndjson::respond(Arc::clone(&api), account, body))
+            Ok(ndjson::respond(Arc::clone(&api), caller, body))
         }
         other => Err(Problem::content_type(other)),
     }
@@ -49,14 +49,14 @@ pub(super) async fn post_messages(
 
 async fn post_json(
     api: &Api,
-    account: &Account,
+    caller: &Caller,
     headers: &HeaderMap,
     octets: &Bytes,
 ) -> Result<Response, Problem> {
-    let mut defaults = defaults(api, account);
+    let mut defaults = defaults(api, &caller.account);
     let first = octets.iter().find(|octet| !octet.is_ascii_whitespace());
     if first == Some(&b'[') {
-        return post_array(api, octets, &defaults).await;
+        return post_array(api, caller, octets, &defaults).await;
     }
     if let Some(key) = headers.get("idempotency-key") {
         defaults.idempotency_key = key
@@ -66,13 +66,19 @@ async fn post_json(
     }
     let message = message(parse_json(octets)?, octets, &defaults)?;
     let to = message.to.clone();
+    caller.take(defaults.now, 1)?;
     let submitted = api.engine.submit(vec![message]).await?;
     let result = submitted.results.into_iter().next();
     let answer = answer_of(result, &to)?;
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
 }
 
-async fn post_array(api: &Api, octets: &Bytes, defaults: &Defaults) -> Result<Response, Problem> {
+async fn post_array(
+    api: &Api,
+    caller: &Caller,
+    octets: &Bytes,
+    defaults: &Defaults,
+) -> Result<Response, Problem> {
     parse_json(octets)?;
     // Each element keeps its own octets, so that an idempotency key means the same in an array.
     let elements: Vec<&RawValue> = serde_json::from_slice(octets)
@@ -88,13 +94,14 @@ async fn post_array(api: &Api, octets: &Bytes, defaults: &Defaults) -> Result<Re
             message(parse_json(raw)?, raw, defaults)
         })
         .collect();
-    let answers = submit_parsed(api, parsed, false).await?;
+    let answers = submit_parsed(api, caller, parsed, false).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(answers)).into_response())
 }
 
 /// Submits what could be read and puts answers and problems back into order.
 pub(super) async fn submit_parsed(
     api: &Api,
+    caller: &Caller,
     parsed: Vec<Parsed>,
     waiting: bool,
 ) -> Result<Vec<Value>, Problem> {
@@ -107,6 +114,7 @@ pub(super) async fn submit_parsed(
             to
         }));
     }
+    caller.take(api.clock.now(), messages.len())?;
     let results = match (messages.is_empty(), waiting) {
         (true, _) => Vec::new(),
         (false, true) => api.engine.submit_waiting(messages).await?.results,
@@ -157,12 +165,12 @@ pub(super) async fn delete_message(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let account = api.accounts().of_request(&headers)?;
+    let caller = api.accounts().of_request(&headers)?;
     let message =
         MessageId::parse(&id).ok_or_else(|| Problem::not_found(format!("message {id}")))?;
     match api
         .engine
-        .cancel(message, Arc::clone(&account.name))
+        .cancel(message, Arc::clone(&caller.account.name))
         .await?
     {
         CancelResult::Cancelled { cancelled, left } => Ok(axum::Json(json!({
@@ -176,7 +184,7 @@ pub(super) async fn delete_message(
         ))),
         CancelResult::NotFound => {
             // Not in the engine's memory: long done, or never there. The history knows.
-            match super::status::view(&api, message, &account).await? {
+            match super::status::view(&api, message, &caller.account).await? {
                 Some(_) => Err(Problem::too_late(format!("message {message} has ended"))),
                 None => Err(Problem::not_found(format!("message {message}"))),
             }

@@ -32,10 +32,12 @@ pub(super) async fn get_message(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let account = api.accounts().of_request(&headers)?;
+    let caller = api.accounts().of_request(&headers)?;
     let not_found = || Problem::not_found(format!("message {id}"));
     let message = MessageId::parse(&id).ok_or_else(not_found)?;
-    let view = view(&api, message, &account).await?.ok_or_else(not_found)?;
+    let view = view(&api, message, &caller.account)
+        .await?
+        .ok_or_else(not_found)?;
     Ok(Json(to_json(&view)))
 }
 

@@ -65,6 +65,8 @@ pub struct Engine {
     applied: usize,
     next_token: u64,
     ticks: u64,
+    /// The last commit failed, and was complained about.
+    failing: bool,
     drain_timeout: Duration,
 }
 
@@ -120,6 +122,7 @@ impl Engine {
             applied: 0,
             next_token: 0,
             ticks: 0,
+            failing: false,
             drain_timeout: config.drain_timeout,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -202,14 +205,15 @@ impl Engine {
 
     /// Time passed: for the router, and for the store's own housekeeping.
     fn tick(&mut self) {
-        self.handle(Input::Tick);
+        let read_only = matches!(self.store.condition(), Condition::ReadOnly { .. });
+        if !read_only {
+            self.handle(Input::Tick);
+        }
         self.ticks += 1;
         if !self.ticks.is_multiple_of(HOUSEKEEPING_TICKS) {
             return;
         }
-        if matches!(self.store.condition(), Condition::ReadOnly { .. })
-            && let Err(error) = self.store.retry_probe()
-        {
+        if read_only && let Err(error) = self.store.retry_probe() {
             tracing::error!(%error, "the store still cannot be written");
         }
         let history = Position(self.shared.history.load(Ordering::Acquire));
@@ -329,6 +333,9 @@ impl Engine {
         );
         match result {
             Ok(position) => {
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("the store can be written again");
+                }
                 self.shared.committed.store(position.0, Ordering::Release);
                 if records > 0 {
                     metrics::histogram!("signalbox_store_commit_seconds")
@@ -341,7 +348,9 @@ impl Engine {
                 // The store keeps the records and tries again with the next commit, so dispatches
                 // and acknowledgements stay until one succeeds. They are bounded by the credit of
                 // the channels. Callers are not kept waiting: they are told that it failed.
-                tracing::error!(%error, "the batch is not on the disk");
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the batch is not on the disk");
+                }
                 self.refuse_batch(&Refusal::StoreFailed(error.to_string()));
             }
         }
