@@ -130,7 +130,18 @@ fn log_report(path: &str, report: &OpenReport) {
     for damage in &report.damages {
         tracing::error!(path, %damage, "a part of the store is damaged and was left out");
     }
-    tracing::info!(path, ?report, "the store is open");
+    if report.torn_octets > 0 {
+        let octets = report.torn_octets;
+        tracing::warn!(
+            path,
+            octets,
+            "a batch that was never answered for was cut off"
+        );
+    }
+    if let Some(reason) = &report.rebuilt {
+        tracing::warn!(path, reason, "the index was made again from the journal");
+    }
+    tracing::info!(path, records_read = report.records, "the store is open");
 }
 
 /// Starts every channel. Each holds an end of the inbox; it closes when all have ended.

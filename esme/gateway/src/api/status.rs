@@ -77,6 +77,9 @@ fn to_json(view: &MessageView) -> Value {
     put("id", json!(message.id.to_string()));
     put("state", json!(state.name()));
     put("from", json!(message.from));
+    if message.kind == Kind::Inbound {
+        put("to", json!(view.deliveries.first().map_or("", to_of)));
+    }
     match &message.content {
         Content::Text(text) => put("text", json!(text)),
         Content::Binary(octets) => put("binary_hex", json!(hex(octets))),

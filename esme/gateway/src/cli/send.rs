@@ -60,6 +60,7 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
             .and_then(State::from_name)
             .unwrap_or_default();
         if state == wanted || is_last(state) {
+            println!("{}", state.name());
             return Ok(state == wanted || wanted == State::Sent && state == State::Delivered);
         }
         if Instant::now() >= until {

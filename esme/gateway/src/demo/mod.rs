@@ -155,9 +155,12 @@ impl Demo {
         }
         loop {
             let list = self.get("/v1/inbound?limit=1").await?;
-            let first = list["messages"][0].clone();
-            if first["state"] == State::Delivered.name() || Instant::now() >= until {
-                return Ok(first);
+            let id = list["messages"][0]["id"].as_str().unwrap_or_default();
+            if !id.is_empty() {
+                return self.wait_for(&id.to_owned(), State::Delivered, until).await;
+            }
+            if Instant::now() >= until {
+                return Err("the message from a phone never arrived".into());
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }

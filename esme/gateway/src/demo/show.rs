@@ -89,20 +89,15 @@ fn timeline(view: &Value) -> String {
     words.join(" · ")
 }
 
-/// An event in few words: its name, part, state and error.
+/// An event in few words: its name, its part if there are several, what went wrong.
 fn event(entry: &Value) -> String {
     let mut words = entry["event"].as_str().unwrap_or("?").to_owned();
-    if let (Some(part), Some(total)) = (entry["part"].as_u64(), entry["parts_total"].as_u64())
-        && total > 1
-    {
-        words.push_str(&format!(" {part}/{total}"));
-    } else if let Some(part) = entry["part"].as_u64().filter(|part| *part > 1) {
+    if let Some(part) = entry["part"].as_u64().filter(|part| *part > 1) {
         words.push_str(&format!(" {part}"));
     }
-    for name in ["state", "error"] {
-        if let Some(text) = entry[name].as_str() {
-            words.push_str(&format!(" {text}"));
-        }
+    let failed = entry["code"].as_u64().is_some();
+    if let Some(reason) = entry["detail"].as_str().filter(|_| failed) {
+        words.push_str(&format!(" {reason}"));
     }
     words
 }
