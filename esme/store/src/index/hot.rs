@@ -61,6 +61,13 @@ impl HotMessage {
         self.states.iter().any(|state| state.phase != Phase::Done)
     }
 
+    /// Marks it as done and waiting to be forgotten.
+    fn line_up(&mut self) {
+        self.lingering = true;
+        // Rarely asked for again, and then the journal has it.
+        self.body = None;
+    }
+
     fn in_flight(&self) -> bool {
         self.states
             .iter()
@@ -87,35 +94,42 @@ impl Hot {
             .find(|provider| provider.name == *name)
     }
 
-    /// Takes a message that was just accepted.
+    /// Takes a message that was just accepted; its body is kept as by [`Hot::keep_body`].
     pub(crate) fn accept(
         &mut self,
         message: &Arc<Message>,
         location: Location,
         states: &[DeliveryState],
+        bodies_octets_max: usize,
     ) {
         let id = message.id;
         let hot = HotMessage {
             location,
             states: states.to_vec(),
             changed_at: message.accepted_at,
-            body: None,
+            body: Some(Arc::clone(message)),
             dirty: true,
             in_runs: false,
             lingering: false,
         };
+        let live = hot.is_live();
         self.messages.insert(id, hot);
         for (recipient, state) in (0..).zip(states) {
+            let delivery = DeliveryId {
+                message: id,
+                recipient,
+            };
             self.count(state.phase, 1);
-            self.enter(
-                DeliveryId {
-                    message: id,
-                    recipient,
-                },
-                state,
-            );
+            self.deadlines.extend(OrderKey::deadline(delivery, state));
+            self.enter_queue(delivery, state);
+            self.enter_remote_ids(delivery, &DeliveryState::default(), state);
         }
-        self.line_up(id, message.accepted_at);
+        if live {
+            let octets = location.octets as usize + size_of::<Message>();
+            self.count_body(id, octets, bodies_octets_max);
+        } else {
+            self.line_up(id, message.accepted_at);
+        }
     }
 
     /// Takes a message that was looked up. Its queues and deadlines stay where they were.
@@ -143,20 +157,27 @@ impl Hot {
         let former = std::mem::replace(slot, state.clone());
         hot.dirty = true;
         hot.changed_at = at;
+        let in_runs = hot.in_runs;
+        let done = state.phase == Phase::Done;
+        if done && !hot.lingering && !hot.is_live() {
+            hot.line_up();
+            self.linger.push_back((at, id.message));
+        }
         self.count(former.phase, -1);
         self.count(state.phase, 1);
-        if OrderKey::deadline(id, &former) != OrderKey::deadline(id, state) {
-            if let Some(key) = OrderKey::deadline(id, &former) {
-                self.deadlines.remove(&key);
+        let deadlines = [&former, state].map(|state| OrderKey::deadline(id, state));
+        if deadlines[0] != deadlines[1] {
+            if let Some(key) = &deadlines[0] {
+                self.deadlines.remove(key);
             }
-            self.deadlines.extend(OrderKey::deadline(id, state));
+            self.deadlines.extend(deadlines[1]);
         }
         self.leave_queue(id, &former);
+        self.enter_queue(id, state);
         self.leave_remote_ids(id, &former, state);
-        self.enter_provider(id, state);
-        if state.phase == Phase::Done {
-            self.line_up(id.message, at);
-        }
+        // Those that runs hold may have been forgotten here, or be forgotten there.
+        let unknown = DeliveryState::default();
+        self.enter_remote_ids(id, if in_runs { &unknown } else { &former }, state);
         true
     }
 
@@ -166,7 +187,11 @@ impl Hot {
             return;
         };
         hot.body = Some(Arc::clone(message));
-        self.bodies.push_back((message.id, octets));
+        self.count_body(message.id, octets, octets_max);
+    }
+
+    fn count_body(&mut self, id: MessageId, octets: usize, octets_max: usize) {
+        self.bodies.push_back((id, octets));
         self.bodies_octets += octets;
         while self.bodies_octets > octets_max {
             let Some((oldest, octets)) = self.bodies.pop_front() else {
@@ -243,9 +268,7 @@ impl Hot {
             return;
         };
         if !hot.lingering && !hot.is_live() {
-            hot.lingering = true;
-            // Rarely asked for again, and then the journal has it.
-            hot.body = None;
+            hot.line_up();
             self.linger.push_back((at, id));
         }
     }
@@ -275,31 +298,10 @@ impl Hot {
         }
     }
 
-    fn enter(&mut self, id: DeliveryId, state: &DeliveryState) {
-        self.deadlines.extend(OrderKey::deadline(id, state));
-        self.enter_provider(id, state);
-    }
-
-    fn enter_provider(&mut self, id: DeliveryId, state: &DeliveryState) {
-        let queued = OrderKey::queued(id, state);
-        let known = state.parts.iter().any(|part| part.remote_id.is_some());
-        let Some(name) = state
-            .provider
-            .as_ref()
-            .filter(|_| known || queued.is_some())
-        else {
-            return;
-        };
-        let provider = provider_mut(&mut self.providers, name);
-        provider.queues[state.priority as usize].extend(queued);
-        for (part, remote_id) in remote_ids(state) {
-            let part = PartId { delivery: id, part };
-            match provider.remote_ids.get_mut(remote_id) {
-                Some(known) => *known = part,
-                None => {
-                    provider.remote_ids.insert(Arc::clone(remote_id), part);
-                }
-            }
+    fn enter_queue(&mut self, id: DeliveryId, state: &DeliveryState) {
+        if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
+            let provider = provider_mut(&mut self.providers, name);
+            provider.queues[state.priority as usize].insert(key);
         }
     }
 
@@ -316,18 +318,40 @@ impl Hot {
             return;
         };
         for (part, remote_id) in remote_ids(former) {
-            let kept = next.provider.as_ref() == Some(name)
-                && next
-                    .parts
-                    .get(usize::from(part) - 1)
-                    .and_then(|part| part.remote_id.as_ref())
-                    == Some(remote_id);
+            if has_remote_id(next, name, part, remote_id) {
+                continue;
+            }
             let known = &mut provider_mut(&mut self.providers, name).remote_ids;
-            if !kept && known.get(remote_id) == Some(&PartId { delivery: id, part }) {
+            if known.get(remote_id) == Some(&PartId { delivery: id, part }) {
                 known.remove(remote_id);
             }
         }
     }
+
+    /// Takes the remote ids that the former state did not have.
+    fn enter_remote_ids(&mut self, id: DeliveryId, former: &DeliveryState, next: &DeliveryState) {
+        let Some(name) = &next.provider else {
+            return;
+        };
+        for (part, remote_id) in remote_ids(next) {
+            if has_remote_id(former, name, part, remote_id) {
+                continue;
+            }
+            let known = &mut provider_mut(&mut self.providers, name).remote_ids;
+            known.insert(Arc::clone(remote_id), PartId { delivery: id, part });
+        }
+    }
+}
+
+fn has_remote_id(
+    state: &DeliveryState,
+    provider: &ProviderName,
+    part: u8,
+    remote_id: &Arc<str>,
+) -> bool {
+    let known = state.parts.get(usize::from(part) - 1);
+    let known = known.and_then(|part| part.remote_id.as_ref());
+    known == Some(remote_id) && state.provider.as_ref() == Some(provider)
 }
 
 impl HotProvider {

@@ -115,10 +115,8 @@ impl Index {
         match record {
             Record::Accepted { message, states } => {
                 self.tick(message.accepted_at);
-                self.hot.accept(message, location, states);
-                let octets = location.octets as usize + size_of::<Message>();
                 self.hot
-                    .keep_body(message, octets, self.config.body_cache_octets);
+                    .accept(message, location, states, self.config.body_cache_octets);
                 self.remember_key(message);
             }
             Record::Changed {
@@ -131,7 +129,9 @@ impl Index {
                 if !self.recovering.is_empty() {
                     self.recovering.remove(delivery);
                 }
-                if !self.load(delivery.message)? || !self.hot.change(*delivery, *at, state) {
+                let changed = self.hot.change(*delivery, *at, state)
+                    || (self.load(delivery.message)? && self.hot.change(*delivery, *at, state));
+                if !changed {
                     return Ok(false);
                 }
             }
