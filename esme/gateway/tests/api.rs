@@ -8,9 +8,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use signalbox::client::Client;
 use smsc_sim::Smsc;
-use support::{GatewayProcess, Home, KEY, Settings, send, wait_for_message};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use support::{GatewayProcess, Home, KEY, Settings, exchange, send, wait_for_message};
 
 struct Rig {
     smsc: Smsc,
@@ -50,18 +48,8 @@ impl Rig {
         self.client.request(Method::GET, path, None).await.unwrap()
     }
 
-    /// One HTTP/1.1 exchange, octet for octet.
     async fn raw(&self, head: &str, body: &str) -> String {
-        let address = self.gateway.ready["http"].as_str().unwrap();
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!(
-            "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        exchange(&self.gateway, head, body).await
     }
 }
 

@@ -157,7 +157,7 @@ impl Demo {
             let list = self.get("/v1/inbound?limit=1").await?;
             let id = list["messages"][0]["id"].as_str().unwrap_or_default();
             if !id.is_empty() {
-                return self.wait_for(&id.to_owned(), State::Delivered, until).await;
+                return self.wait_for(id, State::Delivered, until).await;
             }
             if Instant::now() >= until {
                 return Err("the message from a phone never arrived".into());

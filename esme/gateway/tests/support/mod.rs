@@ -11,6 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use signalbox::client::Client;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// Key of the account `shop` in [`configuration`].
@@ -29,6 +31,10 @@ pub(crate) struct Home {
 pub(crate) struct Settings {
     /// Port of the SMSC on 127.0.0.1.
     pub(crate) smsc_port: u16,
+    /// Lines for `[http]`.
+    pub(crate) http: String,
+    /// Lines for `[store]`.
+    pub(crate) store: String,
     /// Lines for `[provider.sim]`.
     pub(crate) provider: String,
     /// Lines for `[provider.sim.bind.main]`.
@@ -43,6 +49,8 @@ impl Settings {
     pub(crate) fn new(smsc_port: u16) -> Self {
         Self {
             smsc_port,
+            http: String::new(),
+            store: String::new(),
             provider: String::new(),
             bind: String::new(),
             account: String::new(),
@@ -55,8 +63,13 @@ impl Home {
     pub(crate) fn new(settings: &Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Self { folder };
-        std::fs::write(home.config(), configuration(settings, &home.store())).unwrap();
+        home.configure(settings);
         home
+    }
+
+    /// Writes the configuration; the store stays as it is.
+    pub(crate) fn configure(&self, settings: &Settings) {
+        std::fs::write(self.config(), configuration(settings, &self.store())).unwrap();
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -69,20 +82,25 @@ impl Home {
 }
 
 /// One account, one provider, one bind, one route.
-pub(crate) fn configuration(settings: &Settings, store: &Path) -> String {
+pub(crate) fn configuration(settings: &Settings, path: &Path) -> String {
     let Settings {
         smsc_port,
+        http,
+        store,
         provider,
         bind,
         account,
         tables,
     } = settings;
+    let path = path.display();
     format!(
         r#"
 [http]
 listen = "127.0.0.1:0"
+{http}
 [store]
-path = "{}"
+path = "{path}"
+{store}
 [account.shop]
 key = "{KEY}"
 {account}
@@ -100,8 +118,7 @@ bind_retry_delay = "50ms"
 to = "sms"
 provider = ["sim"]
 {tables}
-"#,
-        store.display()
+"#
     )
 }
 
@@ -214,6 +231,22 @@ pub(crate) async fn send(client: &mut Client, body: &Value) -> String {
         .as_str()
         .expect("an accepted message has an id")
         .to_owned()
+}
+
+/// One HTTP/1.1 exchange, octet for octet; the connection is closed afterwards.
+pub(crate) async fn exchange(gateway: &GatewayProcess, head: &str, body: &str) -> String {
+    let address = gateway.ready["http"]
+        .as_str()
+        .expect("the ready line has http");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{head}\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// Prints to stderr what a failing test should show.
