@@ -173,6 +173,13 @@ fn every_filter_finds_its_own_newest_first() {
         ),
         (
             Filter {
+                state: Some(State::Sent),
+                ..Filter::default()
+            },
+            newest(&mut (0..COUNT / 2).map(|half| half * 2 + 1)),
+        ),
+        (
+            Filter {
                 kind: Some(Kind::Inbound),
                 ..Filter::default()
             },

@@ -32,8 +32,9 @@ pub struct HistoryConfig {
     pub store: PathBuf,
     /// File of the database. Default `history.sqlite` in the store's directory.
     pub database: PathBuf,
-    /// How long the events of a message are collected before they are written, ms: a message that
-    /// is done sooner costs one row. Default 1,000.
+    /// How long the events of a message are collected before they are written, ms, and at most
+    /// twice as long: a message that is done sooner costs one row. A search that must see them
+    /// writes them at once. Default 1,000.
     pub collect_ms: u64,
     /// Most messages held back; half of it is written together. Default 20,000.
     pub collect_messages_max: usize,

@@ -184,28 +184,7 @@ fn conditions(filter: &Filter) -> (String, Vec<Value>) {
     }
     conditions.add("parent = ?", filter.parent.map(blob));
     if let Some(remote_id) = &filter.remote_id {
-        let mut from = Vec::new();
-        put_remote_key(
-            &mut from,
-            filter.provider.as_deref().unwrap_or_default(),
-            remote_id,
-        );
-        let mut to = from.clone();
-        // Without a provider every one's.
-        to.push(if filter.provider.is_some() {
-            0
-        } else {
-            u8::MAX
-        });
-        let number = conditions.values.len() + 1;
-        let range = format!("remote >= ?{number} AND remote < ?{}", number + 1);
-        conditions.sql.push_str(&format!(
-            " AND (message, recipient) IN (SELECT message, recipient FROM delivery WHERE {range} \
-             UNION ALL SELECT message, recipient FROM remote WHERE {range})"
-        ));
-        conditions
-            .values
-            .extend([Value::from(from), Value::from(to)]);
+        conditions.add_remote_id(filter.provider.as_deref(), remote_id);
     } else {
         conditions.add("provider = ?", text(&filter.provider));
     }
@@ -241,6 +220,21 @@ impl Conditions {
             self.sql.push_str(sql);
             self.values.push(value);
         }
+    }
+
+    /// A part's remote id, of one provider or (`None`) of any.
+    fn add_remote_id(&mut self, provider: Option<&str>, remote_id: &str) {
+        let mut from = Vec::new();
+        put_remote_key(&mut from, provider.unwrap_or_default(), remote_id);
+        let mut to = from.clone();
+        to.push(if provider.is_some() { 0 } else { u8::MAX });
+        let number = self.values.len() + 1;
+        let range = format!("remote >= ?{number} AND remote < ?{}", number + 1);
+        self.sql.push_str(&format!(
+            " AND (message, recipient) IN (SELECT message, recipient FROM delivery WHERE {range} \
+             UNION ALL SELECT message, recipient FROM remote WHERE {range})"
+        ));
+        self.values.extend([Value::from(from), Value::from(to)]);
     }
 }
 
