@@ -17,7 +17,7 @@ const SCHEMA_VERSION: i64 = 2;
 /// Keys are message ids, which sort by time, so that every index gives the newest first. The first
 /// remote id of a delivery stands in its row; others, and those that came later, in a table.
 /// Most deliveries end as delivered (2), which no index tells.
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE delivery (
     message BLOB NOT NULL, recipient INTEGER NOT NULL, kind INTEGER NOT NULL,
     account TEXT NOT NULL, sender TEXT NOT NULL, address TEXT NOT NULL, text TEXT NOT NULL,

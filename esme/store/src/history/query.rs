@@ -230,9 +230,11 @@ impl Conditions {
         to.push(if provider.is_some() { 0 } else { u8::MAX });
         let number = self.values.len() + 1;
         let range = format!("remote >= ?{number} AND remote < ?{}", number + 1);
+        // A union right behind IN would keep the key from being used.
         self.sql.push_str(&format!(
-            " AND (message, recipient) IN (SELECT message, recipient FROM delivery WHERE {range} \
-             UNION ALL SELECT message, recipient FROM remote WHERE {range})"
+            " AND (message, recipient) IN (SELECT message, recipient FROM (\
+             SELECT message, recipient FROM delivery WHERE {range} \
+             UNION ALL SELECT message, recipient FROM remote WHERE {range}))"
         ));
         self.values.extend([Value::from(from), Value::from(to)]);
     }
@@ -307,6 +309,41 @@ impl From<Malformed> for HistoryError {
     fn from(malformed: Malformed) -> Self {
         Self {
             reason: format!("a row of the history: {malformed}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::SCHEMA;
+    use super::*;
+
+    #[test]
+    fn what_has_an_index_is_not_looked_for_one_by_one() {
+        let db = Connection::open_in_memory().expect("a database");
+        db.execute_batch(SCHEMA).expect("a schema");
+        let some = |text: &str| Some(text.to_owned());
+        let mut filters = vec![Filter::default(); 6];
+        filters[0].to = some("sms:+49170");
+        filters[1].from = some("ACME");
+        filters[2].state = Some(State::Sent);
+        filters[3].remote_id = some("1");
+        (filters[4].remote_id, filters[4].provider) = (some("1"), some("acme"));
+        filters[5].parent = Some(MessageId(1));
+        for filter in filters {
+            let (conditions, values) = conditions(&filter);
+            let sql = format!(
+                "EXPLAIN QUERY PLAN SELECT {COLUMNS} FROM delivery WHERE {conditions} \
+                 ORDER BY message DESC, recipient DESC LIMIT 100"
+            );
+            let mut statement = db.prepare(&sql).expect("a statement");
+            let steps = statement.query_map(params_from_iter(values), |row| row.get(3));
+            let steps: Vec<String> = steps
+                .expect("a plan")
+                .collect::<Result<_, _>>()
+                .expect("its steps");
+            let scans = steps.iter().any(|step| step.starts_with("SCAN delivery"));
+            assert!(!scans, "{filter:?}: {steps:?}");
         }
     }
 }
