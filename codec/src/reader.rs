@@ -16,8 +16,8 @@ use crate::tlv::{self, Tlvs};
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     header: Header,
-    body: &'a [u8],
-    at: usize,
+    body_octets: usize,
+    rest: &'a [u8],
     quirks: Quirks,
     deviations: Deviations,
     error: Option<DecodeError>,
@@ -32,8 +32,8 @@ impl<'a> Reader<'a> {
     pub(crate) const fn new(frame: &Frame<'a>, quirks: Quirks) -> Self {
         Self {
             header: frame.header,
-            body: frame.body,
-            at: 0,
+            body_octets: frame.body.len(),
+            rest: frame.body,
             quirks,
             deviations: Deviations::NONE,
             error: None,
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
     /// Forgets the fields read so far and passes over all of the body because of `deviation`.
     pub(crate) const fn pass_over(&mut self, deviation: Deviation) {
         self.deviations = self.deviations.with(deviation);
-        self.at = self.body.len();
+        self.rest = &[];
     }
 
     /// Notes or refuses a sequence_number outside its range.
@@ -68,16 +68,20 @@ impl<'a> Reader<'a> {
         Err(Refused)
     }
 
-    /// Octets of the body that are not read yet.
-    #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.body.get(self.at..).unwrap_or_default()
+    /// Octets of the body that are read.
+    const fn at(&self) -> usize {
+        self.body_octets - self.rest.len()
+    }
+
+    /// What was read since `start` was the rest.
+    fn since(&self, start: &'a [u8]) -> &'a [u8] {
+        &start[..start.len() - self.rest.len()]
     }
 
     /// Refuses the PDU because of the field that starts here.
     #[cold]
     fn refuse(&mut self, field: &'static str, reason: DecodeReason) -> Refused {
-        self.error = Some(DecodeError::new(field, HEADER_OCTETS + self.at, reason));
+        self.error = Some(DecodeError::new(field, HEADER_OCTETS + self.at(), reason));
         Refused
     }
 
@@ -99,10 +103,10 @@ impl<'a> Reader<'a> {
     /// Several octets that follow each other; an error names the first.
     #[inline]
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<&'a [u8; N], Refused> {
-        let Some(octets) = self.rest().first_chunk::<N>() else {
+        let Some((octets, rest)) = self.rest.split_first_chunk::<N>() else {
             return Err(self.refuse(field, DecodeReason::Truncated));
         };
-        self.at += N;
+        self.rest = rest;
         Ok(octets)
     }
 
@@ -112,46 +116,44 @@ impl<'a> Reader<'a> {
         Ok(octet)
     }
 
-    /// A C-octet string with its NUL within `octets_max` octets; `None` when there is none.
+    /// A C-octet string.
     #[inline(always)]
-    fn terminated(
-        &mut self,
-        field: &'static str,
-        octets_max: usize,
-    ) -> Result<Option<COctetStr<'a>>, Refused> {
-        let rest = self.rest();
-        if let [0, ..] = rest {
-            self.at += 1;
-            return Ok(Some(COctetStr::EMPTY));
-        }
-        let Some((length, is_ascii)) = find_nul(rest) else {
-            return Ok(None);
-        };
-        if length >= octets_max {
-            return Ok(None);
-        }
-        if !is_ascii {
-            self.deviate(Deviation::NotAscii, field, DecodeReason::NotAscii)?;
-        }
-        self.at += length + 1;
-        Ok(Some(COctetStr::from_terminated(&rest[..length])))
-    }
-
-    /// A C-octet string without a NUL where the specification wants one at the latest.
-    #[cold]
-    fn unterminated(
+    fn c_octets(
         &mut self,
         field: &'static str,
         octets_max: usize,
         is_last: bool,
     ) -> Result<COctetStr<'a>, Refused> {
-        let rest = self.rest();
+        if let [0, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(COctetStr::EMPTY);
+        }
+        let length = text_octets(self.rest, octets_max);
+        match self.rest.split_at_checked(length) {
+            Some((octets, [0, rest @ ..])) if length < octets_max => {
+                self.rest = rest;
+                Ok(COctetStr::from_terminated(octets))
+            }
+            _ => self.unusual_string(field, octets_max, is_last),
+        }
+    }
+
+    /// A C-octet string that is not ASCII or has no NUL where the specification wants one at the
+    /// latest.
+    #[cold]
+    fn unusual_string(
+        &mut self,
+        field: &'static str,
+        octets_max: usize,
+        is_last: bool,
+    ) -> Result<COctetStr<'a>, Refused> {
+        let rest = self.rest;
         let nul = rest.iter().position(|octet| *octet == 0);
         let (length, is_ended) = match nul {
             Some(length) => (length, true),
             None => (rest.len(), false),
         };
-        if !is_ended && rest.is_empty() && !(is_last && self.at > 0) {
+        if !is_ended && rest.is_empty() && !(is_last && self.at() > 0) {
             return Err(self.refuse(field, DecodeReason::Truncated));
         }
         if !is_ended && !is_last {
@@ -174,22 +176,29 @@ impl<'a> Reader<'a> {
         if !octets.is_ascii() {
             self.deviate(Deviation::NotAscii, field, DecodeReason::NotAscii)?;
         }
-        self.at += length + usize::from(is_ended);
+        self.rest = &rest[length + usize::from(is_ended)..];
         Ok(COctetStr::from_terminated(octets))
+    }
+
+    /// Refuses the PDU because of the first of these integers that is not there.
+    #[cold]
+    fn missing_number(&mut self, names: &[&'static str]) -> Refused {
+        let name = names[self.rest.len()];
+        self.rest = &[];
+        self.refuse(name, DecodeReason::Truncated)
     }
 
     /// `length` octets. An overrun is an error of the field that declared the length.
     #[inline]
     fn octets(&mut self, length_field: &'static str, length: usize) -> Result<&'a [u8], Refused> {
-        let rest = self.rest();
-        let Some(octets) = rest.get(..length) else {
+        let Some((octets, rest)) = self.rest.split_at_checked(length) else {
             let reason = DecodeReason::Overrun {
                 declared: length,
-                available: rest.len(),
+                available: self.rest.len(),
             };
             return Err(self.refuse(length_field, reason));
         };
-        self.at += length;
+        self.rest = rest;
         Ok(octets)
     }
 
@@ -216,32 +225,31 @@ impl<'a> Reader<'a> {
 
     /// The optional parameters, when there are some.
     fn some_tlvs(&mut self) -> Result<Tlvs<'a>, Refused> {
-        let octets = self.rest();
-        let mut rest = octets;
-        while !rest.is_empty() {
-            let Some((tlv, next)) = tlv::split_first(rest) else {
-                let kept = self.broken_tlv(rest)?;
-                rest = &rest[kept..];
+        let octets = self.rest;
+        let mut kept = octets.len();
+        while !self.rest.is_empty() {
+            let Some((tlv, rest)) = tlv::split_first(self.rest) else {
+                kept -= self.broken_tlv()?;
                 break;
             };
             if !tlv.has_size_of_its_tag() {
                 self.tlv_size(tlv)?;
             }
-            self.at += rest.len() - next.len();
-            rest = next;
+            self.rest = rest;
         }
-        self.at = self.body.len();
-        Ok(Tlvs::of_wire(&octets[..octets.len() - rest.len()]))
+        self.rest = &[];
+        Ok(Tlvs::of_wire(&octets[..kept]))
     }
 
-    /// The parameter that starts here is not whole. What of it counts as value, if tolerated, are
-    /// the octets that are there; fewer than a tag and a length are passed over.
+    /// The parameter that starts here is not whole. If that is tolerated, the octets that are there
+    /// count as its value; fewer than a tag and a length are passed over. Returns how many those are.
     #[cold]
-    fn broken_tlv(&mut self, rest: &'a [u8]) -> Result<usize, Refused> {
+    fn broken_tlv(&mut self) -> Result<usize, Refused> {
+        let rest = self.rest;
         match tlv::declared_length(rest) {
             None => {
                 self.deviate(Deviation::TrailingOctets, "tlv", DecodeReason::Truncated)?;
-                Ok(0)
+                Ok(rest.len())
             }
             Some(declared) => {
                 let available = rest.len() - tlv::TLV_HEADER_OCTETS;
@@ -250,7 +258,7 @@ impl<'a> Reader<'a> {
                     available,
                 };
                 self.deviate(Deviation::TlvOverrun, "tlv", reason)?;
-                Ok(rest.len())
+                Ok(0)
             }
         }
     }
@@ -271,7 +279,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
 
     #[inline]
     fn body(&mut self, first: &'static str, _present: bool) -> Result<bool, Refused> {
-        if !self.rest().is_empty() {
+        if !self.rest.is_empty() {
             return Ok(true);
         }
         if self.header.command_status.is_ok() {
@@ -287,10 +295,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         octets_max: usize,
         value: &mut COctetStr<'a>,
     ) -> Result<(), Refused> {
-        *value = match self.terminated(name, octets_max)? {
-            Some(string) => string,
-            None => self.unterminated(name, octets_max, false)?,
-        };
+        *value = self.c_octets(name, octets_max, false)?;
         Ok(())
     }
 
@@ -301,27 +306,24 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         octets_max: usize,
         value: &mut COctetStr<'a>,
     ) -> Result<(), Refused> {
-        *value = match self.terminated(name, octets_max)? {
-            Some(string) => string,
-            None => self.unterminated(name, octets_max, true)?,
-        };
+        *value = self.c_octets(name, octets_max, true)?;
         Ok(())
     }
 
     #[inline]
     fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), Refused> {
-        let at = self.at;
+        let start = self.rest;
         self.string(name, 17, value)?;
         let octets = value.as_octets().len();
         if octets != 0 && octets != 16 {
-            let end = std::mem::replace(&mut self.at, at);
+            let end = std::mem::replace(&mut self.rest, start);
             let reason = DecodeReason::Length {
                 octets,
                 octets_min: 16,
                 octets_max: 16,
             };
             self.deviate(Deviation::TimeLength, name, reason)?;
-            self.at = end;
+            self.rest = end;
         }
         Ok(())
     }
@@ -332,25 +334,23 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         names: [&'static str; N],
         values: [&mut u8; N],
     ) -> Result<(), Refused> {
-        let Some(octets) = self.rest().first_chunk::<N>() else {
-            let missing = self.rest().len();
-            self.at = self.body.len();
-            return Err(self.refuse(names[missing], DecodeReason::Truncated));
+        let Some((octets, rest)) = self.rest.split_first_chunk::<N>() else {
+            return Err(self.missing_number(&names));
         };
         for (value, octet) in values.into_iter().zip(octets) {
             *value = *octet;
         }
-        self.at += N;
+        self.rest = rest;
         Ok(())
     }
 
     #[inline]
     fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), Refused> {
-        let Some((sm_length, rest)) = self.rest().split_first() else {
+        let Some((sm_length, rest)) = self.rest.split_first() else {
             return Err(self.refuse("sm_length", DecodeReason::Truncated));
         };
         let declared = usize::from(*sm_length);
-        let Some(octets) = rest.get(..declared) else {
+        let Some((octets, rest)) = rest.split_at_checked(declared) else {
             let available = rest.len();
             let reason = DecodeReason::Overrun {
                 declared,
@@ -362,24 +362,26 @@ impl<'a> FieldPass<'a> for Reader<'a> {
             let reason = DecodeReason::Value { value: 255 };
             self.deviate(Deviation::SmLength255, "sm_length", reason)?;
         }
-        self.at += 1 + declared;
+        self.rest = rest;
         *value = ShortMessage::of_sm_length(octets);
         Ok(())
     }
 
     fn dest_addresses(&mut self, value: &mut DestAddresses<'a>) -> Result<(), Refused> {
+        let before = self.rest;
         let number_of_dests = self.u8("number_of_dests")?;
+        let start = self.rest;
         if number_of_dests == 0 || number_of_dests > NUMBER_OF_DESTS_MAX {
-            self.at -= 1;
+            self.rest = before;
             let reason = DecodeReason::Value {
                 value: u32::from(number_of_dests),
             };
             self.deviate(Deviation::NumberOfDests, "number_of_dests", reason)?;
-            self.at += 1;
+            self.rest = start;
         }
-        let start = self.at;
         let mut string = COctetStr::EMPTY;
         for _ in 0..number_of_dests {
+            let item = self.rest;
             match self.u8("dest_flag")? {
                 DEST_FLAG_SME => {
                     self.array::<2>("dest_addr_ton")?;
@@ -387,7 +389,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
                 }
                 DEST_FLAG_DISTRIBUTION_LIST => self.string("dl_name", 21, &mut string)?,
                 dest_flag => {
-                    self.at -= 1;
+                    self.rest = item;
                     let reason = DecodeReason::Value {
                         value: u32::from(dest_flag),
                     };
@@ -395,26 +397,26 @@ impl<'a> FieldPass<'a> for Reader<'a> {
                 }
             }
         }
-        *value = DestAddresses::of_wire(number_of_dests, &self.body[start..self.at]);
+        *value = DestAddresses::of_wire(number_of_dests, self.since(start));
         Ok(())
     }
 
     fn unsuccess_smes(&mut self, value: &mut UnsuccessSmes<'a>) -> Result<(), Refused> {
         let no_unsuccess = self.u8("no_unsuccess")?;
-        let start = self.at;
+        let start = self.rest;
         let mut string = COctetStr::EMPTY;
         for _ in 0..no_unsuccess {
             self.array::<2>("dest_addr_ton")?;
             self.string("destination_addr", 21, &mut string)?;
             self.octets("error_status_code", 4)?;
         }
-        *value = UnsuccessSmes::of_wire(no_unsuccess, &self.body[start..self.at]);
+        *value = UnsuccessSmes::of_wire(no_unsuccess, self.since(start));
         Ok(())
     }
 
     #[inline]
     fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Refused> {
-        if !self.rest().is_empty() {
+        if !self.rest.is_empty() {
             *value = self.some_tlvs()?;
         }
         Ok(())
@@ -422,7 +424,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
 
     #[inline]
     fn end(&mut self) -> Result<(), Refused> {
-        let octets = self.rest().len();
+        let octets = self.rest.len();
         if octets != 0 {
             let reason = DecodeReason::Trailing { octets };
             self.deviate(Deviation::TrailingOctets, "command_length", reason)?;
@@ -431,37 +433,39 @@ impl<'a> FieldPass<'a> for Reader<'a> {
     }
 }
 
-/// Where the first NUL is within the octets that a string may have, and whether all before it are
-/// ASCII.
-#[inline]
-fn find_nul(octets: &[u8]) -> Option<(usize, bool)> {
+/// How many octets stand before the first that is NUL or not ASCII, as far as that matters for a
+/// string of less than `octets_max`.
+#[inline(always)]
+fn text_octets(octets: &[u8], octets_max: usize) -> usize {
+    let octets = &octets[..octets.len().min(octets_max.next_multiple_of(8))];
+    let (words, _) = octets.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(end) = text_end(*word) {
+            return 8 * index + end;
+        }
+    }
+    // The last word may begin among octets that were searched: they end nothing.
+    match octets.last_chunk::<8>() {
+        Some(word) => octets.len() - 8 + text_end(*word).unwrap_or(8),
+        None => short_text_octets(octets),
+    }
+}
+
+/// The first octet in eight that is NUL or not ASCII.
+#[inline(always)]
+fn text_end(word: [u8; 8]) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Most strings have five to twenty octets: eight at a time, without a call.
-    let mut at = 0;
-    let mut seen = 0;
-    while let Some(word) = octets.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*word);
-        // The lowest set bit marks the first NUL; bits above it may mark others wrongly.
-        let nuls = word.wrapping_sub(ONES) & !word & HIGHS;
-        if nuls != 0 {
-            let before = (nuls & nuls.wrapping_neg()) - 1;
-            seen |= word & before;
-            let nul = (nuls.trailing_zeros() / 8) as usize;
-            return Some((at + nul, seen & HIGHS == 0));
-        }
-        seen |= word;
-        at += 8;
-        if at > OVERLONG_STRING_OCTETS_MAX {
-            return None;
-        }
-    }
-    let mut tail = 0;
-    for (index, octet) in octets[at..].iter().enumerate() {
-        if *octet == 0 {
-            return Some((at + index, seen & HIGHS == 0 && tail < 0x80));
-        }
-        tail |= *octet;
-    }
-    None
+    let word = u64::from_le_bytes(word);
+    // Taking one away borrows beyond an octet only where that octet is NUL. So marks may be wrong
+    // only above the lowest.
+    let marks = (word | word.wrapping_sub(ONES)) & HIGHS;
+    (marks != 0).then(|| (marks.trailing_zeros() / 8) as usize)
+}
+
+/// As [`text_octets`], in less than eight octets.
+#[inline(never)]
+fn short_text_octets(octets: &[u8]) -> usize {
+    let is_end = |octet: &u8| *octet == 0 || *octet >= 0x80;
+    octets.iter().position(is_end).unwrap_or(octets.len())
 }
