@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 use signalbox_adapters::smpp::{Limiter, ProviderStatus};
-use signalbox_router::{ProviderName, Timestamp};
+use signalbox_router::{ProviderName, Rfc3339, Timestamp};
 use tokio::sync::watch;
-
-use crate::clock::rfc3339;
 
 /// All limiters, so that the gauge of each but one is 0.
 const LIMITERS: [Limiter; 5] = [
@@ -51,7 +49,7 @@ fn provider(name: &ProviderName, status: &ProviderStatus) -> Value {
             json!({
                 "name": bind,
                 "bound": state.bound,
-                "since": (state.since != Timestamp(0)).then(|| rfc3339(state.since)),
+                "since": (state.since != Timestamp(0)).then(|| Rfc3339(state.since).to_string()),
                 "detail": state.detail,
             })
         })

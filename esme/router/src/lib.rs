@@ -27,6 +27,7 @@ mod route;
 mod router;
 mod state;
 mod submit;
+mod time;
 mod verdict;
 
 pub use config::{ROUTE_PROVIDERS_MAX, Route, RouterConfig, UnknownOutcome};
@@ -41,3 +42,4 @@ pub use message::{CallbackEvent, Content, Kind, Message, Priority, RECIPIENTS_MA
 pub use recover::RECOVER_MAX;
 pub use router::Router;
 pub use state::{DeliveryState, ErrorCode, PartState, Phase, State};
+pub use time::{Rfc3339, parse_rfc3339};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use signalbox_codec::time::DateTime;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as RustlsError};
 
 /// Why TLS did not come to be.
@@ -175,22 +176,14 @@ fn is_closed(kind: io::ErrorKind) -> bool {
 
 /// Unix seconds as `YYYY-MM-DD`, UTC.
 fn date(seconds: u64) -> String {
-    // Days since 0000-03-01: leap days fall at the end of a year that starts in March.
-    let days = seconds / 86_400 + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
+    let date = i64::try_from(seconds)
+        .ok()
+        .and_then(DateTime::from_unix_seconds);
+    let Some(digits) = date.map(DateTime::digits) else {
+        return format!("second {seconds} of Unix time");
     };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let text = String::from_utf8_lossy(&digits);
+    format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..8])
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use sha2::Sha256;
-use signalbox_router::{CallbackEvent, Content, Message, Timestamp};
+use signalbox_router::{CallbackEvent, Content, Message, Rfc3339};
 
 /// Start of a secret in its written form.
 const SECRET_PREFIX: &str = "whsec_";
@@ -78,6 +78,7 @@ fn write(payload: impl Serialize, out: &mut Vec<u8>) -> serde_json::Result<()> {
 #[derive(Serialize)]
 struct Payload<'a, T> {
     r#type: EventType<'a>,
+    #[serde(serialize_with = "as_text")]
     timestamp: Rfc3339,
     data: T,
 }
@@ -203,46 +204,16 @@ impl Serialize for SmsPairs<'_> {
     }
 }
 
-/// A time as RFC 3339 has it, in UTC with milliseconds.
-struct Rfc3339(Timestamp);
-
-impl Serialize for Rfc3339 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, ms) = (self.0.0 / 1_000, self.0.0 % 1_000);
-        let (days, second) = (seconds / 86_400, seconds % 86_400);
-        // Days since 0000-03-01, so that a leap day is the last of its year; eras of 400 years.
-        let days = days + 719_468;
-        let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{ms:03}Z",
-            second / 3_600,
-            second / 60 % 60,
-            second % 60
-        )
-    }
+/// As RFC 3339 has it.
+fn as_text<S: Serializer>(time: &Rfc3339, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
 }
 
 #[cfg(test)]
 mod tests {
     use signalbox_router::{Kind, State};
+
+    use signalbox_router::Timestamp;
 
     use super::*;
     use crate::webhook::testing::{callback, inbound};

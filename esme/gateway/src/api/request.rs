@@ -6,12 +6,12 @@ use base64::Engine as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use signalbox_router::{
-    Content, Kind, Message, MessageId, Priority, RECIPIENTS_MAX, StateSet, Timestamp,
+    Content, Kind, Message, MessageId, Priority, RECIPIENTS_MAX, StateSet, Timestamp, parse_rfc3339,
 };
 
 use super::fields::Fields;
 use super::problem::Problem;
-use crate::clock::parse_time;
+
 use crate::config::parse_duration;
 
 /// Longest text. 255 parts of 153 septets.
@@ -277,7 +277,7 @@ fn time(fields: &mut Fields, field: &str) -> Result<Option<Timestamp>, Problem> 
     let Some(text) = fields.string(field, 64)? else {
         return Ok(None);
     };
-    match parse_time(&text) {
+    match parse_rfc3339(&text) {
         Some(at) => Ok(Some(at)),
         None => {
             let detail = format!("`{text}` where a time such as 2026-11-22T01:02:03Z must be");

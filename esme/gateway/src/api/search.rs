@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::{Query, State as AxumState};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use signalbox_router::{DeliveryId, Kind, MessageId, State};
+use signalbox_router::{DeliveryId, Kind, MessageId, Rfc3339, State, parse_rfc3339};
 use signalbox_store::Filter;
 
 use super::Api;
 use super::accounts::Account;
 use super::problem::Problem;
 use super::status::summary;
-use crate::clock::{parse_time, rfc3339};
 
 /// Deliveries on a page that does not say how many it wants.
 const LIMIT_DEFAULT: usize = 100;
@@ -94,8 +93,8 @@ pub(super) async fn find_orphans(
                 "remote_ids": orphan.receipt.remote_ids.iter().map(|id| &**id).collect::<Vec<_>>(),
                 "state": orphan.receipt.state.name(),
                 "error": orphan.receipt.error.as_ref().map(|error| &*error.name),
-                "arrived_at": rfc3339(orphan.receipt.at),
-                "orphan_at": rfc3339(orphan.orphan_at),
+                "arrived_at": Rfc3339(orphan.receipt.at).to_string(),
+                "orphan_at": Rfc3339(orphan.orphan_at).to_string(),
             })
         })
         .collect();
@@ -165,7 +164,7 @@ fn address(text: &str) -> String {
 }
 
 fn time(field: &str, text: &str) -> Result<signalbox_router::Timestamp, Problem> {
-    parse_time(text).ok_or_else(|| {
+    parse_rfc3339(text).ok_or_else(|| {
         Problem::field(
             field,
             format!("`{text}` is no time such as 2026-11-22T01:02:03Z"),

@@ -6,13 +6,12 @@ use axum::Json;
 use axum::extract::{Path, State as AxumState};
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};
-use signalbox_router::{Content, Kind, MessageId, Priority, State};
+use signalbox_router::{Content, Kind, MessageId, Priority, Rfc3339, State};
 use signalbox_store::{DeliveryView, HistoryError, MessageView, PartView, TimelineEntry};
 
 use super::Api;
 use super::accounts::Account;
 use super::problem::Problem;
-use crate::clock::rfc3339;
 
 /// States from the one that tells most about a whole message to the one that tells least: a
 /// message of several recipients is in the first of these in which a recipient is.
@@ -89,11 +88,14 @@ fn to_json(view: &MessageView) -> Value {
         put("subject", json!(message.subject));
     }
     put("priority", json!(priority_name(message.priority)));
-    put("accepted_at", json!(rfc3339(message.accepted_at)));
+    put(
+        "accepted_at",
+        json!(Rfc3339(message.accepted_at).to_string()),
+    );
     if message.not_before.0 != 0 {
-        put("not_before", json!(rfc3339(message.not_before)));
+        put("not_before", json!(Rfc3339(message.not_before).to_string()));
     }
-    put("expires_at", json!(rfc3339(message.expires_at)));
+    put("expires_at", json!(Rfc3339(message.expires_at).to_string()));
     if !message.metadata.is_empty() {
         let metadata: Map<String, Value> = message
             .metadata
@@ -156,8 +158,8 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
         "provider": delivery.provider,
         "remote_ids": delivery.parts.iter().map(|part| &part.remote_id).collect::<Vec<_>>(),
         "duplicate_possible": delivery.duplicate_possible,
-        "accepted_at": rfc3339(delivery.accepted_at),
-        "changed_at": rfc3339(delivery.changed_at),
+        "accepted_at": Rfc3339(delivery.accepted_at).to_string(),
+        "changed_at": Rfc3339(delivery.changed_at).to_string(),
     });
     put_error(&mut value, delivery.error.as_ref());
     value
@@ -179,7 +181,7 @@ fn put_error(value: &mut Value, error: Option<&(u32, String)>) {
 }
 
 fn timeline_entry(entry: &TimelineEntry) -> Value {
-    let mut value = json!({"at": rfc3339(entry.at), "event": entry.event});
+    let mut value = json!({"at": Rfc3339(entry.at).to_string(), "event": entry.event});
     if entry.recipient > 0 {
         value["recipient"] = json!(entry.recipient);
     }

@@ -103,7 +103,7 @@ fn event(entry: &Value) -> String {
 }
 
 fn at_ms(entry: &Value) -> Option<u64> {
-    crate::clock::parse_time(entry["at"].as_str()?).map(|at| at.0)
+    signalbox_router::parse_rfc3339(entry["at"].as_str()?).map(|at| at.0)
 }
 
 fn shortened(text: &str) -> String {
