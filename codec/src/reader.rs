@@ -180,12 +180,23 @@ impl<'a> Reader<'a> {
         Ok(COctetStr::from_terminated(octets))
     }
 
-    /// Refuses the PDU because of the first of these integers that is not there.
-    #[cold]
-    fn missing_number(&mut self, names: &[&'static str]) -> Refused {
-        let name = names[self.rest.len()];
-        self.rest = &[];
-        self.refuse(name, DecodeReason::Truncated)
+    /// A time that is not empty.
+    #[inline(never)]
+    fn some_time(&mut self, field: &'static str) -> Result<COctetStr<'a>, Refused> {
+        let start = self.rest;
+        let time = self.c_octets(field, 17, false)?;
+        let octets = time.as_octets().len();
+        if octets != 16 {
+            let end = std::mem::replace(&mut self.rest, start);
+            let reason = DecodeReason::Length {
+                octets,
+                octets_min: 16,
+                octets_max: 16,
+            };
+            self.deviate(Deviation::TimeLength, field, reason)?;
+            self.rest = end;
+        }
+        Ok(time)
     }
 
     /// `length` octets. An overrun is an error of the field that declared the length.
@@ -277,7 +288,7 @@ impl<'a> FillPass<'a> for Reader<'a> {
 impl<'a> FieldPass<'a> for Reader<'a> {
     type Error = Refused;
 
-    #[inline]
+    #[inline(always)]
     fn body(&mut self, first: &'static str, _present: bool) -> Result<bool, Refused> {
         if !self.rest.is_empty() {
             return Ok(true);
@@ -288,7 +299,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(false)
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(
         &mut self,
         name: &'static str,
@@ -299,7 +310,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn last_string(
         &mut self,
         name: &'static str,
@@ -310,32 +321,35 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn time(&mut self, name: &'static str, value: &mut COctetStr<'a>) -> Result<(), Refused> {
-        let start = self.rest;
-        self.string(name, 17, value)?;
-        let octets = value.as_octets().len();
-        if octets != 0 && octets != 16 {
-            let end = std::mem::replace(&mut self.rest, start);
-            let reason = DecodeReason::Length {
-                octets,
-                octets_min: 16,
-                octets_max: 16,
-            };
-            self.deviate(Deviation::TimeLength, name, reason)?;
-            self.rest = end;
-        }
+        *value = match self.rest {
+            [0, rest @ ..] => {
+                self.rest = rest;
+                COctetStr::EMPTY
+            }
+            _ => self.some_time(name)?,
+        };
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn numbers<const N: usize>(
         &mut self,
         names: [&'static str; N],
         values: [&mut u8; N],
     ) -> Result<(), Refused> {
         let Some((octets, rest)) = self.rest.split_first_chunk::<N>() else {
-            return Err(self.missing_number(&names));
+            let missing = self.rest.len();
+            self.rest = &[];
+            // Not by index, which would have the names laid out in memory for every PDU.
+            let mut name = names[0];
+            for (index, other) in names.into_iter().enumerate() {
+                if index == missing {
+                    name = other;
+                }
+            }
+            return Err(self.refuse(name, DecodeReason::Truncated));
         };
         for (value, octet) in values.into_iter().zip(octets) {
             *value = *octet;
@@ -344,7 +358,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_message(&mut self, value: &mut ShortMessage<'a>) -> Result<(), Refused> {
         let Some((sm_length, rest)) = self.rest.split_first() else {
             return Err(self.refuse("sm_length", DecodeReason::Truncated));
@@ -414,7 +428,7 @@ impl<'a> FieldPass<'a> for Reader<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Refused> {
         if !self.rest.is_empty() {
             *value = self.some_tlvs()?;

@@ -14,6 +14,22 @@ use crate::tag::Tag;
 /// Octets of a tag and a length.
 pub(crate) const TLV_HEADER_OCTETS: usize = 4;
 
+/// By tag, the octets of a value that can have one size only; 0 where there is more to look at.
+/// The tags behind it are rare.
+static ONE_SIZE: [u8; 0x0500] = {
+    let mut sizes = [0; 0x0500];
+    let mut tag = 0;
+    while tag < sizes.len() {
+        if let Some((octets_min, octets_max)) = Tag(tag as u16).value_octets()
+            && octets_min == octets_max
+        {
+            sizes[tag] = octets_min as u8;
+        }
+        tag += 1;
+    }
+    sizes
+};
+
 /// One optional parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tlv<'a> {
@@ -45,6 +61,15 @@ impl<'a> Tlv<'a> {
     /// Whether the value has the size, and the NUL, that the specification gives its tag.
     #[inline]
     pub(crate) const fn has_size_of_its_tag(&self) -> bool {
+        let tag = self.tag.0 as usize;
+        if tag < ONE_SIZE.len() && ONE_SIZE[tag] != 0 {
+            return self.value.len() == ONE_SIZE[tag] as usize;
+        }
+        self.has_one_of_the_sizes_of_its_tag()
+    }
+
+    /// [`Tlv::has_size_of_its_tag`] for any tag.
+    const fn has_one_of_the_sizes_of_its_tag(&self) -> bool {
         let Some((octets_min, octets_max)) = self.tag.value_octets() else {
             return true;
         };
