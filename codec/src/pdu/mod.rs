@@ -249,42 +249,42 @@ impl<'a> Pdu<'a> {
         body: &'a [u8],
         pass: &mut P,
     ) -> Result<Self, P::Refusal> {
-        Ok(match command_id {
-            CommandId::SUBMIT_SM => Self::SubmitSm(filled(pass)?),
-            CommandId::SUBMIT_SM_RESP => Self::SubmitSmResp(filled(pass)?),
-            CommandId::DELIVER_SM => Self::DeliverSm(filled(pass)?),
-            CommandId::DELIVER_SM_RESP => Self::DeliverSmResp(filled(pass)?),
-            CommandId::DATA_SM => Self::DataSm(filled(pass)?),
-            CommandId::DATA_SM_RESP => Self::DataSmResp(filled(pass)?),
-            CommandId::BIND_RECEIVER => Self::BindReceiver(filled(pass)?),
-            CommandId::BIND_TRANSMITTER => Self::BindTransmitter(filled(pass)?),
-            CommandId::BIND_TRANSCEIVER => Self::BindTransceiver(filled(pass)?),
-            CommandId::BIND_RECEIVER_RESP => Self::BindReceiverResp(filled(pass)?),
-            CommandId::BIND_TRANSMITTER_RESP => Self::BindTransmitterResp(filled(pass)?),
-            CommandId::BIND_TRANSCEIVER_RESP => Self::BindTransceiverResp(filled(pass)?),
-            CommandId::SUBMIT_MULTI => Self::SubmitMulti(filled(pass)?),
-            CommandId::SUBMIT_MULTI_RESP => Self::SubmitMultiResp(filled(pass)?),
-            CommandId::QUERY_SM => Self::QuerySm(filled(pass)?),
-            CommandId::QUERY_SM_RESP => Self::QuerySmResp(filled(pass)?),
-            CommandId::CANCEL_SM => Self::CancelSm(filled(pass)?),
-            CommandId::CANCEL_SM_RESP => Self::CancelSmResp(filled(pass)?),
-            CommandId::REPLACE_SM => Self::ReplaceSm(filled(pass)?),
-            CommandId::REPLACE_SM_RESP => Self::ReplaceSmResp(filled(pass)?),
-            CommandId::OUTBIND => Self::Outbind(filled(pass)?),
-            CommandId::ALERT_NOTIFICATION => Self::AlertNotification(filled(pass)?),
-            CommandId::BROADCAST_SM => Self::BroadcastSm(filled(pass)?),
-            CommandId::BROADCAST_SM_RESP => Self::BroadcastSmResp(filled(pass)?),
-            CommandId::QUERY_BROADCAST_SM => Self::QueryBroadcastSm(filled(pass)?),
-            CommandId::QUERY_BROADCAST_SM_RESP => Self::QueryBroadcastSmResp(filled(pass)?),
-            CommandId::CANCEL_BROADCAST_SM => Self::CancelBroadcastSm(filled(pass)?),
-            CommandId::CANCEL_BROADCAST_SM_RESP => Self::CancelBroadcastSmResp(filled(pass)?),
-            CommandId::ENQUIRE_LINK => without_fields(Self::EnquireLink, pass)?,
-            CommandId::ENQUIRE_LINK_RESP => without_fields(Self::EnquireLinkResp, pass)?,
-            CommandId::UNBIND => without_fields(Self::Unbind, pass)?,
-            CommandId::UNBIND_RESP => without_fields(Self::UnbindResp, pass)?,
-            CommandId::GENERIC_NACK => without_fields(Self::GenericNack, pass)?,
-            _ => Self::Raw { command_id, body },
-        })
+        match command_id {
+            CommandId::SUBMIT_SM => filled(pass, Self::SubmitSm),
+            CommandId::SUBMIT_SM_RESP => filled(pass, Self::SubmitSmResp),
+            CommandId::DELIVER_SM => filled(pass, Self::DeliverSm),
+            CommandId::DELIVER_SM_RESP => filled(pass, Self::DeliverSmResp),
+            CommandId::DATA_SM => filled(pass, Self::DataSm),
+            CommandId::DATA_SM_RESP => filled(pass, Self::DataSmResp),
+            CommandId::BIND_RECEIVER => filled(pass, Self::BindReceiver),
+            CommandId::BIND_TRANSMITTER => filled(pass, Self::BindTransmitter),
+            CommandId::BIND_TRANSCEIVER => filled(pass, Self::BindTransceiver),
+            CommandId::BIND_RECEIVER_RESP => filled(pass, Self::BindReceiverResp),
+            CommandId::BIND_TRANSMITTER_RESP => filled(pass, Self::BindTransmitterResp),
+            CommandId::BIND_TRANSCEIVER_RESP => filled(pass, Self::BindTransceiverResp),
+            CommandId::SUBMIT_MULTI => filled(pass, Self::SubmitMulti),
+            CommandId::SUBMIT_MULTI_RESP => filled(pass, Self::SubmitMultiResp),
+            CommandId::QUERY_SM => filled(pass, Self::QuerySm),
+            CommandId::QUERY_SM_RESP => filled(pass, Self::QuerySmResp),
+            CommandId::CANCEL_SM => filled(pass, Self::CancelSm),
+            CommandId::CANCEL_SM_RESP => filled(pass, Self::CancelSmResp),
+            CommandId::REPLACE_SM => filled(pass, Self::ReplaceSm),
+            CommandId::REPLACE_SM_RESP => filled(pass, Self::ReplaceSmResp),
+            CommandId::OUTBIND => filled(pass, Self::Outbind),
+            CommandId::ALERT_NOTIFICATION => filled(pass, Self::AlertNotification),
+            CommandId::BROADCAST_SM => filled(pass, Self::BroadcastSm),
+            CommandId::BROADCAST_SM_RESP => filled(pass, Self::BroadcastSmResp),
+            CommandId::QUERY_BROADCAST_SM => filled(pass, Self::QueryBroadcastSm),
+            CommandId::QUERY_BROADCAST_SM_RESP => filled(pass, Self::QueryBroadcastSmResp),
+            CommandId::CANCEL_BROADCAST_SM => filled(pass, Self::CancelBroadcastSm),
+            CommandId::CANCEL_BROADCAST_SM_RESP => filled(pass, Self::CancelBroadcastSmResp),
+            CommandId::ENQUIRE_LINK => without_fields(Self::EnquireLink, pass),
+            CommandId::ENQUIRE_LINK_RESP => without_fields(Self::EnquireLinkResp, pass),
+            CommandId::UNBIND => without_fields(Self::Unbind, pass),
+            CommandId::UNBIND_RESP => without_fields(Self::UnbindResp, pass),
+            CommandId::GENERIC_NACK => without_fields(Self::GenericNack, pass),
+            _ => Ok(Self::Raw { command_id, body }),
+        }
     }
 }
 
@@ -335,12 +335,17 @@ fn read_error_response<'a>(
     })
 }
 
-/// A PDU body with its fields filled by `pass`.
-#[inline]
-fn filled<'a, T: Fields<'a> + Default, P: FillPass<'a>>(pass: &mut P) -> Result<T, P::Refusal> {
+/// The PDU that `pdu_of` makes of a body with its fields filled by `pass`. One function per PDU,
+/// never inlined: each then writes its result where the caller wants it. Side by side in one
+/// function, all would share one place, and the largest PDU would be copied for any of them.
+#[inline(never)]
+fn filled<'a, T: Fields<'a> + Default, P: FillPass<'a>>(
+    pass: &mut P,
+    pdu_of: impl FnOnce(T) -> Pdu<'a>,
+) -> Result<Pdu<'a>, P::Refusal> {
     let mut fields = T::default();
     match fields.pass(pass) {
-        Ok(()) => Ok(fields),
+        Ok(()) => Ok(pdu_of(fields)),
         Err(error) => Err(pass.refusal(error)),
     }
 }
