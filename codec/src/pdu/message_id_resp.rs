@@ -16,7 +16,7 @@ pub struct MessageIdResp<'a> {
 }
 
 impl<'a> Fields<'a> for MessageIdResp<'a> {
-    #[inline]
+    #[inline(always)]
     fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
         if pass.body("message_id", self.message_id.is_some())? {
             pass.last_string("message_id", 65, self.message_id.get_or_insert_default())?;

@@ -338,6 +338,8 @@ fn read_error_response<'a>(
 /// The PDU that `pdu_of` makes of a body with its fields filled by `pass`. One function per PDU,
 /// never inlined: each then writes its result where the caller wants it. Side by side in one
 /// function, all would share one place, and the largest PDU would be copied for any of them.
+/// The commonest bodies have their pass inlined here: their fields stay in registers until they are
+/// written, and no copy waits for octets that were written just before.
 #[inline(never)]
 fn filled<'a, T: Fields<'a> + Default, P: FillPass<'a>>(
     pass: &mut P,

@@ -88,7 +88,7 @@ pub struct Sm<'a> {
 }
 
 impl<'a> Fields<'a> for Sm<'a> {
-    #[inline]
+    #[inline(always)]
     fn pass<P: FieldPass<'a>>(&mut self, pass: &mut P) -> Result<(), P::Error> {
         pass.string("service_type", 6, &mut self.service_type)?;
         pass.numbers(
