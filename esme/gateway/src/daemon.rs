@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -10,13 +9,13 @@ use signalbox_adapters::{ChannelHandle, INBOX_BATCHES_MAX, Inbox};
 use signalbox_router::{Router, Timestamp};
 use signalbox_store::{History, HistoryConfig, OpenReport, Store, StoreConfig};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::api::{self, Accounts, Api, SEARCHES_MAX};
 use crate::clock::Clock;
 use crate::config::{Config, Rate};
-use crate::engine::{Engine, EngineConfig, EngineHandle, EngineParts};
+use crate::engine::{Ending, Engine, EngineConfig, EngineHandle, EngineParts};
 use crate::providers::Providers;
 use crate::telemetry;
 
@@ -26,14 +25,20 @@ const VALIDITY_MS: u64 = 48 * 3_600_000;
 /// How often old rows of the history are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
-/// Old rows removed at once.
-const PURGE_ROWS_MAX: usize = 10_000;
+/// Old rows removed in one step; others who ask the history come in between.
+const PURGE_ROWS_MAX: usize = 1_000;
+
+/// Steps of one tidying up: 100,000 rows a second and more than any gateway makes.
+const PURGE_STEPS_MAX: usize = 1_000;
+
+/// How long open requests may take after everything else has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// A running gateway.
 pub struct Gateway {
     http: SocketAddr,
     engine: EngineHandle,
-    engine_thread: JoinHandle<()>,
+    ending: oneshot::Receiver<Ending>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
@@ -58,15 +63,14 @@ impl Gateway {
             .map_err(|error| format!("[store] the history cannot be opened: {error}"))?;
         let history = Arc::new(history);
 
-        let seed = random_seed();
         let clock = Clock::start();
         let (inbox, inbox_end) = mpsc::channel(INBOX_BATCHES_MAX);
         let mut tasks = JoinSet::new();
-        let (channels, providers) = start_channels(&config, seed, inbox, &mut tasks)?;
-        let (engine, engine_thread) = start_engine(
+        let (channels, providers) = start_channels(&config, inbox, &mut tasks)?;
+        let (engine, ending) = start_engine(
             &config,
             EngineParts {
-                router: Router::new(config.router(), seed),
+                router: Router::new(config.router(), random_seed()),
                 store,
                 channels,
                 inbox: inbox_end,
@@ -88,7 +92,7 @@ impl Gateway {
         Ok(Self {
             http,
             engine,
-            engine_thread,
+            ending,
             stop,
             tasks,
         })
@@ -100,19 +104,28 @@ impl Gateway {
         self.http
     }
 
-    /// Stops in order: intake, channels, store.
+    /// Waits for an end that nobody asked for.
+    pub async fn broken(&mut self) {
+        match (&mut self.ending).await {
+            Ok(Ending::Broken) | Err(_) => {}
+            Ok(Ending::Stopped) => tracing::error!("every channel has ended"),
+        }
+    }
+
+    /// Stops in order: intake, channels, store. Requests that are still open then are given a
+    /// moment for their answers; everything accepted is on the disk by that time.
     pub async fn stop(mut self) {
         self.engine.stop().await;
-        let thread = self.engine_thread;
-        if tokio::task::spawn_blocking(move || thread.join())
-            .await
-            .is_err()
-        {
-            tracing::error!("the engine's thread could not be waited for");
+        if (&mut self.ending).await.is_err() {
+            tracing::error!("the engine's thread broke");
         }
         // Nobody listening is what is wanted.
         let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_ANSWERS, ended).await.is_err() {
+            tracing::warn!("some connections were still open and are cut off");
+            self.tasks.shutdown().await;
+        }
     }
 }
 
@@ -147,16 +160,16 @@ fn log_report(path: &str, report: &OpenReport) {
 /// Starts every channel. Each holds an end of the inbox; it closes when all have ended.
 fn start_channels(
     config: &Config,
-    seed: u64,
     inbox: Inbox,
     tasks: &mut JoinSet<()>,
 ) -> Result<(Vec<ChannelHandle>, Providers), String> {
     let mut channels = Vec::new();
     let mut providers = Providers::default();
-    for provider in config.smpp_providers(seed) {
+    for provider in config.smpp_providers(random_seed()) {
         let name = provider.name.clone();
-        let channel = signalbox_adapters::smpp::SmppChannel::spawn(provider, seed, inbox.clone())
-            .map_err(|(bind, error)| format!("[provider.{name}.bind.{bind}] {error}"))?;
+        let channel =
+            signalbox_adapters::smpp::SmppChannel::spawn(provider, random_seed(), inbox.clone())
+                .map_err(|(bind, error)| format!("[provider.{name}.bind.{bind}] {error}"))?;
         channels.push(channel.handle);
         providers.push(name.clone(), channel.status);
         tasks.spawn(async move {
@@ -179,7 +192,7 @@ fn start_channels(
 fn start_engine(
     config: &Config,
     parts: EngineParts,
-) -> Result<(EngineHandle, JoinHandle<()>), String> {
+) -> Result<(EngineHandle, oneshot::Receiver<Ending>), String> {
     let engine_config = EngineConfig {
         inbox_messages_max: config.http.inbox_messages_max,
         drain_timeout: config.http.drain_timeout,
@@ -260,7 +273,11 @@ async fn keep_house(
         let history = Arc::clone(&history);
         let before = Timestamp(clock.now().0.saturating_sub(retention_ms));
         let kept = tokio::task::spawn_blocking(move || {
-            history.purge(before, PURGE_ROWS_MAX)?;
+            for _ in 0..PURGE_STEPS_MAX {
+                if history.purge(before, PURGE_ROWS_MAX)? < PURGE_ROWS_MAX {
+                    break;
+                }
+            }
             history.position()
         });
         match kept.await {
@@ -271,7 +288,8 @@ async fn keep_house(
     }
 }
 
-/// Makes callback ids and the jitter of reconnects differ from one start to the next.
+/// A seed of its own for everybody who makes ids or jitter: two with the same seed would make the
+/// same ids.
 fn random_seed() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
 }

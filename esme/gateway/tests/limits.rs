@@ -8,8 +8,10 @@ mod support;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use smsc_sim::Smsc;
-use support::{GatewayProcess, Home, KEY, Settings, exchange, send, wait_for_message};
-use tokio::net::TcpListener;
+use support::{GatewayProcess, Home, KEY, PATIENCE, Settings, exchange, send, wait_for_message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 fn message() -> Value {
     json!({"to": "+491700000001", "from": "100", "text": "at the limit"})
@@ -26,7 +28,7 @@ async fn unused_port() -> u16 {
 }
 
 #[tokio::test]
-async fn a_full_inbox_accepts_nothing_of_a_request() {
+async fn more_than_the_inbox_can_hold_is_refused_whole() {
     let mut settings = Settings::new(unused_port().await);
     settings.http = "inbox_messages_max = 2".into();
     let home = Home::new(&settings);
@@ -37,19 +39,41 @@ async fn a_full_inbox_accepts_nothing_of_a_request() {
         .request(Method::POST, "/v1/messages", Some(&body))
         .await
         .unwrap();
-    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem:#}");
-    assert_eq!(problem["type"], "urn:signalbox:problem:inbox-full");
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{problem:#}");
+    assert_eq!(problem["type"], "urn:signalbox:problem:too-many");
     let (_, list) = client
         .request(Method::GET, "/v1/messages", None)
         .await
         .unwrap();
     assert_eq!(list["messages"], json!([]));
 
-    let head = format!("POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}");
-    let answer = exchange(&gateway, &head, &body.to_string()).await;
-    assert!(answer.contains("retry-after: 1"), "{answer}");
+    // A stream has no such limit: it goes through in groups that fit.
+    let line = format!("{}\n", message());
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/x-ndjson"
+    );
+    let answer = exchange(&gateway, &head, &line.repeat(100)).await;
+    assert_eq!(answer.matches("\"id\":").count(), 100, "{answer}");
+}
 
-    send(&mut client, &message()).await;
+#[tokio::test]
+async fn a_stream_that_stays_open_does_not_hold_up_the_end() {
+    let home = Home::new(&Settings::new(unused_port().await));
+    let gateway = GatewayProcess::start(&home);
+    let address = gateway.ready["http"].as_str().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 202");
+    let started = Instant::now();
+    assert_eq!(gateway.terminate(), Some(0));
+    assert!(started.elapsed() < PATIENCE / 3, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

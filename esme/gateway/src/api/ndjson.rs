@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::accounts::Caller;
@@ -63,7 +64,7 @@ async fn read_lines(
         let defaults = defaults(&api, &caller.account);
         lines.push(&data, |line| group.push(parse_line(line, &defaults)));
         while !group.is_empty() {
-            let rest = group.split_off(group.len().min(GROUP_LINES_MAX));
+            let rest = group.split_off(group.len().min(group_lines_max(&api)));
             if groups
                 .send(std::mem::replace(&mut group, rest))
                 .await
@@ -81,6 +82,11 @@ async fn read_lines(
     }
 }
 
+/// Lines submitted at once: never more than the inbox can hold.
+fn group_lines_max(api: &Api) -> usize {
+    api.engine.inbox_messages_max().clamp(1, GROUP_LINES_MAX)
+}
+
 async fn submit_groups(
     api: Arc<Api>,
     caller: Arc<Caller>,
@@ -88,11 +94,19 @@ async fn submit_groups(
     answers: mpsc::Sender<Bytes>,
 ) {
     while let Some(group) = groups.recv().await {
-        let count = group.len();
+        let own: Vec<Option<Problem>> = group
+            .iter()
+            .map(|parsed| parsed.as_ref().err().cloned())
+            .collect();
         let lines = match submit_parsed(&api, &caller, group, true).await {
             Ok(lines) => lines,
-            Err(problem) => vec![serde_json::json!(problem); count],
+            // What was wrong with a line is still wrong with it.
+            Err(problem) => own
+                .into_iter()
+                .map(|own| json!(own.as_ref().unwrap_or(&problem)))
+                .collect(),
         };
+        let count = lines.len();
         let mut octets = Vec::with_capacity(count * 160);
         for line in lines {
             serde_json::to_writer(&mut octets, &line).expect("a Vec takes any JSON value");

@@ -182,6 +182,16 @@ impl From<Refusal> for Problem {
                 "the disk is full",
                 StatusCode::INSUFFICIENT_STORAGE,
             ),
+            Refusal::TooMany { .. } => Self::new(
+                "urn:signalbox:problem:too-many",
+                "too many messages at once",
+                StatusCode::PAYLOAD_TOO_LARGE,
+            ),
+            Refusal::Undecided(_) => Self::new(
+                "urn:signalbox:problem:undecided",
+                "not decided",
+                StatusCode::INTERNAL_SERVER_ERROR,
+            ),
             Refusal::StoreFailed(_) => Self::new(
                 "urn:signalbox:problem:store",
                 "the store failed",
@@ -211,5 +221,27 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_status() {
+        for (refusal, status, retry) in [
+            (Refusal::InboxFull, 503, true),
+            (Refusal::Stopping, 503, true),
+            (Refusal::DiskFull, 507, false),
+            (Refusal::StoreFailed("x".into()), 507, false),
+            (Refusal::TooMany { messages_max: 1 }, 413, false),
+            (Refusal::Undecided("x".into()), 500, false),
+        ] {
+            let response = Problem::from(refusal.clone()).into_response();
+            assert_eq!(response.status(), status, "{refusal:?}");
+            let after = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(after, retry, "{refusal:?}");
+        }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     };
     telemetry::start_logs(&config.log.level, config.log.format);
     block_on(async {
-        let gateway = match Gateway::start(config).await {
+        let mut gateway = match Gateway::start(config).await {
             Ok(gateway) => gateway,
             Err(error) => {
                 eprintln!("signalbox: {error}");
@@ -33,7 +33,10 @@ pub(super) fn run(path: &Path) -> ExitCode {
                 "smpp": null,
             })
         );
-        let name = signals::stop_requested().await;
+        let name = tokio::select! {
+            name = signals::stop_requested() => name,
+            () = gateway.broken() => return ExitCode::from(EXIT_FAILED),
+        };
         tracing::info!(signal = name, "asked to stop");
         tokio::select! {
             () = gateway.stop() => ExitCode::SUCCESS,

@@ -15,8 +15,8 @@ pub(super) enum Command {
     Submit {
         messages: Vec<Message>,
         reply: oneshot::Sender<Result<Submitted, Refusal>>,
-        /// Room in the inbox, given back when the command is dropped.
-        _room: OwnedSemaphorePermit,
+        /// Room in the inbox, given back with the answer.
+        room: OwnedSemaphorePermit,
     },
     /// Take a message back.
     Cancel {
@@ -35,7 +35,7 @@ pub struct Submitted {
     pub results: Vec<SubmitResult>,
 }
 
-/// Why the engine does not take a command. Nothing of it was accepted.
+/// Why the engine does not take a command. Nothing of it was accepted, but for `Undecided`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The inbox is full: try again soon.
@@ -46,6 +46,14 @@ pub enum Refusal {
     DiskFull,
     /// The store cannot be written.
     StoreFailed(String),
+    /// More messages at once than the inbox can ever hold.
+    TooMany {
+        /// How many it can hold.
+        messages_max: usize,
+    },
+    /// The write failed and will be tried again: the messages may be sent, or may be lost with the
+    /// process. The same request with the same idempotency key finds out.
+    Undecided(String),
 }
 
 impl fmt::Display for Refusal {
@@ -55,6 +63,14 @@ impl fmt::Display for Refusal {
             Self::Stopping => f.write_str("Signalbox is stopping"),
             Self::DiskFull => f.write_str("the disk is nearly full; no new messages are taken"),
             Self::StoreFailed(reason) => write!(f, "the store cannot be written: {reason}"),
+            Self::TooMany { messages_max } => {
+                write!(f, "more than {messages_max} messages at once; send NDJSON")
+            }
+            Self::Undecided(reason) => write!(
+                f,
+                "the write failed and will be tried again, so the messages may be sent or not; \
+                 repeat the request with the same idempotency_key: {reason}"
+            ),
         }
     }
 }
@@ -64,6 +80,7 @@ impl fmt::Display for Refusal {
 pub struct EngineHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) room: Arc<Semaphore>,
+    pub(super) inbox_messages_max: usize,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -81,7 +98,7 @@ impl EngineHandle {
     /// # Errors
     /// [`Refusal`]: nothing was accepted. `InboxFull` comes at once, without waiting.
     pub async fn submit(&self, messages: Vec<Message>) -> Result<Submitted, Refusal> {
-        let count = u32::try_from(messages.len()).map_err(|_| Refusal::InboxFull)?;
+        let count = self.room_for(&messages)?;
         let room = Arc::clone(&self.room)
             .try_acquire_many_owned(count)
             .map_err(|_| Refusal::InboxFull)?;
@@ -92,14 +109,28 @@ impl EngineHandle {
     /// stream down.
     ///
     /// # Errors
-    /// [`Refusal`], but not `InboxFull` unless there are more messages than the inbox can hold.
+    /// [`Refusal`], but not `InboxFull`.
     pub async fn submit_waiting(&self, messages: Vec<Message>) -> Result<Submitted, Refusal> {
-        let count = u32::try_from(messages.len()).map_err(|_| Refusal::InboxFull)?;
+        let count = self.room_for(&messages)?;
         let room = Arc::clone(&self.room)
             .acquire_many_owned(count)
             .await
             .map_err(|_| Refusal::Stopping)?;
         self.send_submit(messages, room).await
+    }
+
+    /// Messages that the inbox can hold; more cannot be submitted at once.
+    #[must_use]
+    pub const fn inbox_messages_max(&self) -> usize {
+        self.inbox_messages_max
+    }
+
+    fn room_for(&self, messages: &[Message]) -> Result<u32, Refusal> {
+        let messages_max = self.inbox_messages_max;
+        match u32::try_from(messages.len()) {
+            Ok(count) if messages.len() <= messages_max => Ok(count),
+            _ => Err(Refusal::TooMany { messages_max }),
+        }
     }
 
     async fn send_submit(
@@ -111,7 +142,7 @@ impl EngineHandle {
         let command = Command::Submit {
             messages,
             reply,
-            _room: room,
+            room,
         };
         self.commands
             .send(command)
@@ -166,5 +197,84 @@ impl EngineHandle {
     pub fn is_ready(&self) -> bool {
         self.shared.store_ready.load(Ordering::Acquire)
             && !self.shared.stopping.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            id: MessageId(1),
+            kind: signalbox_router::Kind::Outgoing,
+            account: Arc::from("shop"),
+            from: String::new(),
+            to: vec!["sms:1".into()],
+            subject: String::new(),
+            content: signalbox_router::Content::Text(String::new()),
+            priority: signalbox_router::Priority::Normal,
+            accepted_at: signalbox_router::Timestamp(1),
+            not_before: signalbox_router::Timestamp(0),
+            expires_at: signalbox_router::Timestamp(2),
+            idempotency_key: String::new(),
+            request_hash: 0,
+            callback_url: String::new(),
+            callback_states: signalbox_router::StateSet::NONE,
+            parent: None,
+            provider: None,
+            metadata: Vec::new(),
+            options: Vec::new(),
+        }
+    }
+
+    /// Room is taken until the answer: what the engine has not answered for still counts.
+    #[tokio::test]
+    async fn a_full_inbox_refuses_at_once_and_has_room_again_after_the_answer() {
+        let (commands, mut engine) = mpsc::channel(8);
+        let shared = Arc::new(Shared {
+            committed: AtomicU64::new(0),
+            history: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            store_ready: AtomicBool::new(true),
+        });
+        let handle = EngineHandle {
+            commands,
+            room: Arc::new(Semaphore::new(2)),
+            inbox_messages_max: 2,
+            shared,
+        };
+        let first = tokio::spawn({
+            let handle = handle.clone();
+            async move { handle.submit(vec![message(), message()]).await }
+        });
+        let Some(Command::Submit { reply, room, .. }) = engine.recv().await else {
+            panic!("no submit");
+        };
+        let refusal = handle.submit(vec![message()]).await.unwrap_err();
+        assert_eq!(refusal, Refusal::InboxFull);
+        let refusal = handle
+            .submit(vec![message(), message(), message()])
+            .await
+            .unwrap_err();
+        assert_eq!(refusal, Refusal::TooMany { messages_max: 2 });
+
+        assert!(
+            reply
+                .send(Ok(Submitted {
+                    results: Vec::new()
+                }))
+                .is_ok()
+        );
+        drop(room);
+        assert!(first.await.unwrap().is_ok());
+        let again = tokio::spawn(async move { handle.submit(vec![message()]).await });
+        assert!(engine.recv().await.is_some(), "there is room again");
+        assert!(
+            again.await.unwrap().is_err(),
+            "the engine dropped the command"
+        );
     }
 }

@@ -9,9 +9,10 @@
 //!
 //! It lives in a thread of its own, because fsync blocks. It decides nothing itself.
 
+mod decide;
 mod handle;
 mod perform;
 mod run;
 
 pub use handle::{EngineHandle, Refusal, Submitted};
-pub use run::{Engine, EngineConfig, EngineParts};
+pub use run::{Ending, Engine, EngineConfig, EngineParts};

@@ -13,8 +13,8 @@ impl Engine {
         for action in actions.drain(..) {
             match action {
                 Action::Reply { token, results } => {
-                    if let Some(reply) = self.waiting.submits.remove(&token) {
-                        answer(reply, Ok(Submitted { results }));
+                    if let Some(waiting) = self.waiting.submits.remove(&token) {
+                        answer(waiting.reply, Ok(Submitted { results }));
                     }
                 }
                 Action::CancelReply { token, result } => {
@@ -32,8 +32,10 @@ impl Engine {
         }
         self.effects.actions = actions;
         self.send_outbound();
-        // An input that failed in the router left its caller without an answer.
-        self.refuse_batch(&Refusal::StoreFailed("an input was not carried out".into()));
+        if self.broken {
+            // The input that failed left its caller without an answer.
+            self.refuse_batch(&Refusal::Stopping);
+        }
     }
 
     fn outbound_of(&mut self, provider: ProviderName) -> &mut Outbound {
@@ -62,10 +64,10 @@ impl Engine {
         }
     }
 
-    /// Tells everybody who still waits that nothing of theirs was accepted.
+    /// Tells everybody who still waits why there is no result.
     pub(super) fn refuse_batch(&mut self, refusal: &Refusal) {
-        for (_, reply) in self.waiting.submits.drain() {
-            answer(reply, Err(refusal.clone()));
+        for (_, waiting) in self.waiting.submits.drain() {
+            answer(waiting.reply, Err(refusal.clone()));
         }
         for (_, reply) in self.waiting.cancels.drain() {
             answer(reply, Err(refusal.clone()));

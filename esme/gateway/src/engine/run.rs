@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use signalbox_adapters::{ChannelHandle, ToChannel};
-use signalbox_router::{
-    CancelResult, Dispatch, Effects, Input, Ledger as _, LedgerError, ProviderName, Router, Token,
-};
+use signalbox_router::{CancelResult, Dispatch, Effects, Input, ProviderName, Router, Token};
 use signalbox_store::{Condition, Position, Store};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::handle::{Command, EngineHandle, Refusal, Shared, Submitted};
 use crate::clock::Clock;
@@ -62,19 +60,40 @@ pub struct Engine {
     pub(super) outbound: HashMap<ProviderName, Outbound>,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
-    applied: usize,
+    /// Records of the batch that the store has.
+    pub(super) applied: usize,
+    /// Octets of the batch, roughly.
+    pub(super) batch_octets: usize,
+    /// The last commit failed; the store keeps the batch. Until one succeeds nothing is taken from
+    /// the channels, which holds them back, and nothing is accepted.
+    pub(super) failing: bool,
+    /// An input was carried out in part. Only a start from the disk puts that right.
+    pub(super) broken: bool,
     next_token: u64,
     ticks: u64,
-    /// The last commit failed, and was complained about.
-    failing: bool,
     drain_timeout: Duration,
 }
 
 /// Callers whose answer depends on the next commit.
 #[derive(Default)]
 pub(super) struct Waiting {
-    pub(super) submits: HashMap<Token, oneshot::Sender<Result<Submitted, Refusal>>>,
+    pub(super) submits: HashMap<Token, WaitingSubmit>,
     pub(super) cancels: HashMap<Token, oneshot::Sender<Result<CancelResult, Refusal>>>,
+}
+
+/// A submit with its room in the inbox, which is free again once the answer is given.
+pub(super) struct WaitingSubmit {
+    pub(super) reply: oneshot::Sender<Result<Submitted, Refusal>>,
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// How the engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to.
+    Stopped,
+    /// It could not go on; the log says why. The next start goes on from the disk.
+    Broken,
 }
 
 /// What one commit lets go to one channel.
@@ -85,14 +104,14 @@ pub(super) struct Outbound {
 }
 
 impl Engine {
-    /// Starts the engine's thread.
+    /// Starts the engine's thread. The receiver tells when and how it ended.
     ///
     /// # Errors
     /// The system's, when it gives no thread.
     pub fn spawn(
         parts: EngineParts,
         config: &EngineConfig,
-    ) -> std::io::Result<(EngineHandle, std::thread::JoinHandle<()>)> {
+    ) -> std::io::Result<(EngineHandle, oneshot::Receiver<Ending>)> {
         let (commands, commands_in) = mpsc::channel(COMMANDS_MAX);
         let shared = Arc::new(Shared {
             committed: AtomicU64::new(parts.store.position().0),
@@ -103,6 +122,7 @@ impl Engine {
         let handle = EngineHandle {
             commands,
             room: Arc::new(Semaphore::new(config.inbox_messages_max)),
+            inbox_messages_max: config.inbox_messages_max,
             shared: Arc::clone(&shared),
         };
         let channels = parts
@@ -120,81 +140,83 @@ impl Engine {
             clock: parts.clock,
             shared,
             applied: 0,
+            batch_octets: 0,
+            failing: false,
+            broken: false,
             next_token: 0,
             ticks: 0,
-            failing: false,
             drain_timeout: config.drain_timeout,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()?;
-        let thread = std::thread::Builder::new()
+        let (ended, ending) = oneshot::channel();
+        std::thread::Builder::new()
             .name("engine".into())
-            .spawn(move || runtime.block_on(engine.run(commands_in, parts.inbox)))?;
-        Ok((handle, thread))
+            .spawn(move || {
+                let how = runtime.block_on(engine.run(commands_in, parts.inbox));
+                // Whoever started the engine may have gone.
+                let _ = ended.send(how);
+            })?;
+        Ok((handle, ending))
     }
 
     async fn run(
         mut self,
         mut commands: mpsc::Receiver<Command>,
         mut inbox: mpsc::Receiver<Vec<Input>>,
-    ) {
+    ) -> Ending {
         self.recover();
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stop_at: Option<Instant> = None;
-        loop {
+        while !self.broken {
+            let open = !self.failing;
+            let work_left = open && self.router.work_left();
             let mut stop = false;
             tokio::select! {
-                Some(inputs) = inbox.recv() => self.handle_all(inputs),
+                Some(inputs) = inbox.recv(), if open => self.handle_all(inputs),
                 Some(command) = commands.recv() => stop = self.handle_command(command),
                 _ = ticks.tick() => self.tick(),
+                () = std::future::ready(()), if work_left => self.handle(Input::Tick),
             }
-            if self.router.work_left() {
-                self.handle(Input::Tick);
-            }
-            let mut count = 1;
-            while count < BATCH_INPUTS_MAX {
-                let mut idle = true;
-                if let Ok(inputs) = inbox.try_recv() {
-                    count += inputs.len();
-                    self.handle_all(inputs);
-                    idle = false;
-                }
-                if let Ok(command) = commands.try_recv() {
-                    count += 1;
-                    stop |= self.handle_command(command);
-                    idle = false;
-                }
-                if idle {
-                    break;
-                }
-            }
+            stop |= self.gather(&mut commands, &mut inbox);
             self.commit();
             if stop && stop_at.is_none() {
                 stop_at = Some(Instant::now() + self.drain_timeout);
                 self.drain_channels();
             }
-            if stop_at.is_some_and(|at| Instant::now() >= at)
-                || (inbox.is_closed() && inbox.is_empty())
-            {
+            let late = stop_at.is_some_and(|at| Instant::now() >= at);
+            if late || (inbox.is_closed() && inbox.is_empty()) {
                 break;
             }
         }
-        self.finish();
+        self.finish()
     }
 
-    /// What was under way when the process last ended is decided before anything else.
-    fn recover(&mut self) {
-        loop {
-            let now = self.clock.now();
-            let more = self.router.recover(now, &mut self.store, &mut self.effects);
-            let more = self.settle(more);
-            self.commit();
-            if !more.unwrap_or(false) {
-                return;
+    /// Takes what else is there, up to a batch. Returns whether a command was to stop.
+    fn gather(
+        &mut self,
+        commands: &mut mpsc::Receiver<Command>,
+        inbox: &mut mpsc::Receiver<Vec<Input>>,
+    ) -> bool {
+        let mut stop = false;
+        let mut count = 1;
+        let mut idle = false;
+        while !idle && count < BATCH_INPUTS_MAX && !self.failing && !self.broken {
+            idle = true;
+            if let Ok(inputs) = inbox.try_recv() {
+                count += inputs.len();
+                self.handle_all(inputs);
+                idle = false;
+            }
+            if let Ok(command) = commands.try_recv() {
+                count += 1;
+                stop |= self.handle_command(command);
+                idle = false;
             }
         }
+        stop
     }
 
     fn handle_all(&mut self, inputs: Vec<Input>) {
@@ -205,16 +227,16 @@ impl Engine {
 
     /// Time passed: for the router, and for the store's own housekeeping.
     fn tick(&mut self) {
-        let read_only = matches!(self.store.condition(), Condition::ReadOnly { .. });
-        if !read_only {
+        if !self.failing {
             self.handle(Input::Tick);
         }
         self.ticks += 1;
         if !self.ticks.is_multiple_of(HOUSEKEEPING_TICKS) {
             return;
         }
-        if read_only && let Err(error) = self.store.retry_probe() {
-            tracing::error!(%error, "the store still cannot be written");
+        if matches!(self.store.condition(), Condition::ReadOnly { .. }) {
+            // It complained when it began to fail, and will tell when it succeeds.
+            let _ = self.store.retry_probe();
         }
         let history = Position(self.shared.history.load(Ordering::Acquire));
         if let Err(error) = self.store.retire(self.clock.now(), history) {
@@ -238,30 +260,6 @@ impl Engine {
         metrics::gauge!("signalbox_store_failures").set(status.failures as f64);
     }
 
-    pub(super) fn handle(&mut self, input: Input) {
-        let now = self.clock.now();
-        let result = self
-            .router
-            .handle(now, input, &mut self.store, &mut self.effects);
-        self.settle(result);
-    }
-
-    /// Gives the new records to the store, so that the next input sees them.
-    fn settle<T>(&mut self, result: Result<T, LedgerError>) -> Option<T> {
-        let applied = self.effects.records[self.applied..]
-            .iter()
-            .try_for_each(|record| self.store.apply(record));
-        self.applied = self.effects.records.len();
-        match (result, applied) {
-            (Ok(value), Ok(())) => Some(value),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(%error, "an input was not carried out");
-                metrics::counter!("signalbox_engine_errors_total").increment(1);
-                None
-            }
-        }
-    }
-
     /// Returns whether the command was to stop.
     fn handle_command(&mut self, command: Command) -> bool {
         let token = Token(self.next_token);
@@ -270,11 +268,12 @@ impl Engine {
             Command::Submit {
                 messages,
                 reply,
-                _room,
+                room,
             } => match self.refusal() {
                 Some(refusal) => answer(reply, Err(refusal)),
                 None => {
-                    self.waiting.submits.insert(token, reply);
+                    let waiting = WaitingSubmit { reply, _room: room };
+                    self.waiting.submits.insert(token, waiting);
                     self.handle(Input::Submit { token, messages });
                 }
             },
@@ -283,12 +282,16 @@ impl Engine {
                 account,
                 reply,
             } => {
-                self.waiting.cancels.insert(token, reply);
-                self.handle(Input::Cancel {
-                    token,
-                    message,
-                    account,
-                });
+                if self.failing || self.broken {
+                    answer(reply, Err(Refusal::StoreFailed("it is read-only".into())));
+                } else {
+                    self.waiting.cancels.insert(token, reply);
+                    self.handle(Input::Cancel {
+                        token,
+                        message,
+                        account,
+                    });
+                }
             }
             Command::Stop => return true,
         }
@@ -297,10 +300,13 @@ impl Engine {
 
     /// Why new messages are not taken, if they are not.
     fn refusal(&self) -> Option<Refusal> {
-        if self.shared.stopping.load(Ordering::Acquire) {
+        if self.broken || self.shared.stopping.load(Ordering::Acquire) {
             return Some(Refusal::Stopping);
         }
         match self.store.condition() {
+            Condition::Ready if self.failing => {
+                Some(Refusal::StoreFailed("the last write failed".into()))
+            }
             Condition::Ready => None,
             Condition::DiskFull => Some(Refusal::DiskFull),
             Condition::ReadOnly { reason } => Some(Refusal::StoreFailed(reason.clone())),
@@ -311,58 +317,33 @@ impl Engine {
     fn drain_channels(&mut self) {
         tracing::info!("stopping: intake is closed, channels finish what is under way");
         let providers: Vec<ProviderName> = self.channels.keys().cloned().collect();
-        for provider in providers {
-            self.handle(Input::Down { provider });
+        if !self.failing {
+            for provider in providers {
+                self.handle(Input::Down { provider });
+            }
+            self.commit();
         }
-        self.commit();
         for channel in self.channels.values() {
             // A channel that has ended has nothing left to drain.
             let _ = channel.send(ToChannel::Drain);
         }
     }
 
-    fn commit(&mut self) {
-        let started = Instant::now();
-        let records = self.effects.records.len();
-        let result = self.store.commit();
-        self.effects.records.clear();
-        self.applied = 0;
-        self.shared.store_ready.store(
-            matches!(self.store.condition(), Condition::Ready),
-            Ordering::Release,
-        );
-        match result {
-            Ok(position) => {
-                if std::mem::take(&mut self.failing) {
-                    tracing::info!("the store can be written again");
-                }
-                self.shared.committed.store(position.0, Ordering::Release);
-                if records > 0 {
-                    metrics::histogram!("signalbox_store_commit_seconds")
-                        .record(started.elapsed().as_secs_f64());
-                    metrics::counter!("signalbox_store_records_total").increment(records as u64);
-                }
-                self.perform();
-            }
-            Err(error) => {
-                // The store keeps the records and tries again with the next commit, so dispatches
-                // and acknowledgements stay until one succeeds. They are bounded by the credit of
-                // the channels. Callers are not kept waiting: they are told that it failed.
-                if !std::mem::replace(&mut self.failing, true) {
-                    tracing::error!(%error, "the batch is not on the disk");
-                }
-                self.refuse_batch(&Refusal::StoreFailed(error.to_string()));
-            }
-        }
-    }
-
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Ending {
         self.commit();
         self.refuse_batch(&Refusal::Stopping);
+        if self.broken {
+            return Ending::Broken;
+        }
         if let Err(error) = self.store.checkpoint() {
             tracing::warn!(%error, "no checkpoint was written; the next start reads the journal");
         }
-        tracing::info!("stopped: everything accepted is on the disk");
+        if self.failing {
+            tracing::error!("stopped, and the last batch is not on the disk");
+        } else {
+            tracing::info!("stopped: everything accepted is on the disk");
+        }
+        Ending::Stopped
     }
 }
 
