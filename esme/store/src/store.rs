@@ -87,6 +87,8 @@ pub struct Store {
     pub(crate) journal: Journal,
     pub(crate) index: Index,
     retention_ms: u64,
+    /// A damaged index file was found: nothing is written until the next opening.
+    distrusted: bool,
     /// Keeps others out as long as it is open.
     _lock: File,
 }
@@ -115,6 +117,7 @@ impl Store {
             journal,
             index,
             retention_ms,
+            distrusted: false,
             _lock: lock,
         };
         store.replay(&config.path, manifest.position, &mut report)?;
@@ -130,8 +133,10 @@ impl Store {
         Ok(Position(position))
     }
 
-    /// Leaves the read-only condition if the disk takes a fresh segment.
+    /// Leaves the read-only condition if the disk takes a fresh segment. A damaged index is not
+    /// put right by that: only opening the store again is.
     pub fn retry_probe(&mut self) -> Result<Position, StoreError> {
+        self.trusted()?;
         self.journal.probe(self.index.clock()).map(Position)
     }
 
@@ -233,6 +238,17 @@ impl Store {
             reason = format!("{reason}, once the manifest is removed by hand ({error})");
         }
         self.journal.set_read_only(reason);
+        self.distrusted = true;
+    }
+
+    /// The reason why nothing is written any more, once the index is not trusted.
+    fn trusted(&self) -> Result<(), StoreError> {
+        match self.condition() {
+            Condition::ReadOnly { reason } if self.distrusted => {
+                Err(StoreError::ReadOnly { reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn replay(

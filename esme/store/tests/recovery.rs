@@ -198,6 +198,11 @@ fn a_block_damaged_under_way_stops_the_store_until_the_index_is_made_again() {
         .expect_err("the block is damaged");
     assert!(error.to_string().contains("index-"), "{error}");
     assert!(store.apply(&accepted(2)).is_err());
+    assert!(
+        store.retry_probe().is_err(),
+        "a good disk does not mend the index"
+    );
+    assert!(store.apply(&accepted(2)).is_err());
     drop(store);
     let (mut store, report) = open(dir.path());
     assert!(report.rebuilt.is_some());

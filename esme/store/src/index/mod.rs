@@ -185,14 +185,12 @@ impl Index {
                 }),
                 ..state
             };
-            self.hot.change(
-                DeliveryId {
-                    message: id,
-                    recipient,
-                },
-                self.clock,
-                &lost,
-            );
+            let delivery = DeliveryId {
+                message: id,
+                recipient,
+            };
+            self.recovering.remove(&delivery);
+            self.hot.change(delivery, self.clock, &lost);
         }
     }
 
