@@ -369,6 +369,23 @@ fn shown<'a, T: Fields<'a> + Copy, P: FieldPass<'a>>(
     { *fields }.pass(pass)
 }
 
+/// Appends a body. Never inlined: the fields then come from memory one by one as they are written,
+/// instead of all at once, more than there are registers for.
+#[inline(never)]
+fn write<'a>(fields: &mut impl Fields<'a>, out: &mut BytesMut) {
+    let Ok(()) = fields.pass(&mut Writer::new(out));
+}
+
+/// Appends the body of any PDU. Never inlined, so that the commonest do without the room that this
+/// takes on the stack.
+#[inline(never)]
+fn write_any(pdu: &Pdu<'_>, out: &mut BytesMut) {
+    if let Pdu::Raw { body, .. } = pdu {
+        return out.put_slice(body);
+    }
+    let Ok(()) = pdu.pass(&mut Writer::new(out));
+}
+
 impl Encode for Pdu<'_> {
     fn command_id(&self) -> CommandId {
         match self {
@@ -419,9 +436,10 @@ impl Encode for Pdu<'_> {
     }
 
     fn encode_body(&self, out: &mut BytesMut) {
-        if let Self::Raw { body, .. } = self {
-            return out.put_slice(body);
+        match self {
+            Self::SubmitSm(pdu) | Self::DeliverSm(pdu) => write(&mut { *pdu }, out),
+            Self::SubmitSmResp(pdu) | Self::DeliverSmResp(pdu) => write(&mut { *pdu }, out),
+            _ => write_any(self, out),
         }
-        let Ok(()) = self.pass(&mut Writer::new(out));
     }
 }
