@@ -23,7 +23,7 @@ pub struct LinkEvents {
 }
 
 /// Something that a link tells. Every request that was submitted ends in exactly one `Response` or
-/// `Failed`.
+/// `Failed`; one that has timed out may have a `LateResponse` after that.
 #[derive(Debug)]
 pub enum LinkEvent {
     /// Bound: `window` requests may be submitted.
@@ -65,6 +65,18 @@ pub enum LinkEvent {
         /// Why.
         failure: Failure,
     },
+    /// The response to a request that has failed as [`Failure::TimedOut`]: at most one, from the
+    /// same connection.
+    LateResponse {
+        /// The request.
+        token: Token,
+        /// Its response, or generic_nack.
+        command_id: CommandId,
+        /// The result.
+        command_status: CommandStatus,
+        /// The SMSC's id of the message, if there is one.
+        message_id: Option<MessageId>,
+    },
     /// A request of the SMSC: answer with [`crate::Link::respond`], alert_notification excepted.
     Request {
         /// Its header.
@@ -73,7 +85,7 @@ pub enum LinkEvent {
         octets: Bytes,
     },
     /// PDUs of this turn that could not be decoded, were not legal, or not expected (such as a
-    /// late response).
+    /// second response).
     BadPdus {
         /// How many.
         count: u32,
@@ -89,7 +101,7 @@ pub enum LinkEvent {
 pub enum Failure {
     /// It did not leave: safe to send elsewhere.
     NotSent,
-    /// No response in time; its fate is unknown.
+    /// No response in time; its fate is unknown until a `LateResponse` tells.
     TimedOut,
     /// The connection went after it was written; its fate is unknown.
     SessionClosed,

@@ -67,8 +67,9 @@ impl Link {
     /// channel.
     ///
     /// `events` is unbounded because its contents are not: what waits there is at most one event
-    /// per submitted request, one per request of the SMSC that was not answered
-    /// (`inbound_window_size`), and a few per connection.
+    /// per submitted request, one per late response (a session knows 16,384 requests that may have
+    /// one), one per request of the SMSC that was not answered (`inbound_window_size`), and a few
+    /// per connection.
     ///
     /// # Errors
     /// A setting out of its range.

@@ -104,6 +104,20 @@ impl LinkOwner {
         });
     }
 
+    fn on_late_response(&mut self, token: Token, header: Header, pdu: &Pdu<'_>) {
+        let message_id = match pdu {
+            Pdu::SubmitSmResp(resp) | Pdu::DataSmResp(resp) => resp.message_id,
+            _ => None,
+        };
+        let message_id = message_id.filter(|id| !id.is_empty());
+        self.batch.push(LinkEvent::LateResponse {
+            token,
+            command_id: header.command_id,
+            command_status: header.command_status,
+            message_id: message_id.map(|id| MessageId::new(id.as_octets())),
+        });
+    }
+
     fn on_peer_request(&mut self, header: Header, pdu: &Pdu<'_>) {
         if header.command_id == CommandId::ALERT_NOTIFICATION {
             self.unanswered_in_turn += 1;
@@ -184,6 +198,9 @@ impl Owner for LinkOwner {
     fn on_event(&mut self, now: Instant, session: &mut Session, event: Event<'_>) {
         match event {
             Event::Response { token, header, pdu } => self.on_response(token, header, &pdu),
+            Event::LateResponse { token, header, pdu } => {
+                self.on_late_response(token, header, &pdu);
+            }
             Event::Request { header, pdu } => self.on_peer_request(header, &pdu),
             Event::RequestFailed { token, failure, .. } => {
                 let failure = match failure {

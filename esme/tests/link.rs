@@ -244,6 +244,34 @@ async fn unbind_does_not_wait_for_ever() {
 }
 
 #[tokio::test]
+async fn a_late_response_is_told_after_the_failure() {
+    let smsc = Smsc::start().await;
+    let mut config = smsc.config();
+    config.response_timer = Duration::from_millis(30);
+    let (mut tested, mut peer) = Tested::bound(&smsc, config).await;
+    tested.submit(1).await;
+    let (request, _) = peer.expect(CommandId::SUBMIT_SM).await;
+    assert!(matches!(
+        tested.next().await,
+        LinkEvent::Failed {
+            token: 1,
+            failure: Failure::TimedOut
+        }
+    ));
+    peer.answer(&request, b"id-1\0").await;
+    let LinkEvent::LateResponse {
+        token: 1,
+        command_id: CommandId::SUBMIT_SM_RESP,
+        command_status: ROK,
+        message_id: Some(message_id),
+    } = tested.next().await
+    else {
+        panic!("the late response")
+    };
+    assert_eq!(message_id.as_octets(), b"id-1");
+}
+
+#[tokio::test]
 async fn the_last_handle_unbinds() {
     let smsc = Smsc::start().await;
     let (tested, mut peer) = Tested::bound(&smsc, smsc.config()).await;

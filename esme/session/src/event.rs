@@ -61,6 +61,18 @@ pub enum Event<'a> {
         /// Why.
         failure: RequestFailure,
     },
+    /// The response to a request that has failed as [`RequestFailure::TimedOut`], which stays its
+    /// one ending: what was unknown of its fate is told here. At most once per request, and only on
+    /// the connection that carried it; beyond 16,384 such requests the oldest is forgotten and its
+    /// response is a [`PduProblem::UnexpectedResponse`].
+    LateResponse {
+        /// The request.
+        token: Token,
+        /// The header, with command_status.
+        header: Header,
+        /// The fields, as in `Response`.
+        pdu: Pdu<'a>,
+    },
     /// A PDU of the peer could not be decoded, was not legal or was not expected. It was answered
     /// where the specification wants an answer; the session lives.
     BadPdu {
@@ -84,8 +96,8 @@ pub enum RequestFailure {
     /// It was not written, or not to its end (see [`crate::Session::handle_unwritten`]): safe to
     /// send elsewhere.
     NotSent,
-    /// No response within response_timer. Its fate is unknown; a late response is reported as
-    /// [`PduProblem::UnexpectedResponse`].
+    /// No response within response_timer. Its fate is unknown, unless an [`Event::LateResponse`]
+    /// tells.
     TimedOut,
     /// The session closed after it was written. Its fate is unknown.
     SessionClosed,

@@ -81,10 +81,7 @@ impl Session {
                 || header.command_id == CommandId::GENERIC_NACK
         });
         let Some(pending) = pending else {
-            return Some(Event::BadPdu {
-                header,
-                problem: PduProblem::UnexpectedResponse,
-            });
+            return Some(self.on_late_response(now, frame));
         };
         match pending.command_id {
             CommandId::ENQUIRE_LINK => None,
@@ -96,17 +93,29 @@ impl Session {
             _ => {
                 self.in_flight -= 1;
                 self.last_message = now;
-                // The request has its answer even if the answer's fields cannot be read.
-                let pdu = Pdu::decode(frame).unwrap_or(Pdu::Raw {
-                    command_id: header.command_id,
-                    body: frame.body,
-                });
                 Some(Event::Response {
                     token: pending.token,
                     header,
-                    pdu,
+                    pdu: response_of(frame),
                 })
             }
+        }
+    }
+
+    /// A response that no request waits for: late, or not expected at all.
+    #[cold]
+    fn on_late_response<'b>(&mut self, now: Instant, frame: &Frame<'b>) -> Event<'b> {
+        let header = frame.header;
+        match self.late.take(header.sequence_number, header.command_id) {
+            Some(token) => {
+                self.last_message = now;
+                Event::LateResponse {
+                    token,
+                    header,
+                    pdu: response_of(frame),
+                }
+            }
+            None => bad_pdu(header, PduProblem::UnexpectedResponse),
         }
     }
 
@@ -262,6 +271,15 @@ impl Session {
         };
         self.answer(&pdu, command_status, header.sequence_number);
     }
+}
+
+/// The request has its answer even if the answer's fields cannot be read.
+#[inline]
+fn response_of<'b>(frame: &Frame<'b>) -> Pdu<'b> {
+    Pdu::decode(frame).unwrap_or(Pdu::Raw {
+        command_id: frame.header.command_id,
+        body: frame.body,
+    })
 }
 
 fn bad_pdu<'b>(header: Header, problem: PduProblem) -> Event<'b> {

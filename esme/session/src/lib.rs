@@ -15,6 +15,7 @@ mod config;
 pub mod driver;
 mod event;
 mod input;
+mod late;
 mod legality;
 mod lifecycle;
 mod numbered;

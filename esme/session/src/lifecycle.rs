@@ -101,6 +101,7 @@ impl Session {
         self.state = State::Closed;
         self.close_reason = Some(reason);
         self.close_when_taken = None;
+        self.late.clear();
         self.fail_pending_beyond(self.taken_octets - self.unwritten_octets);
         let (in_flight, notices) = (&mut self.in_flight, &mut self.notices);
         self.pending.drain_if(
@@ -157,6 +158,7 @@ impl Session {
             command_id if is_of_session(command_id) => self.finish(CloseReason::BindTimedOut),
             _ => {
                 self.in_flight -= 1;
+                self.late.insert(number, pending.command_id, pending.token);
                 let failure = RequestFailure::TimedOut;
                 self.notices
                     .push_back(Notice::Failed(number, pending.token, failure));

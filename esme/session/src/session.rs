@@ -12,6 +12,7 @@ use signalbox_codec::{
 
 use crate::config::{BindType, Role, SessionConfig};
 use crate::event::{CloseReason, Event, RequestFailure, SendError, Token};
+use crate::late::LateRequests;
 use crate::legality::{Verdict, bind_command, judge};
 use crate::numbered::Numbered;
 use crate::state::State;
@@ -35,10 +36,12 @@ const INTERFACE_VERSION_TLVS: u8 = 0x34;
 ///
 /// Four kinds of method: getters, `handle_*` (from transport and time), commands of the owner, and
 /// `poll_*` (outputs, to be drained after each call of another kind). Every request that was
-/// accepted ends in exactly one [`Event::Response`] or [`Event::RequestFailed`].
+/// accepted ends in exactly one [`Event::Response`] or [`Event::RequestFailed`]; one that has timed
+/// out may have an [`Event::LateResponse`] after that.
 ///
-/// Memory: at most four slots per request of `window_size` and of `inbound_window_size`, and what
-/// was put on the wire and not taken by [`Session::poll_transmit`].
+/// Memory: at most four slots per request of `window_size` and of `inbound_window_size`, 16,384
+/// requests that may have a late response, and what was put on the wire and not taken by
+/// [`Session::poll_transmit`].
 #[derive(Debug)]
 pub struct Session {
     pub(crate) config: SessionConfig,
@@ -49,6 +52,8 @@ pub struct Session {
     pub(crate) pending: Numbered<Pending>,
     /// Those of them that are the owner's: they fill the window.
     pub(crate) in_flight: u32,
+    /// The owner's requests that have timed out.
+    pub(crate) late: LateRequests,
     next_sequence_number: u32,
     /// The peer's requests that wait for our responses.
     pub(crate) unanswered: Numbered<CommandId>,
@@ -100,6 +105,7 @@ impl Session {
             bind_type: BindType::Transceiver,
             pending: Numbered::new(config.window_size),
             in_flight: 0,
+            late: LateRequests::default(),
             next_sequence_number: 1,
             unanswered: Numbered::new(config.inbound_window_size),
             bind_number: 0,
@@ -402,7 +408,7 @@ impl Session {
         number
     }
 
-    /// The next number: 1 to 0x7FFFFFFF and again, without those that still wait.
+    /// The next number: 1 to 0x7FFFFFFF and again, without those whose response may still come.
     #[inline]
     fn take_number(&mut self) -> u32 {
         loop {
@@ -412,7 +418,7 @@ impl Session {
             } else {
                 number + 1
             };
-            if !self.pending.is_straggler(number) {
+            if !self.pending.is_straggler(number) && !self.late.contains(number) {
                 return number;
             }
         }

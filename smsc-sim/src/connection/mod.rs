@@ -195,6 +195,8 @@ impl Owner for Connection {
             Event::Closed { reason } => {
                 tracing::info!(session = self.id, %reason, "session closed");
             }
+            // Who asked has been told that the time was over.
+            Event::LateResponse { .. } => {}
             Event::Unbinding | Event::Bound { .. } | Event::BindRefused { .. } => {}
         }
     }

@@ -195,6 +195,7 @@ impl Owner for Generator {
             }
             Event::BindRefused { .. }
             | Event::BindRequested { .. }
+            | Event::LateResponse { .. }
             | Event::BadPdu { .. }
             | Event::Unbinding
             | Event::Closed { .. } => {}

@@ -26,6 +26,7 @@ pub enum Seen {
     Request(CommandId, u32),
     Response(Token, CommandId, CommandStatus),
     Failed(Token, RequestFailure),
+    Late(Token, CommandId, CommandStatus),
     Bad(CommandId, PduProblem),
     Unbinding,
     Closed(CloseReason),
@@ -48,6 +49,9 @@ impl Seen {
                 Self::Response(*token, header.command_id, header.command_status)
             }
             Event::RequestFailed { token, failure, .. } => Self::Failed(*token, *failure),
+            Event::LateResponse { token, header, .. } => {
+                Self::Late(*token, header.command_id, header.command_status)
+            }
             Event::BadPdu { header, problem } => Self::Bad(header.command_id, *problem),
             Event::Unbinding => Self::Unbinding,
             Event::Closed { reason } => Self::Closed(*reason),

@@ -143,7 +143,7 @@ fn a_response_that_cannot_be_read_ends_its_request() {
 }
 
 #[test]
-fn a_late_response_ends_nothing() {
+fn a_late_response_is_told_once_and_ends_nothing() {
     for late_by in [30, 60, 300, 40 * 60] {
         let mut pair = Pair::bound_with(BindType::Transceiver, |config| {
             config.enquire_link_timer = Duration::ZERO;
@@ -158,9 +158,53 @@ fn a_late_response_ends_nothing() {
         pair.submit(2);
         pair.answer(number);
         pair.run();
-        assert_eq!(pair.esme.take_seen(), [unexpected(RESP)]);
+        assert_eq!(pair.esme.take_seen(), [Seen::Late(1, RESP, ROK)]);
         assert_eq!(pair.esme.session.in_flight(), 1);
+        pair.esme.feed(pair.now, &raw(RESP, ROK, number, b"id\0"));
+        assert_eq!(pair.esme.take_seen(), [unexpected(RESP)]);
     }
+}
+
+/// A session with a request that has timed out, and the number of that request.
+fn timed_out() -> (Pair, u32) {
+    let mut pair = Pair::bound(BindType::Transceiver);
+    let number = pair.submit(1);
+    pair.run();
+    pair.advance(Duration::from_secs(30));
+    let failed = [Seen::Failed(1, RequestFailure::TimedOut)];
+    assert_eq!(pair.esme.take_seen(), failed);
+    (pair, number)
+}
+
+#[test]
+fn only_a_response_that_fits_is_a_late_one() {
+    let status = CommandStatus::ESME_RSYSERR;
+    let late = |command_id| Seen::Late(1, command_id, status);
+    let rows = [
+        (RESP, late(RESP)),
+        (CommandId::GENERIC_NACK, late(CommandId::GENERIC_NACK)),
+        (CommandId::DATA_SM_RESP, unexpected(CommandId::DATA_SM_RESP)),
+    ];
+    for (command_id, expected) in rows {
+        let (mut pair, number) = timed_out();
+        let other = raw(command_id, status, number + 1, &[]);
+        pair.esme.feed(pair.now, &other);
+        assert_eq!(pair.esme.take_seen(), [unexpected(command_id)]);
+        let response = raw(command_id, status, number, &[]);
+        pair.esme.feed(pair.now, &response);
+        assert_eq!(pair.esme.take_seen(), [expected]);
+    }
+}
+
+#[test]
+fn the_number_of_a_late_request_is_not_used_again() {
+    let (mut pair, number) = timed_out();
+    pair.esme.session.set_next_sequence_number(number);
+    assert_eq!(pair.submit(2), number + 1);
+    pair.esme.feed(pair.now, &raw(RESP, ROK, number, b"id\0"));
+    assert_eq!(pair.esme.take_seen(), [Seen::Late(1, RESP, ROK)]);
+    pair.esme.session.set_next_sequence_number(number);
+    assert_eq!(pair.submit(3), number);
 }
 
 #[test]
