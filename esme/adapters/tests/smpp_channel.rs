@@ -33,6 +33,14 @@ struct Rig {
 
 impl Rig {
     async fn start(behaviour: Behaviour, bind_types: &[BindType]) -> Self {
+        Self::start_with(behaviour, bind_types, |_| ()).await
+    }
+
+    async fn start_with(
+        behaviour: Behaviour,
+        bind_types: &[BindType],
+        change: impl Fn(&mut ClientConfig),
+    ) -> Self {
         let smsc = Smsc::builder()
             .seed(7)
             .behaviour(behaviour)
@@ -49,6 +57,7 @@ impl Rig {
             client.bind_type = *bind_type;
             client.window_size = 10;
             client.bind_retry_delay = Duration::from_millis(20);
+            change(&mut client);
             BindConfig {
                 name: number.to_string(),
                 client,
@@ -210,6 +219,33 @@ async fn a_message_and_its_receipt() {
         (seen[0].from.as_str(), seen[0].to.as_str()),
         ("100", "491711234567")
     );
+}
+
+/// A response after response_timer names the message, so that its receipt is not an orphan.
+#[tokio::test]
+async fn a_late_response_brings_the_remote_id_before_the_receipt() {
+    let behaviour = Behaviour {
+        latency: Duration::from_millis(600),
+        receipt_delay: Duration::from_millis(200),
+        ..Behaviour::default()
+    };
+    let mut rig = Rig::start_with(behaviour, &[BindType::Transceiver], |client| {
+        client.response_timer = Duration::from_millis(200);
+    })
+    .await;
+    rig.credit().await;
+    rig.dispatch("sms:+491711234567", &["late"]);
+    let (message, part, parts_total, outcome) = rig.outcome().await;
+    assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
+    let (late_message, late_part, late_total, outcome) = rig.outcome().await;
+    assert_eq!(
+        (late_message, late_part, late_total),
+        (message, part, parts_total)
+    );
+    let remote_id = accepted_id(outcome);
+    let (remote_ids, state, _) = rig.receipt().await;
+    assert!(remote_ids.contains(&remote_id), "{remote_ids:?}");
+    assert_eq!(state, State::Delivered);
 }
 
 #[tokio::test]

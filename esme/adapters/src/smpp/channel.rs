@@ -246,6 +246,20 @@ impl Task {
                     };
                     self.flow.response(now, token, &answer, &mut self.out);
                 }
+                LinkEvent::LateResponse {
+                    token,
+                    command_id,
+                    command_status,
+                    message_id,
+                } => {
+                    let answer = Answer {
+                        command_id,
+                        command_status,
+                        message_id: message_id.as_ref().map(|id| id.as_octets()),
+                        congestion_state: None,
+                    };
+                    self.flow.late_response(token, &answer, &mut self.out);
+                }
                 LinkEvent::Failed { token, failure } => {
                     self.flow.failed(token, failure, &mut self.out);
                 }

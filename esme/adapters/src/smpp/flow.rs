@@ -24,6 +24,7 @@ use signalbox_router::{
 use super::config::SubmitConfig;
 use super::encode::{SubmitPart, encode};
 use super::inbound::remote_id;
+use super::late::{LatePart, LateParts};
 use super::outcome::{Pressure, Verdict, of_failure, of_response};
 use super::pace::{Pace, PaceConfig};
 use super::profile::Profile;
@@ -68,6 +69,7 @@ pub(super) struct Flow {
     slots: Vec<Slot>,
     free_slots: Vec<usize>,
     waiting: VecDeque<Waiting>,
+    late: LateParts,
     /// Deliveries that the router may still dispatch.
     credit: u32,
     draining: bool,
@@ -87,6 +89,8 @@ struct Bind {
 /// A delivery that is on its way.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
+    /// How often the slot was used before, so that a token names one request only.
+    run: u32,
     delivery: DeliveryId,
     parts_total: u8,
     receipt_wanted: bool,
@@ -129,6 +133,7 @@ impl Flow {
             slots: Vec::new(),
             free_slots: Vec::new(),
             waiting: VecDeque::new(),
+            late: LateParts::default(),
             credit: 0,
             draining: false,
             counters: Counters::default(),
@@ -184,8 +189,7 @@ impl Flow {
             self.pace.on_congestion(now, congestion_state);
         }
         let status = answer.command_status;
-        let nack = answer.command_id == CommandId::GENERIC_NACK;
-        let verdict = if nack && status == CommandStatus::ESME_ROK {
+        let verdict = if answer.says_nothing() {
             let error = ErrorCode {
                 value: 0,
                 name: "generic_nack".into(),
@@ -216,11 +220,40 @@ impl Flow {
         self.finish(index, part, verdict.outcome, out);
     }
 
-    /// A part will have no answer.
+    /// A part will have no answer in time.
     pub(super) fn failed(&mut self, token: u64, failure: Failure, out: &mut Output) {
         let (index, part) = split(token);
-        self.leave_window(self.slots[index].bind);
+        let slot = self.slots[index];
+        self.leave_window(slot.bind);
+        if failure == Failure::TimedOut {
+            let part = PartId {
+                delivery: slot.delivery,
+                part,
+            };
+            let late = LatePart {
+                part,
+                parts_total: slot.parts_total,
+                receipt_wanted: slot.receipt_wanted,
+            };
+            self.late.insert(token, late);
+        }
         self.finish(index, part, of_failure(failure), out);
+    }
+
+    /// The answer to a part that has failed as timed out: what was reported as unknown is known.
+    /// It is too old to say anything of the pace.
+    pub(super) fn late_response(&mut self, token: u64, answer: &Answer<'_>, out: &mut Output) {
+        let Some(late) = self.late.take(token) else {
+            return;
+        };
+        if answer.says_nothing() {
+            return;
+        }
+        let remote_id = answer.message_id.and_then(remote_id);
+        let status = answer.command_status;
+        let verdict = of_response(&self.profile, status, remote_id, late.receipt_wanted);
+        let PartId { delivery, part } = late.part;
+        self.report(delivery, part, late.parts_total, verdict.outcome, out);
     }
 
     /// Takes and sends no more; what is in flight goes on.
@@ -322,6 +355,7 @@ impl Flow {
             return;
         }
         let slot = Slot {
+            run: 0,
             delivery: dispatch.delivery,
             parts_total,
             receipt_wanted: submission.receipt_wanted,
@@ -353,7 +387,7 @@ impl Flow {
             tokens -= 1;
             out.submits.push(Submit {
                 bind,
-                token: join(index, part.number),
+                token: join(slot.run, index, part.number),
                 body: part.body,
             });
         }
@@ -450,7 +484,8 @@ impl Flow {
     fn keep(&mut self, slot: Slot) -> usize {
         match self.free_slots.pop() {
             Some(index) => {
-                self.slots[index] = slot;
+                let run = self.slots[index].run.wrapping_add(1);
+                self.slots[index] = Slot { run, ..slot };
                 index
             }
             None => {
@@ -491,14 +526,24 @@ pub(super) struct Answer<'a> {
     pub(super) congestion_state: Option<u8>,
 }
 
-/// A token names a slot and a part.
-const fn join(slot: usize, part: u8) -> u64 {
-    (slot as u64) << 8 | part as u64
+impl Answer<'_> {
+    /// A generic_nack without an error: whether the request was understood is not known.
+    fn says_nothing(&self) -> bool {
+        self.command_id == CommandId::GENERIC_NACK && self.command_status == CommandStatus::ESME_ROK
+    }
+}
+
+/// A token names a use of a slot, the slot (24 bits: there are no more than the windows of all
+/// binds hold) and a part.
+const fn join(run: u32, slot: usize, part: u8) -> u64 {
+    (run as u64) << 32 | (slot as u64 & SLOT_MASK) << 8 | part as u64
 }
 
 const fn split(token: u64) -> (usize, u8) {
-    ((token >> 8) as usize, token as u8)
+    ((token >> 8 & SLOT_MASK) as usize, token as u8)
 }
+
+const SLOT_MASK: u64 = 0xFF_FFFF;
 
 #[cfg(test)]
 mod tests;

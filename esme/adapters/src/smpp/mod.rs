@@ -15,6 +15,7 @@ mod config;
 pub mod encode;
 mod flow;
 pub mod inbound;
+mod late;
 pub mod options;
 pub mod outcome;
 pub mod pace;

@@ -56,12 +56,7 @@ impl Rig {
     }
 
     fn answer(&mut self, token: u64, command_status: CommandStatus) {
-        let answer = Answer {
-            command_id: CommandId::SUBMIT_SM.response(),
-            command_status,
-            message_id: Some(b"id"),
-            congestion_state: None,
-        };
+        let answer = answer(CommandId::SUBMIT_SM_RESP, command_status);
         self.flow.response(self.now, token, &answer, &mut self.out);
     }
 
@@ -76,11 +71,23 @@ impl Rig {
     }
 
     /// What was submitted: bind, message, part.
-    fn submits(&mut self) -> Vec<(usize, u64, u8)> {
+    fn submits(&mut self) -> Vec<(usize, usize, u8)> {
         let submits = self.out.submits.drain(..);
         submits
-            .map(|submit| (submit.bind, submit.token >> 8, submit.token as u8))
+            .map(|submit| {
+                let (slot, part) = split(submit.token);
+                (submit.bind, slot, part)
+            })
             .collect()
+    }
+}
+
+fn answer(command_id: CommandId, command_status: CommandStatus) -> Answer<'static> {
+    Answer {
+        command_id,
+        command_status,
+        message_id: Some(b"id"),
+        congestion_state: None,
     }
 }
 
@@ -132,7 +139,7 @@ fn windows_are_kept_and_the_least_busy_bind_is_taken() {
     let binds: Vec<usize> = rig.submits().iter().map(|(bind, ..)| *bind).collect();
     assert_eq!(binds, [0, 1, 0, 1]);
     assert_eq!(rig.flow.limiter(rig.now), Limiter::Window);
-    rig.answer(join(1, 1), CommandStatus::ESME_ROK);
+    rig.answer(join(0, 1, 1), CommandStatus::ESME_ROK);
     let reported = rig.pump();
     assert_eq!(reported[0], "2: 1/1 accepted");
     assert_eq!(rig.submits(), [(1, 4, 1)]);
@@ -148,7 +155,7 @@ fn parts_of_a_message_go_in_order_on_one_bind() {
         [(0, 0, 1), (0, 0, 2)],
         "the third waits for its bind"
     );
-    rig.answer(join(0, 1), CommandStatus::ESME_ROK);
+    rig.answer(join(0, 0, 1), CommandStatus::ESME_ROK);
     assert_eq!(rig.pump()[0], "1: 1/3 accepted");
     assert_eq!(rig.submits(), [(0, 0, 3), (1, 1, 1)]);
 }
@@ -159,7 +166,7 @@ fn a_lost_link_gives_back_what_waits_and_voids_the_credit() {
     rig.dispatch(&[1, 1]);
     rig.pump();
     rig.flow
-        .failed(join(0, 1), Failure::SessionClosed, &mut rig.out);
+        .failed(join(0, 0, 1), Failure::SessionClosed, &mut rig.out);
     rig.flow.down(0, &mut rig.out);
     assert_eq!(rig.pump(), ["1: 1/1 unknown", "down", "2: 1/1 not sent"]);
     rig.dispatch(&[1]);
@@ -179,7 +186,8 @@ fn one_of_two_links_lost_keeps_the_other_going() {
     rig.pump();
     assert_eq!(rig.submits(), [(0, 0, 1)]);
     rig.flow.down(0, &mut rig.out);
-    rig.flow.failed(join(0, 1), Failure::NotSent, &mut rig.out);
+    rig.flow
+        .failed(join(0, 0, 1), Failure::NotSent, &mut rig.out);
     let reported = rig.pump();
     assert_eq!(reported[..2], ["1: 2/2 not sent", "1: 1/2 not sent"]);
     assert_eq!(rig.submits(), [(1, 1, 1)]);
@@ -191,9 +199,9 @@ fn throttled_in_order() {
     rig.dispatch(&[1, 1, 1]);
     rig.pump();
     rig.now += Duration::from_millis(1);
-    rig.answer(join(0, 1), CommandStatus::ESME_RTHROTTLED);
+    rig.answer(join(0, 0, 1), CommandStatus::ESME_RTHROTTLED);
     assert_eq!(rig.pump(), ["down", "3: 1/1 not sent", "1: 1/1 throttled"]);
-    rig.answer(join(1, 1), CommandStatus::ESME_RMSGQFUL);
+    rig.answer(join(0, 1, 1), CommandStatus::ESME_RMSGQFUL);
     assert_eq!(
         rig.pump(),
         ["2: 1/1 throttled"],
@@ -216,7 +224,7 @@ fn a_refused_part_stops_its_siblings() {
     let mut rig = Rig::new(&[true], PaceConfig::default()).bound(&[1]);
     rig.dispatch(&[3, 1]);
     rig.pump();
-    rig.answer(join(0, 1), CommandStatus::ESME_RINVDSTADR);
+    rig.answer(join(0, 0, 1), CommandStatus::ESME_RINVDSTADR);
     let reported = rig.pump();
     assert_eq!(
         reported[..3],
@@ -264,9 +272,43 @@ fn a_drained_flow_takes_no_more() {
     rig.pump();
     rig.flow.drain(&mut rig.out);
     assert_eq!(rig.pump(), ["down", "2: 1/1 not sent"]);
-    rig.answer(join(0, 1), CommandStatus::ESME_ROK);
+    rig.answer(join(0, 0, 1), CommandStatus::ESME_ROK);
     rig.dispatch(&[1]);
     assert_eq!(rig.pump(), ["1: 1/1 accepted", "3: 1/1 not sent"]);
+}
+
+#[test]
+fn a_late_response_tells_what_was_unknown_once() {
+    const RESP: CommandId = CommandId::SUBMIT_SM_RESP;
+    let rows: [(_, _, &[&str]); 5] = [
+        (RESP, 0x00, &["1: 2/2 accepted"]),
+        (RESP, 0x0B, &["1: 2/2 rejected"]),
+        (RESP, 0x58, &["1: 2/2 throttled"]),
+        (CommandId::GENERIC_NACK, 0x03, &["1: 2/2 rejected"]),
+        (CommandId::GENERIC_NACK, 0x00, &[]),
+    ];
+    for (command_id, command_status, expected) in rows {
+        let mut rig = Rig::new(&[true], PaceConfig::default()).bound(&[2]);
+        rig.dispatch(&[2]);
+        rig.pump();
+        rig.answer(join(0, 0, 1), CommandStatus::ESME_ROK);
+        let token = join(0, 0, 2);
+        rig.flow.failed(token, Failure::TimedOut, &mut rig.out);
+        assert_eq!(rig.pump()[1], "1: 2/2 unknown");
+        // The slot serves another message meanwhile.
+        rig.dispatch(&[2]);
+        rig.pump();
+        let answer = answer(command_id, CommandStatus(command_status));
+        for expected in [expected, &[]] {
+            rig.flow.late_response(token, &answer, &mut rig.out);
+            assert_eq!(rig.pump(), expected, "{command_id} {command_status:#x}");
+        }
+        let lost = join(1, 0, 1);
+        rig.flow.failed(lost, Failure::SessionClosed, &mut rig.out);
+        rig.pump();
+        rig.flow.late_response(lost, &answer, &mut rig.out);
+        assert_eq!(rig.pump(), [""; 0], "only what has timed out can be late");
+    }
 }
 
 /// Whatever happens, each part that was dispatched has exactly one outcome in the end, windows
