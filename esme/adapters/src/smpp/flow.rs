@@ -344,14 +344,14 @@ impl Flow {
             }
         };
         let parts_total = submission.parts_total;
+        if self.parts.is_empty() || dispatch.parts_done.iter().any(|part| *part > parts_total) {
+            return self.refuse_other_plan(dispatch, parts_total, out);
+        }
         if self.windows() == 0 || self.pace.is_paused(now) || self.draining {
             for part in std::mem::take(&mut self.parts) {
                 let outcome = Outcome::NotSent;
                 self.report(dispatch.delivery, part.number, parts_total, outcome, out);
             }
-            return;
-        }
-        if self.parts.is_empty() {
             return;
         }
         let slot = Slot {
@@ -366,6 +366,20 @@ impl Flow {
         let slot = self.keep(slot);
         self.waiting
             .extend(self.parts.drain(..).map(|part| Waiting { slot, part }));
+    }
+
+    /// The message would be cut into other parts than those that the provider has: the settings of
+    /// the encoding have changed since. It cannot be made whole; its first open part ends it.
+    #[cold]
+    fn refuse_other_plan(&mut self, dispatch: &Dispatch, parts_total: u8, out: &mut Output) {
+        let is_open = |part: &u8| !dispatch.parts_done.contains(part);
+        let part = (1..=u8::MAX).find(is_open).unwrap_or(u8::MAX);
+        let error = ErrorCode {
+            value: CommandStatus::ESME_RSUBMITFAIL.0,
+            name: "parts of the message were sent in another encoding".into(),
+        };
+        let outcome = Outcome::Rejected { error };
+        self.report(dispatch.delivery, part, parts_total.max(part), outcome, out);
     }
 
     fn submit_waiting(&mut self, now: Instant, out: &mut Output) {

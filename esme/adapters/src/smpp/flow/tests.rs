@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use signalbox_router::MessageId;
+use signalbox_codec::segment::LongMessage;
+use signalbox_router::{
+    Action, Effects, Ledger as _, MemoryLedger, MessageId, Phase, Route, Router, RouterConfig,
+    State, Token, UnknownOutcome,
+};
 
 use super::*;
 use crate::random::Random;
@@ -275,6 +279,104 @@ fn a_drained_flow_takes_no_more() {
     rig.answer(join(0, 0, 1), CommandStatus::ESME_ROK);
     rig.dispatch(&[1]);
     assert_eq!(rig.pump(), ["1: 1/1 accepted", "3: 1/1 not sent"]);
+}
+
+/// A router with a delivery of three parts, of which it has dispatched those without an outcome;
+/// `outcomes` are those of the first dispatch.
+fn dispatched_again(outcomes: [Outcome; 3]) -> (Router, MemoryLedger, Dispatch) {
+    let route = Route {
+        name: "all".to_owned(),
+        scheme: "sms".to_owned(),
+        prefix: String::new(),
+        providers: vec![ProviderName::from("acme")],
+        unknown_outcome: UnknownOutcome::default(),
+    };
+    let config = RouterConfig {
+        routes: vec![route],
+        ..RouterConfig::default()
+    };
+    let mut router = Router::new(config, 1);
+    let mut ledger = MemoryLedger::new();
+    let message = message(&"x".repeat(400));
+    let delivery = dispatch(message.clone()).delivery;
+    let credit = Input::Credit {
+        provider: ProviderName::from("acme"),
+        credit: 2,
+    };
+    let submit = Input::Submit {
+        token: Token(1),
+        messages: vec![message],
+    };
+    hand(&mut router, &mut ledger, credit);
+    hand(&mut router, &mut ledger, submit);
+    let mut dispatches = Vec::new();
+    for (part, outcome) in (1..).zip(outcomes) {
+        let outcome = Input::Outcome {
+            provider: ProviderName::from("acme"),
+            part: PartId { delivery, part },
+            parts_total: 3,
+            outcome,
+        };
+        dispatches = hand(&mut router, &mut ledger, outcome);
+    }
+    if dispatches.is_empty() {
+        dispatches = hand(&mut router, &mut ledger, Input::Tick);
+    }
+    let dispatch = dispatches.pop().expect("it goes again");
+    (router, ledger, dispatch)
+}
+
+/// Gives the router an input; answers with what it dispatches.
+fn hand(router: &mut Router, ledger: &mut MemoryLedger, input: Input) -> Vec<Dispatch> {
+    let mut effects = Effects::default();
+    router
+        .handle(NOW, input, ledger, &mut effects)
+        .expect("a ledger in memory");
+    for record in &effects.records {
+        ledger.apply(record).expect("a ledger in memory");
+    }
+    let dispatches = effects
+        .actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Dispatch { dispatch, .. } => Some(dispatch),
+            _ => None,
+        });
+    dispatches.collect()
+}
+
+/// Parts are open that another encoding does not have: no outcome would leave the delivery
+/// dispatched for ever.
+#[test]
+fn a_change_of_the_encoding_between_parts_ends_the_delivery() {
+    let taken = || Outcome::Accepted {
+        remote_id: Some("7".into()),
+        receipt_expected: true,
+    };
+    let rows = [
+        [taken(), Outcome::NotSent, Outcome::NotSent],
+        [taken(), taken(), Outcome::NotSent],
+        [taken(), Outcome::NotSent, taken()],
+        [Outcome::NotSent, Outcome::NotSent, taken()],
+    ];
+    for outcomes in rows {
+        let (mut router, mut ledger, dispatch) = dispatched_again(outcomes);
+        let (delivery, parts_done) = (dispatch.delivery, dispatch.parts_done.clone());
+        let mut rig = Rig::new(&[true], PaceConfig::default()).bound(&[5]);
+        rig.flow.config.long_message = LongMessage::Payload;
+        let dispatches = vec![dispatch];
+        rig.flow.dispatch(rig.now, NOW, dispatches, &mut rig.out);
+        assert!(rig.out.submits.is_empty());
+        for input in std::mem::take(&mut rig.out.inputs) {
+            hand(&mut router, &mut ledger, input);
+        }
+        let known = ledger
+            .delivery(delivery)
+            .expect("in memory")
+            .expect("known");
+        let state = (known.state.state, known.state.phase);
+        assert_eq!(state, (State::Failed, Phase::Done), "{parts_done:?}");
+    }
 }
 
 #[test]
