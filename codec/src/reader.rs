@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The parameter that starts here is not whole. If that is tolerated, the octets that are there
-    /// count as its value; fewer than a tag and a length are passed over. Returns how many those are.
+    /// count as its value; fewer than a tag and a length are passed over: as many as returned.
     #[cold]
     fn broken_tlv(&mut self) -> Result<usize, Refused> {
         let rest = self.rest;
@@ -482,4 +482,19 @@ fn text_end(word: [u8; 8]) -> Option<usize> {
 fn short_text_octets(octets: &[u8]) -> usize {
     let is_end = |octet: &u8| *octet == 0 || *octet >= 0x80;
     octets.iter().position(is_end).unwrap_or(octets.len())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn text_ends_before_the_first_octet_that_is_nul_or_not_ascii() {
+        for (length, octet) in (0..32).flat_map(|length| [(length, 0), (length, 0x80)]) {
+            for end in 0..length {
+                let mut octets = vec![1; length];
+                octets[end] = octet;
+                let found = super::text_octets(&octets, 32);
+                assert_eq!(found, end, "{octet} in {length} octets");
+            }
+        }
+    }
 }
