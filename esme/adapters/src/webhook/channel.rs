@@ -2,14 +2,18 @@
 //! connections per server, and reports their outcomes.
 //!
 //! A server that is slow or does not answer gets no more than its connections can carry; what
-//! would wait for it goes back to the router's schedule at once, so that it stalls nobody else.
+//! would wait for it goes back to the router's schedule at once, so that it stalls nobody else. A
+//! server that has been quick may have more waiting, until it leaves that without a sign for
+//! [`SIGN_WITHIN`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use signalbox_router::{DeliveryId, Dispatch, ErrorCode, Input, Outcome, PartId, ProviderName};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::config::{WebhookConfig, WebhookConfigError};
 use super::connection::tls_connector;
@@ -20,6 +24,10 @@ use crate::channel::{ChannelHandle, Inbox, ToChannel};
 
 /// Callbacks that may be with this channel at a time.
 const CREDIT: u32 = 4_096;
+/// Callbacks that may wait for one server without a sign of it, an eighth of all.
+const WAITING_UNSEEN_MAX: usize = CREDIT as usize / 8;
+/// Time in which a server with more than [`WAITING_UNSEEN_MAX`] waiting callbacks must finish one.
+const SIGN_WITHIN: Duration = Duration::from_millis(250);
 /// URLs whose parts are remembered.
 const TARGETS_MAX: usize = 4_096;
 /// Servers with connections or waiting callbacks at a time; callbacks to more are retried later.
@@ -104,6 +112,8 @@ struct Pool {
     idle: Vec<u64>,
     /// It answers, and quickly.
     well: bool,
+    /// When a worker reported last, or when more than [`WAITING_UNSEEN_MAX`] began to wait.
+    seen_at: Instant,
 }
 
 impl Task {
@@ -120,6 +130,7 @@ impl Task {
             if self.draining && self.under_way == 0 {
                 return;
             }
+            let unseen_at = self.unseen_at();
             tokio::select! {
                 report = self.reports.recv() => {
                     self.take_report(report.expect("this task holds a sender"));
@@ -128,8 +139,10 @@ impl Task {
                     Some(command) => self.take_command(command),
                     None => self.drain(),
                 },
+                () = wait_until(unseen_at) => {}
             }
             self.take_more();
+            self.check_unseen();
         }
     }
 
@@ -192,10 +205,43 @@ impl Task {
         let pool = &mut self.pools[index];
         let all_busy = pool.idle.is_empty() && pool.workers.len() >= connections_max;
         if !pool.well && (all_busy || pool.waiting.len() >= connections_max) {
-            return self.finish(delivery, busy("the application is slow or does not answer"));
+            return self.finish(delivery, busy(SLOW));
+        }
+        if pool.waiting.len() == WAITING_UNSEEN_MAX {
+            pool.seen_at = Instant::now();
         }
         pool.waiting.push_back(Job { dispatch, target });
         self.hand_out(index);
+    }
+
+    /// When the first server is to be called slow because it gave no sign.
+    fn unseen_at(&self) -> Option<Instant> {
+        let overfull = self.pools.iter().filter(|pool| pool.is_overfull());
+        overfull.map(|pool| pool.seen_at + SIGN_WITHIN).min()
+    }
+
+    /// Takes back what waits for servers that gave no sign.
+    fn check_unseen(&mut self) {
+        let now = Instant::now();
+        for index in 0..self.pools.len() {
+            let pool = &self.pools[index];
+            if pool.is_overfull() && pool.seen_at + SIGN_WITHIN <= now {
+                self.set_well(index, false);
+            }
+        }
+    }
+
+    /// Notes how a server does; of what waits for a slow one only a little stays.
+    fn set_well(&mut self, index: usize, well: bool) {
+        let pool = &mut self.pools[index];
+        pool.well = well;
+        let waiting_max = self.shared.config.connections_max;
+        if well || pool.waiting.len() <= waiting_max {
+            return;
+        }
+        for job in pool.waiting.split_off(waiting_max) {
+            self.finish(job.dispatch.delivery, busy(SLOW));
+        }
     }
 
     fn target(&mut self, url: &str) -> Result<Arc<Target>, &'static str> {
@@ -220,6 +266,7 @@ impl Task {
             workers: HashMap::new(),
             idle: Vec::new(),
             well: true,
+            seen_at: Instant::now(),
         };
         let unused = |pool: &Pool| pool.workers.is_empty() && pool.waiting.is_empty();
         let index = if self.pools.len() < POOLS_MAX {
@@ -299,11 +346,12 @@ impl Task {
             self.finish(delivery, outcome);
         }
         let pool = &mut self.pools[index];
+        pool.seen_at = Instant::now();
         match progress {
-            Progress::Busy => {}
+            Progress::Busy { well } => self.set_well(index, well),
             Progress::Idle { well } => {
-                pool.well = well;
                 pool.idle.push(worker);
+                self.set_well(index, well);
             }
             Progress::Failed { untried } => {
                 pool.well = false;
@@ -343,6 +391,23 @@ impl Task {
                 credit,
             });
         }
+    }
+}
+
+impl Pool {
+    /// Whether more waits than a server may hold that gives no sign.
+    fn is_overfull(&self) -> bool {
+        self.well && self.waiting.len() > WAITING_UNSEEN_MAX
+    }
+}
+
+/// Why a callback was not tried.
+const SLOW: &str = "the application is slow or does not answer";
+
+async fn wait_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -54,8 +54,8 @@ pub(super) struct Report {
 /// How a worker stands.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// It has more to send.
-    Busy,
+    /// It has more to send; `well` as below, as far as it has come.
+    Busy { well: bool },
     /// It has sent all; `well` when the server answered, and quickly.
     Idle { well: bool },
     /// The server does not answer; these were not tried. It can be given others.
@@ -114,7 +114,7 @@ impl Worker {
         while let Some(job) = jobs.next() {
             let started_at = Instant::now();
             if started_at - reported_at >= REPORT_EVERY && !outcomes.is_empty() {
-                self.report(std::mem::take(&mut outcomes), Progress::Busy);
+                self.report(std::mem::take(&mut outcomes), Progress::Busy { well });
                 reported_at = started_at;
             }
             let (outcome, reached) = self.deliver(&job).await;

@@ -89,7 +89,8 @@ impl Server {
     }
 }
 
-/// Answers by the path: `/200`, `/503` …, `/hang`, `/once` (closes), `/long` (a large body).
+/// Answers by the path: `/200`, `/503` …, `/hang`, `/slow` (more than a second later), `/once`
+/// (closes), `/long` (a large body).
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, seen: Arc<Seen>) {
     let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
         let seen = Arc::clone(&seen);
@@ -100,6 +101,9 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, seen: Arc<Seen>) {
             let path = head.uri.path();
             if path == "/hang" {
                 std::future::pending::<()>().await;
+            }
+            if path == "/slow" {
+                tokio::time::sleep(Duration::from_millis(1_100)).await;
             }
             let octets = if path == "/long" { 100_000 } else { 2 };
             let mut response = Response::new(Full::new(Bytes::from(vec![b'x'; octets])));
@@ -366,6 +370,45 @@ async fn slow_callback_does_not_stall() {
     rig.dispatch(vec![hanging; 100]);
     assert_eq!(rig.outcome_of(&quick.url("/200")).await, Outcome::Delivered);
     assert!(slow.connections() <= 4);
+}
+
+/// Nothing is known of the server yet, and its first answer is far away.
+#[tokio::test]
+async fn a_server_without_a_sign_does_not_keep_all_credit() {
+    const CONNECTIONS_MAX: usize = 4;
+    const KEPT_MAX: usize = CONNECTIONS_MAX * (JOBS_MAX + 1);
+    let (slow, quick) = (Server::start(None).await, Server::start(None).await);
+    let mut rig = Rig::new(WebhookConfig {
+        connections_max: CONNECTIONS_MAX,
+        timeout: Duration::from_secs(60),
+        ..signed()
+    });
+    let hanging = callback(&slow.url("/hang"), State::Sent);
+    rig.dispatch(vec![hanging; CREDIT as usize]);
+    let returned = rig.outcomes(CREDIT as usize - KEPT_MAX).await;
+    let is_later = |outcome: &Outcome| matches!(outcome, Outcome::RetryAfter { .. });
+    assert!(returned.iter().all(|(_, outcome)| is_later(outcome)));
+    assert_eq!(rig.outcome_of(&quick.url("/200")).await, Outcome::Delivered);
+}
+
+#[tokio::test]
+async fn a_slow_answer_gives_back_what_waits() {
+    // The first is quick; then the worker has a batch of which one is answered, and one may wait.
+    const RETURNED: usize = 100 - 1 - JOBS_MAX - 1;
+    let server = Server::start(None).await;
+    let mut rig = Rig::new(WebhookConfig {
+        connections_max: 1,
+        timeout: Duration::from_secs(60),
+        ..signed()
+    });
+    let mut callbacks = vec![callback(&server.url("/slow"), State::Sent); 100];
+    callbacks[0] = callback(&server.url("/200"), State::Sent);
+    rig.dispatch(callbacks);
+    let outcomes = rig.outcomes(2 + RETURNED).await;
+    let later = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, Outcome::RetryAfter { .. }));
+    assert_eq!(later.count(), RETURNED);
 }
 
 #[tokio::test]
