@@ -172,7 +172,8 @@ impl Task {
             if !self.report().await {
                 return;
             }
-            let next_wake = self.flow.next_wake(Instant::now());
+            // Of the same instant as `pump`: what became possible since then must wake us.
+            let next_wake = self.flow.next_wake(now);
             if next_wake != wake
                 && let Some(at) = next_wake
             {
@@ -226,6 +227,7 @@ impl Task {
             link,
             generation,
             events,
+            ..
         } = batch;
         let bind = link as usize;
         for event in events {

@@ -290,7 +290,8 @@ impl Flow {
         if blocked {
             None
         } else {
-            self.pace.next_at(now)
+            // A token that is there already may have come after `pump` looked.
+            Some(self.pace.next_at(now).unwrap_or(now))
         }
     }
 

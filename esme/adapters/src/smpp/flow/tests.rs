@@ -237,6 +237,23 @@ fn a_refused_part_stops_its_siblings() {
     assert_eq!(rig.submits(), [(0, 0, 1), (0, 1, 1)]);
 }
 
+/// A token that came between sending and asking for the next wake-up made the channel sleep with
+/// messages in hand until something else woke it.
+#[test]
+fn a_token_that_has_just_come_is_a_reason_to_wake() {
+    let pace = PaceConfig {
+        segments_per_second: Some(100.0),
+        burst: Some(1),
+        ..PaceConfig::default()
+    };
+    let mut rig = Rig::new(&[true], pace).bound(&[50]);
+    rig.pump();
+    rig.dispatch(&[3]);
+    rig.pump();
+    let later = rig.now + Duration::from_millis(15);
+    assert_eq!(rig.flow.next_wake(later), Some(later));
+}
+
 #[test]
 fn the_pace_limits_credit_and_parts() {
     let pace = PaceConfig {
