@@ -6,10 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use signalbox_codec::{CommandId, CommandStatus, Header};
 use signalbox_session::{CloseReason, PduProblem, Token};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::connect::ConnectError;
 use crate::message_id::MessageId;
 use crate::tls::TlsError;
+
+/// Events of a connection that wait for the receiver and that neither our window nor the SMSC's
+/// bounds: alert_notification and `BadPdus`. More alert_notifications are dropped and counted as
+/// bad PDUs, and these are counted on until there is room to tell, or the connection ends.
+pub(crate) const UNASKED_EVENTS_MAX: usize = 256;
 
 /// What one turn of a link's task brought, in order. Batches keep the cost per message low.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub struct LinkEvents {
     pub generation: u64,
     /// The events.
     pub events: Vec<LinkEvent>,
+    /// Taken of [`UNASKED_EVENTS_MAX`] until the receiver drops it.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
 /// Something that a link tells. Every request that was submitted ends in exactly one `Response` or

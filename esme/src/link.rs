@@ -68,8 +68,8 @@ impl Link {
     ///
     /// `events` is unbounded because its contents are not: what waits there is at most one event
     /// per submitted request, one per late response (a session knows 16,384 requests that may have
-    /// one), one per request of the SMSC that was not answered (`inbound_window_size`), and a few
-    /// per connection.
+    /// one), one per request of the SMSC that was not answered (`inbound_window_size`), 256 others
+    /// that the SMSC causes at will, and a few per connection.
     ///
     /// # Errors
     /// A setting out of its range.

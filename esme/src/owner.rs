@@ -1,6 +1,7 @@
 //! What lives beside a link's session: translates between the session's events and the link's, and
 //! gathers those of one turn into one batch.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -8,15 +9,11 @@ use signalbox_codec::pdu::MessageIdResp;
 use signalbox_codec::{COctetStr, CommandId, Encode, Header, Pdu, Tag, encode_pdu};
 use signalbox_session::driver::Owner;
 use signalbox_session::{Event, PduProblem, RequestFailure, SendError, Session, State, Token};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::event::{Failure, LinkEvent, LinkEvents};
+use crate::event::{Failure, LinkEvent, LinkEvents, UNASKED_EVENTS_MAX};
 use crate::link::{Control, Submit};
 use crate::message_id::MessageId;
-
-/// Requests without a response (alert_notification) that are passed on per turn; nothing else
-/// bounds them. More are dropped and counted as bad PDUs.
-const UNANSWERED_PER_TURN_MAX: u32 = 64;
 
 /// Octets that the copies of the SMSC's requests are cut from at a time.
 const ARENA_OCTETS: usize = 32 * 1024;
@@ -34,7 +31,10 @@ pub(crate) struct LinkOwner {
     drain_until: Option<Instant>,
     unbind_sent: bool,
     bad_pdus: Option<(u32, Header, PduProblem)>,
-    unanswered_in_turn: u32,
+    /// Room for events that no window bounds.
+    unasked: Arc<Semaphore>,
+    /// The part of it that the batch takes.
+    taken: Option<OwnedSemaphorePermit>,
     /// The link was told to end.
     pub(crate) stopped: bool,
     pub(crate) bound_at: Option<Instant>,
@@ -60,7 +60,8 @@ impl LinkOwner {
             drain_until: None,
             unbind_sent: false,
             bad_pdus: None,
-            unanswered_in_turn: 0,
+            unasked: Arc::new(Semaphore::new(UNASKED_EVENTS_MAX)),
+            taken: None,
             stopped: false,
             bound_at: None,
         }
@@ -119,11 +120,8 @@ impl LinkOwner {
     }
 
     fn on_peer_request(&mut self, header: Header, pdu: &Pdu<'_>) {
-        if header.command_id == CommandId::ALERT_NOTIFICATION {
-            self.unanswered_in_turn += 1;
-            if self.unanswered_in_turn > UNANSWERED_PER_TURN_MAX {
-                return self.on_bad_pdu(header, PduProblem::InboundWindowFull);
-            }
+        if header.command_id == CommandId::ALERT_NOTIFICATION && !self.take_room() {
+            return self.on_bad_pdu(header, PduProblem::InboundWindowFull);
         }
         self.reserve(header.command_length as usize);
         encode_pdu(
@@ -139,6 +137,19 @@ impl LinkOwner {
     fn on_bad_pdu(&mut self, header: Header, problem: PduProblem) {
         let count = self.bad_pdus.map_or(0, |(count, ..)| count);
         self.bad_pdus = Some((count.saturating_add(1), header, problem));
+    }
+
+    /// Takes room for one more event that the SMSC can cause at will; false when the receiver is
+    /// that far behind.
+    fn take_room(&mut self) -> bool {
+        let Ok(permit) = Arc::clone(&self.unasked).try_acquire_owned() else {
+            return false;
+        };
+        match &mut self.taken {
+            Some(taken) => taken.merge(permit),
+            None => self.taken = Some(permit),
+        }
+        true
     }
 
     fn copy_body(&mut self, pdu: &Pdu<'_>) -> Bytes {
@@ -166,14 +177,17 @@ impl LinkOwner {
 
     /// Sends the batch. The receiver may be gone: then nobody wants to know.
     fn flush(&mut self) {
-        if let Some((count, header, problem)) = self.bad_pdus.take() {
+        // Without room the count goes on.
+        if self.bad_pdus.is_some()
+            && self.take_room()
+            && let Some((count, header, problem)) = self.bad_pdus.take()
+        {
             self.batch.push(LinkEvent::BadPdus {
                 count,
                 header,
                 problem,
             });
         }
-        self.unanswered_in_turn = 0;
         if self.batch.is_empty() {
             return;
         }
@@ -183,6 +197,7 @@ impl LinkOwner {
             link: self.link,
             generation: self.generation,
             events,
+            _room: self.taken.take(),
         };
         if self.events.send(batch).is_err() {
             self.stopped = true;

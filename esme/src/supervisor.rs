@@ -244,6 +244,7 @@ fn send(
             link,
             generation,
             events,
+            _room: None,
         }));
     }
 }

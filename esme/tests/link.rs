@@ -448,3 +448,34 @@ async fn bad_pdus_are_counted_once_a_turn() {
     }
     assert_eq!(total, 5);
 }
+
+/// An SMSC that sends what nobody asked for while the receiver is busy fills no memory.
+#[tokio::test]
+async fn unasked_events_are_bounded_and_the_dropped_ones_counted() {
+    const SENT: u32 = 5_000;
+    const PASSED_ON_MAX: u32 = 256;
+    let smsc = Smsc::start().await;
+    let (mut tested, mut peer) = Tested::bound(&smsc, smsc.config()).await;
+    for number in 1..=SENT {
+        peer.write(CommandId::ALERT_NOTIFICATION, ROK, number, &[0; 6])
+            .await;
+    }
+    // Its answer tells that all before it were taken.
+    peer.write(CommandId::ENQUIRE_LINK, ROK, SENT + 1, &[])
+        .await;
+    peer.expect(CommandId::ENQUIRE_LINK_RESP).await;
+    let (mut passed_on, mut counted) = (0, 0);
+    while passed_on + counted < SENT + 1 {
+        match tested.next().await {
+            LinkEvent::Request { .. } => passed_on += 1,
+            LinkEvent::BadPdus { count, .. } => counted += count,
+            other => panic!("{other:?}"),
+        }
+        if passed_on == PASSED_ON_MAX && counted == 0 {
+            // The receiver has caught up: there is room again, and the next turn tells the count.
+            peer.write(CommandId::ALERT_NOTIFICATION, ROK, SENT + 2, &[0; 6])
+                .await;
+        }
+    }
+    assert_eq!(passed_on, PASSED_ON_MAX + 1);
+}
