@@ -9,12 +9,24 @@ use clap::{Parser, Subcommand};
 use smsc_sim::load::{LoadSettings, Target};
 use smsc_sim::{Behaviour, IdStyle, Settings};
 
+/// What the last two digits of a number under +999 order.
+const MAGIC_DESTINATIONS: &str = "\
+Numbers under +999 belong to nobody; their last two digits are orders:
+  00 delivered       01 UNDELIV err 001   02 EXPIRED      03 DELETED     04 REJECTD
+  05 UNKNOWN         06 ACCEPTD only      07 ENROUTE, DELIVRD 5 s later
+  10 no receipt      11 receipt before the response       12 receipt twice
+  13 decimal id      14 hexadecimal id with leading zeros 15 unknown id
+  20 ESME_RTHROTTLED 21 ESME_RMSGQFUL     22 ESME_RSYSERR 23 ESME_RINVDSTADR
+  24 ESME_RINVSRCADR 25 ESME_RSUBMITFAIL  30 no response  31 response after 10 s
+  32 disconnect before the response       33 after it     34 reset       40 garbage";
+
 /// SMSC simulator and load generator.
 #[derive(Debug, Parser)]
 #[command(
     name = "smsc-sim",
     version,
     about,
+    after_help = MAGIC_DESTINATIONS,
     args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Args {

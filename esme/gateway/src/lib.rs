@@ -11,6 +11,7 @@ pub mod config;
 pub mod daemon;
 pub mod demo;
 pub mod engine;
+mod output;
 pub mod providers;
 pub mod signals;
 pub mod telemetry;

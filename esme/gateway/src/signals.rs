@@ -1,16 +1,33 @@
 //! Signals that ask the process to stop.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
 
-/// Waits for SIGTERM or SIGINT; returns its name.
-///
-/// # Panics
-/// When the system lets no handler be set: the process could not be stopped in order.
-pub async fn stop_requested() -> &'static str {
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM can be set");
-    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT can be set");
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGTERM and SIGINT. From the time it exists, neither ends the process by itself.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Listens from here on.
+    ///
+    /// # Errors
+    /// The system's, when it lets no handler be set.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one; returns its name.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }

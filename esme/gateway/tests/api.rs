@@ -68,6 +68,10 @@ async fn every_wrong_field_is_refused_by_its_name() {
         (json!({"to": "+49123456789012345678901", "text": "x"}), "to"),
         (json!({"to": "fax:+49123", "text": "x"}), "to"),
         (json!({"to": "email:a@b.example", "text": "x"}), "to"),
+        (
+            json!({"to": "+49123", "text": "x", "from": "averyveryverylongsender"}),
+            "from",
+        ),
         (json!({"to": "+49123"}), "text"),
         (json!({"to": "+49123", "text": 5}), "text"),
         (
@@ -238,6 +242,7 @@ async fn a_message_is_followed_from_accepted_to_delivered() {
         .unwrap();
     for query in [
         "to=%2B491700000001".to_owned(),
+        "to=+491700000001".to_owned(),
         "from=100&state=delivered".to_owned(),
         format!("provider=sim&remote_id={remote_id}"),
         "text~=two%20rec".to_owned(),

@@ -268,43 +268,54 @@ impl Task {
                 LinkEvent::Request { header, octets } => {
                     self.take_request(bind, generation, header, &octets);
                 }
-                LinkEvent::Bound {
-                    window,
-                    system_id,
-                    sc_interface_version,
-                } => {
-                    self.binds[bind].generation = generation;
-                    self.flow.bound(bind, window);
-                    let version = sc_interface_version.unwrap_or_default();
-                    tracing::info!(
-                        provider = %self.provider, bind = self.binds[bind].name,
-                        smsc = system_id, version, "bound"
-                    );
-                    self.bind_status(bind, BindStatus::bound(wall_clock(), system_id));
-                }
-                LinkEvent::Down { reason, retry_in } => {
-                    self.flow.down(bind, &mut self.out);
-                    self.binds[bind].ended = retry_in.is_none();
-                    let (provider, name) = (&self.provider, &self.binds[bind].name);
-                    match retry_in {
-                        Some(retry_in) => tracing::warn!(
-                            %provider, bind = name, %reason, ?retry_in, "not bound"
-                        ),
-                        None => tracing::info!(%provider, bind = name, %reason, "ended"),
-                    }
-                    self.bind_status(bind, BindStatus::down(wall_clock(), reason.to_string()));
-                }
-                LinkEvent::BadPdus {
-                    count,
-                    header,
-                    problem,
-                } => {
-                    tracing::warn!(
-                        provider = %self.provider, bind = self.binds[bind].name,
-                        count, command = %header.command_id, ?problem, "bad PDUs"
-                    );
-                }
+                event => self.take_link_event(bind, generation, event),
             }
+        }
+    }
+
+    /// What concerns the link as a whole.
+    fn take_link_event(&mut self, bind: usize, generation: u64, event: LinkEvent) {
+        match event {
+            LinkEvent::Bound {
+                window,
+                system_id,
+                sc_interface_version,
+            } => {
+                self.binds[bind].generation = generation;
+                self.flow.bound(bind, window);
+                let version = sc_interface_version.unwrap_or_default();
+                tracing::info!(
+                    provider = %self.provider, bind = self.binds[bind].name,
+                    smsc = system_id, version, "bound"
+                );
+                self.bind_status(bind, BindStatus::bound(wall_clock(), system_id));
+            }
+            LinkEvent::Down { reason, retry_in } => {
+                self.flow.down(bind, &mut self.out);
+                self.binds[bind].ended = retry_in.is_none();
+                let (provider, name) = (&self.provider, &self.binds[bind].name);
+                match retry_in {
+                    Some(retry_in) => tracing::warn!(
+                        %provider, bind = name, %reason, ?retry_in, "not bound"
+                    ),
+                    None => tracing::info!(%provider, bind = name, %reason, "ended"),
+                }
+                self.bind_status(bind, BindStatus::down(wall_clock(), reason.to_string()));
+            }
+            LinkEvent::BadPdus {
+                count,
+                header,
+                problem,
+            } => {
+                tracing::warn!(
+                    provider = %self.provider, bind = self.binds[bind].name,
+                    count, command = %header.command_id, ?problem, "bad PDUs"
+                );
+            }
+            LinkEvent::Response { .. }
+            | LinkEvent::LateResponse { .. }
+            | LinkEvent::Failed { .. }
+            | LinkEvent::Request { .. } => {}
         }
     }
 

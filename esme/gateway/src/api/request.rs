@@ -20,6 +20,8 @@ pub(super) const TEXT_CHARACTERS_MAX: usize = 39_015;
 const ADDRESS_CHARACTERS_MAX: usize = 256;
 /// Longest binary content, in octets.
 const BINARY_OCTETS_MAX: usize = 65_535;
+/// Longest sender of a short message: source_addr, SMPP v3.4 §5.2.8.
+const SMS_SENDER_OCTETS_MAX: usize = 20;
 const SUBJECT_CHARACTERS_MAX: usize = 1_000;
 const KEY_CHARACTERS_MAX: usize = 255;
 const URL_CHARACTERS_MAX: usize = 2_048;
@@ -88,13 +90,18 @@ pub(super) fn message(value: Value, raw: &[u8], defaults: &Defaults) -> Result<M
         Some(key) => key,
         None => defaults.idempotency_key.clone(),
     };
+    let from = fields
+        .string("from", ADDRESS_CHARACTERS_MAX)?
+        .unwrap_or_default();
+    if from.len() > SMS_SENDER_OCTETS_MAX && to.iter().all(|to| to.starts_with("sms:")) {
+        let detail = format!("longer than {SMS_SENDER_OCTETS_MAX} octets, which SMS cannot carry");
+        return Err(fields.problem("from", detail));
+    }
     let message = Message {
         id: MessageId(uuid::Uuid::now_v7().as_u128()),
         kind: Kind::Outgoing,
         account: Arc::clone(&defaults.account),
-        from: fields
-            .string("from", ADDRESS_CHARACTERS_MAX)?
-            .unwrap_or_default(),
+        from,
         to,
         subject: fields
             .string("subject", SUBJECT_CHARACTERS_MAX)?

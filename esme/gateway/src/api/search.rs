@@ -154,8 +154,10 @@ fn filter(
     Ok(filter)
 }
 
-/// Addresses are kept with their scheme; a bare number means a phone number.
+/// Addresses are kept with their scheme; a bare number means a phone number. A `+` that was not
+/// escaped has become a space on its way.
 fn address(text: &str) -> String {
+    let text = &text.replacen(' ', "+", usize::from(text.starts_with(' ')));
     if text.contains(':') {
         text.to_owned()
     } else {

@@ -34,7 +34,8 @@ pub(super) async fn post_messages(
         .map_or("application/json", |value| value.to_str().unwrap_or("?"));
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     match content_type {
-        "application/json" => {
+        // What curl says of any body unless told otherwise; a form is refused as no JSON.
+        "application/json" | "application/x-www-form-urlencoded" => {
             let octets = axum::body::to_bytes(body, BODY_OCTETS_MAX)
                 .await
                 .map_err(|_| Problem::too_large(BODY_OCTETS_MAX))?;

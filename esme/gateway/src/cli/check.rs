@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::EXIT_USAGE;
 use crate::config::{self, Config, Loaded};
+use crate::output::outln;
 
 /// Reports everything that is wrong, and everything that is probably not meant.
 pub(super) fn check(path: &Path) -> ExitCode {
@@ -13,7 +14,7 @@ pub(super) fn check(path: &Path) -> ExitCode {
             for warning in &loaded.warnings {
                 eprintln!("warning: {warning}");
             }
-            println!("{}: good", path.display());
+            outln!("{}: good", path.display());
             ExitCode::SUCCESS
         }
         Err(code) => code,
@@ -24,7 +25,7 @@ pub(super) fn check(path: &Path) -> ExitCode {
 pub(super) fn show(path: &Path) -> ExitCode {
     match load_with_origins(path) {
         Ok(loaded) => {
-            print!("{}", config::show(&loaded));
+            outln!("{}", config::show(&loaded).trim_end());
             ExitCode::SUCCESS
         }
         Err(code) => code,
@@ -33,7 +34,7 @@ pub(super) fn show(path: &Path) -> ExitCode {
 
 /// Prints the schema.
 pub(super) fn schema() -> ExitCode {
-    println!("{:#}", config::schema());
+    outln!("{:#}", config::schema());
     ExitCode::SUCCESS
 }
 

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use super::{DemoArgs, EXIT_FAILED, EXIT_UNWANTED, block_on};
 use crate::config::LogFormat;
 use crate::demo::Demo;
-use crate::{signals, telemetry};
+use crate::signals::StopSignals;
+use crate::telemetry;
 
 pub(super) fn demo(args: &DemoArgs) -> ExitCode {
     telemetry::start_logs("warn", LogFormat::Auto);
@@ -34,11 +35,21 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
 }
 
 async fn show(store: &std::path::Path, args: &DemoArgs) -> Result<bool, String> {
-    let mut demo = Demo::start(store, args.seed).await?;
+    // The simulator's message ids follow from the seed, and a store remembers those it has seen.
+    let other = || {
+        if args.store.is_some() {
+            u64::from(std::process::id())
+        } else {
+            1
+        }
+    };
+    let seed = args.seed.unwrap_or_else(other);
+    let mut demo = Demo::start(store, seed).await?;
     let good = demo.run().await?;
     if !args.once {
+        let mut signals = StopSignals::listen().map_err(|error| error.to_string())?;
         demo.invite();
-        signals::stop_requested().await;
+        signals.next().await;
     }
     demo.stop().await;
     Ok(good)

@@ -57,9 +57,9 @@ pub(crate) struct DemoArgs {
     /// one, 3 otherwise
     #[arg(long)]
     once: bool,
-    /// Seed of everything random
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Seed of everything random [default: 1, and another one for each run over a --store]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Folder of the store [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -126,15 +126,15 @@ pub(crate) enum PduCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TextCommand {
-    /// Coding, segments and octets of each text (JSON lines of stdin)
+    /// Coding, segments and octets of each text: a text per line of stdin, or with --json an object
     Plan {
-        /// One JSON object per line
+        /// JSON lines in, as {"text": "…"}, and JSON lines out
         #[arg(long)]
         json: bool,
     },
-    /// Text of octets (JSON lines of stdin)
+    /// Text of octets: `DATA_CODING HEX` per line of stdin, or with --json an object
     Decode {
-        /// One JSON object per line
+        /// JSON lines in, as {"data_coding": 8, "hex": "…"}, and JSON lines out
         #[arg(long)]
         json: bool,
     },

@@ -1,5 +1,6 @@
 //! `signalbox run`: the daemon.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,7 +8,8 @@ use serde_json::json;
 
 use super::{EXIT_FAILED, block_on, check};
 use crate::daemon::Gateway;
-use crate::{signals, telemetry};
+use crate::signals::StopSignals;
+use crate::telemetry;
 
 pub(super) fn run(path: &Path) -> ExitCode {
     let config = match check::load(path) {
@@ -16,6 +18,14 @@ pub(super) fn run(path: &Path) -> ExitCode {
     };
     telemetry::start_logs(&config.log.level, config.log.format);
     block_on(async {
+        // Before the ready line: whoever reads it may ask to stop at once.
+        let mut signals = match StopSignals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                eprintln!("signalbox: no signal handlers can be set: {error}");
+                return ExitCode::from(EXIT_FAILED);
+            }
+        };
         let mut gateway = match Gateway::start(config).await {
             Ok(gateway) => gateway,
             Err(error) => {
@@ -23,27 +33,33 @@ pub(super) fn run(path: &Path) -> ExitCode {
                 return ExitCode::from(EXIT_FAILED);
             }
         };
-        println!(
-            "{}",
-            json!({
-                "event": "ready",
-                "version": env!("CARGO_PKG_VERSION"),
-                "pid": std::process::id(),
-                "http": gateway.http().to_string(),
-                "smpp": null,
-            })
-        );
+        tell_ready(&gateway);
         let name = tokio::select! {
-            name = signals::stop_requested() => name,
+            name = signals.next() => name,
             () = gateway.broken() => return ExitCode::from(EXIT_FAILED),
         };
         tracing::info!(signal = name, "asked to stop");
         tokio::select! {
             () = gateway.stop() => ExitCode::SUCCESS,
-            name = signals::stop_requested() => {
+            name = signals.next() => {
                 tracing::warn!(signal = name, "asked again: stopping without waiting");
                 ExitCode::from(EXIT_FAILED)
             }
         }
     })
+}
+
+/// Prints the ready line. A stdout that nobody reads is no reason to stop.
+fn tell_ready(gateway: &Gateway) {
+    let ready = json!({
+        "event": "ready",
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "http": gateway.http().to_string(),
+        "smpp": null,
+    });
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = writeln!(stdout, "{ready}").and_then(|()| stdout.flush()) {
+        tracing::warn!(%error, "the ready line was not read");
+    }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{EXIT_FAILED, EXIT_UNWANTED, EXIT_USAGE, SendArgs};
 use crate::client::{Client, ClientError};
+use crate::output::outln;
 
 /// Pause between two looks at the message.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -47,7 +48,7 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
         return Ok(false);
     }
     let id = answer["id"].as_str().unwrap_or_default().to_owned();
-    println!("{id}");
+    outln!("{id}");
     let until = Instant::now() + Duration::from_secs(args.timeout);
     let mut shown = 0;
     loop {
@@ -60,7 +61,7 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
             .and_then(State::from_name)
             .unwrap_or_default();
         if state == wanted || is_last(state) {
-            println!("{}", state.name());
+            outln!("{}", state.name());
             return Ok(state == wanted || wanted == State::Sent && state == State::Delivered);
         }
         if Instant::now() >= until {
@@ -89,7 +90,7 @@ pub(super) fn problem_line(problem: &Value) -> String {
 fn print_timeline(view: &Value, from: usize) -> usize {
     let entries = view["timeline"].as_array().map_or(&[][..], Vec::as_slice);
     for entry in entries.iter().skip(from) {
-        println!("{}", timeline_line(entry));
+        outln!("{}", timeline_line(entry));
     }
     entries.len().max(from)
 }

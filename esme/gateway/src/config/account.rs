@@ -41,7 +41,7 @@ settings! {
         /// signature.
         callback_secret: Option<Secret> ["1" .. "256"];
         /// Events that make a callback.
-        callback_events: Vec<CallbackEvent> = "delivered,failed,expired,rejected,cancelled";
+        callback_events: Vec<CallbackEvent> = "delivered,failed,expired,rejected,unknown,cancelled";
         /// Most messages per time that the account may hand in; more are refused with 429.
         rate: Option<Rate> ["0.001/s" .. "10000000/s"];
     }

@@ -4,32 +4,33 @@ use serde_json::Value;
 
 use super::application::Callbacks;
 use super::sample::Sample;
+use crate::output::outln;
 
 /// Characters of a text that are shown.
 const TEXT_CHARACTERS_SHOWN: usize = 44;
 
 pub(super) fn heading(http: &str, smpp: &str) {
-    println!(
+    outln!(
         "Signalbox {}: a gateway and a simulated SMSC",
         env!("CARGO_PKG_VERSION")
     );
-    println!("  HTTP API   http://{http}");
-    println!("  simulator  smpp://{smpp}");
-    println!();
+    outln!("  HTTP API   http://{http}");
+    outln!("  simulator  smpp://{smpp}");
+    outln!("");
 }
 
 /// Prints a message; returns whether it is in the expected state.
 pub(super) fn message(number: usize, sample: &Sample, view: &Value) -> bool {
     let good = view["state"] == sample.expected.name();
     let mark = if good { "ok" } else { "NOT AS EXPECTED" };
-    println!("{number:>2}  {}  ({mark})", sample.shows);
-    println!(
+    outln!("{number:>2}  {}  ({mark})", sample.shows);
+    outln!(
         "    {} -> {}  \"{}\"",
         sample.from,
         sample.to,
         shortened(sample.text)
     );
-    println!("    {}", timeline(view));
+    outln!("    {}", timeline(view));
     good
 }
 
@@ -38,22 +39,23 @@ pub(super) fn inbound(number: usize, view: &Value) -> bool {
     let good = view["state"] == "delivered";
     let mark = if good { "ok" } else { "NOT AS EXPECTED" };
     let text = |name: &str| view[name].as_str().unwrap_or("?").to_owned();
-    println!("{number:>2}  a message from a phone to the application  ({mark})");
-    println!(
+    outln!("{number:>2}  a message from a phone to the application  ({mark})");
+    outln!(
         "    {} -> {}  \"{}\"",
         text("from"),
         text("to"),
         shortened(&text("text"))
     );
-    println!("    {}", timeline(view));
+    outln!("    {}", timeline(view));
     good
 }
 
 pub(super) fn callbacks(callbacks: &Callbacks) {
-    println!();
-    println!(
+    outln!("");
+    outln!(
         "{} callbacks arrived at the application, {} with a valid signature",
-        callbacks.total, callbacks.signed
+        callbacks.total,
+        callbacks.signed
     );
 }
 
@@ -63,16 +65,16 @@ pub(super) fn result(good: usize, count: usize, signed: bool) {
     } else {
         "NOT all as expected"
     };
-    println!("{good} of {count} messages: {verdict}");
+    outln!("{good} of {count} messages: {verdict}");
 }
 
 pub(super) fn invitation(http: &str, smpp: &str, key: &str) {
-    println!();
-    println!("It goes on running; Ctrl-C stops it. Try, in another terminal:");
-    println!("  curl -s http://{http}/v1/messages -H 'Authorization: Bearer {key}' \\");
-    println!("       -d '{{\"to\": \"+491700000001\", \"from\": \"100\", \"text\": \"hi\"}}'");
-    println!("  signalbox send --url http://{http} --key {key} --to +491700000001 --text hi");
-    println!("  or bind your own SMPP client to smpp://{smpp} (any system_id and password)");
+    outln!("");
+    outln!("It goes on running; Ctrl-C stops it. Try, in another terminal:");
+    outln!("  curl -s http://{http}/v1/messages -H 'Authorization: Bearer {key}' \\");
+    outln!("       -d '{{\"to\": \"+491700000001\", \"from\": \"100\", \"text\": \"hi\"}}'");
+    outln!("  signalbox send --url http://{http} --key {key} --to +491700000001 --text hi");
+    outln!("  or bind your own SMPP client to smpp://{smpp} (any system_id and password)");
 }
 
 /// One line: the events with milliseconds since acceptance.
