@@ -107,6 +107,12 @@ const WHOLE: &[Case] = &[
 /// Each text is put behind the good one; lines count from there.
 const BEHIND_GOOD: &[Case] = &[
     Case {
+        text: r#"[account.twin]
+key_sha256 = "a3c2b1f0e4d5968778695a4b3c2d1e0fa3c2b1f0e4d5968778695a4b3c2d1e0f"
+"#,
+        expected: &["1:10: account.twin: the same key as account.shop; each account needs its own"],
+    },
+    Case {
         text: "[account.b]\nkey = \"12345678\"\ncallback_secret = \"hunter2\"\n",
         expected: &["3:19: account.b.callback_secret: whsec_ and base64"],
     },

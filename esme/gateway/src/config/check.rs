@@ -8,11 +8,11 @@ use std::path::Path;
 use signalbox_adapters::webhook::Signer;
 use signalbox_router::ProviderName;
 
-use super::Config;
 use super::codes::CODED_TABLES;
 use super::error::{ConfigError, Origin};
 use super::setting::Place;
 use super::tree::{Entry, Node, Table, Value, sub_table};
+use super::{Account, Config};
 
 /// Characters of a name.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -213,6 +213,24 @@ fn check_account(name: &str, entry: &Entry, errors: &mut Vec<ConfigError>) {
     }
 }
 
+/// Two accounts with one key would be one: a key names its account.
+pub(crate) fn check_keys(table: &Table, config: &Config, errors: &mut Vec<ConfigError>) {
+    let mut names: BTreeMap<[u8; 32], &str> = BTreeMap::new();
+    for (name, entry) in entries(table, "account") {
+        let Some(hash) = config.account.get(name).and_then(Account::key_hash) else {
+            continue;
+        };
+        if let Some(other) = names.insert(hash, name) {
+            let problem = format!("the same key as account.{other}; each account needs its own");
+            errors.push(ConfigError::new(
+                &entry.key,
+                &format!("account.{name}"),
+                problem,
+            ));
+        }
+    }
+}
+
 fn check_routes(table: &Table, errors: &mut Vec<ConfigError>) {
     let providers: Vec<&str> = entries(table, "provider")
         .map(|(name, _)| name.as_str())
@@ -325,6 +343,17 @@ fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
     if several && inbound.is_none() {
         let problem = "not set, and there are several: messages from phones belong to none of them";
         warnings.push(ConfigError::new(place.origin, "inbound.account", problem));
+    }
+    for (name, entry) in entries(place.table, "account") {
+        let Some(account) = entry.node.as_table() else {
+            continue;
+        };
+        let signed = account.keys().any(|key| key.starts_with("callback_secret"));
+        if let Some(url) = account.get("callback_url").filter(|_| !signed) {
+            let key = format!("account.{name}.callback_url");
+            let problem = "no callback_secret is set: the callbacks are not signed";
+            warnings.push(ConfigError::new(&url.key, &key, problem));
+        }
     }
     if let Some(path) = path
         && let Ok(metadata) = std::fs::metadata(path)

@@ -131,6 +131,9 @@ pub fn load_with_origins(
     if let Some(config) = &config {
         check::check_parts(&place, config, &mut reader.errors);
     }
+    if let Some(config) = &config {
+        check::check_keys(&table, config, &mut reader.errors);
+    }
     let mut errors = reader.errors;
     errors.sort();
     // What stands where the syntax is broken is no news.
