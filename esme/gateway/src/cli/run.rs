@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{EXIT_FAILED, block_on, check};
+use super::{EXIT_FAILED, EXIT_USAGE, block_on, check};
 use crate::daemon::Gateway;
 use crate::signals::StopSignals;
 use crate::telemetry;
@@ -16,6 +16,11 @@ pub(super) fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
+    if config.account.is_empty() && config.provider.is_empty() {
+        let path = path.display();
+        eprintln!("signalbox: {path}: neither an account nor a provider, so nothing to do");
+        return ExitCode::from(EXIT_USAGE);
+    }
     telemetry::start_logs(&config.log.level, config.log.format);
     block_on(async {
         // Before the ready line: whoever reads it may ask to stop at once.
