@@ -381,3 +381,13 @@ fn every_sample_loads() {
     }
     assert!(profiles >= 3);
 }
+
+/// The sample that the README runs as it is: nothing beside it is needed.
+#[test]
+fn the_local_sample_loads_as_it_is() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/local.toml");
+    let config = config::load(Some(&sample), std::iter::empty()).unwrap();
+    assert!(config.account.contains_key("local"));
+    assert!(config.provider.contains_key("sim"));
+    assert!(config.route.contains_key("10-default"));
+}
