@@ -2,7 +2,8 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
-use std::time::Instant;
+
+use crate::clock::SmscTime;
 
 /// Items by their time; those of the same time in the order in which they came.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Agenda<T> {
 
 #[derive(Debug)]
 struct Item<T> {
-    due: Instant,
+    due: SmscTime,
     order: u64,
     what: T,
 }
@@ -28,23 +29,23 @@ impl<T> Agenda<T> {
     }
 
     /// Adds something to do.
-    pub(crate) fn push(&mut self, due: Instant, what: T) {
+    pub(crate) fn push(&mut self, due: SmscTime, what: T) {
         let order = self.next_order;
         self.next_order += 1;
         self.heap.push(Reverse(Item { due, order, what }));
     }
 
     /// When the next is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<SmscTime> {
         self.heap.peek().map(|Reverse(item)| item.due)
     }
 
-    /// The next, if it is due.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<T> {
+    /// The next with its time, if it is due.
+    pub(crate) fn pop_due(&mut self, now: SmscTime) -> Option<(SmscTime, T)> {
         if self.next_due()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(item)| item.what)
+        self.heap.pop().map(|Reverse(item)| (item.due, item.what))
     }
 
     /// How many there are.
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn items_come_in_the_order_of_their_time_and_then_of_their_coming() {
-        let start = Instant::now();
+        let start = SmscTime::from_unix_ms(0);
         let at = |ms| start + Duration::from_millis(ms);
         let mut agenda = Agenda::new();
         for (ms, what) in [(5, 'd'), (1, 'a'), (5, 'e'), (2, 'b'), (2, 'c')] {
@@ -94,7 +95,8 @@ mod tests {
         }
         assert_eq!(agenda.pop_due(start), None);
         let until = |agenda: &mut Agenda<char>, ms| {
-            std::iter::from_fn(|| agenda.pop_due(at(ms))).collect::<String>()
+            let due = std::iter::from_fn(|| agenda.pop_due(at(ms)));
+            due.map(|(_, what)| what).collect::<String>()
         };
         assert_eq!(until(&mut agenda, 4), "abc");
         assert_eq!((agenda.len(), agenda.next_due()), (2, Some(at(5))));

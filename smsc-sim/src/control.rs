@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signalbox_codec::receipt::ReceiptState;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::behaviour::Behaviour;
+use crate::clock::{ClockError, ClockMode, Forward, SmscTime};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
 use crate::message::Message;
 use crate::record::{self, Batch, Entry};
-use crate::registry::{Disconnect, SessionInfo};
+use crate::registry::{self, Disconnect, Fired, SessionInfo};
 use crate::shared::Shared;
+
+/// How long sessions may take to follow the clock.
+const FIRED_WAIT: Duration = Duration::from_secs(5);
 
 /// Access to a running SMSC.
 #[derive(Clone, Debug)]
@@ -81,7 +85,6 @@ impl Control {
         state: ReceiptState,
         error_code: u16,
     ) -> Option<DeliveryResult> {
-        let now = Instant::now();
         let found = self.newest_first(
             |batch, entry, pdu| {
                 (entry.id.0.text(entry.id.1).as_str() == id).then(|| {
@@ -93,7 +96,7 @@ impl Control {
                         error_code,
                         intermediate: false,
                         submitted_unix_ms: entry.received_unix_ms,
-                        done_unix_ms: self.shared.epoch.unix_ms(now),
+                        done_unix_ms: self.shared.time().unix_ms(),
                     };
                     Some((Arc::clone(&batch.system_id), receipt.body()))
                 })?
@@ -125,6 +128,40 @@ impl Control {
         self.shared.change_behaviour(change)
     }
 
+    /// What moves the clock, and what it shows.
+    pub(crate) fn clock(&self) -> (ClockMode, SmscTime) {
+        let clock = self.shared.clock();
+        (clock.mode(), clock.at(Instant::now()))
+    }
+
+    /// Sets the clock and waits until all sessions have done what came due by that.
+    pub(crate) async fn set_clock(
+        &self,
+        mode: Option<ClockMode>,
+        forward: Option<Forward>,
+    ) -> Result<Vec<Fired>, ClockError> {
+        let mut answers = {
+            let mut clock = self.shared.clock();
+            *clock = clock.changed(Instant::now(), mode, forward)?;
+            let registry = self.shared.registry();
+            let (fired, answers) = mpsc::channel(registry.sessions().len().max(1));
+            let clock = *clock;
+            registry.tell_all(&registry::Control::Clock { clock, fired });
+            answers
+        };
+        let mut all = Vec::new();
+        let collecting = async {
+            while let Some(mut fired) = answers.recv().await {
+                all.append(&mut fired);
+            }
+        };
+        if tokio::time::timeout(FIRED_WAIT, collecting).await.is_err() {
+            tracing::warn!("not all sessions followed the clock in time");
+        }
+        all.sort_by_key(|fired| (fired.unix_ms, fired.session));
+        Ok(all)
+    }
+
     /// Name, meaning, kind and value of each metric.
     pub(crate) fn metrics(&self) -> Vec<(&'static str, &'static str, &'static str, u64)> {
         let counters = self.shared.counters.metrics().into_iter();
@@ -151,7 +188,7 @@ impl Control {
     async fn deliver(&self, system_id: Option<&str>, body: bytes::Bytes) -> DeliveryResult {
         let (sender, receiver) = oneshot::channel();
         let delivery = Delivery {
-            due: Instant::now(),
+            due: self.shared.time(),
             body,
             answer: Some(sender),
         };

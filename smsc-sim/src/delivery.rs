@@ -2,7 +2,6 @@
 //! deliver_sm that wait for their time and for a bind. SMPP v3.4 §4.6, Appendix B.
 
 use std::fmt;
-use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use signalbox_codec::pdu::{ShortMessage, Sm};
@@ -14,6 +13,7 @@ use signalbox_codec::time::DateTime;
 use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf};
 use tokio::sync::oneshot;
 
+use crate::clock::SmscTime;
 use crate::ids::IdText;
 
 /// esm_class of a receipt. SMPP v3.4 §5.2.12.
@@ -68,7 +68,7 @@ impl std::error::Error for DeliveryError {}
 #[derive(Debug)]
 pub(crate) struct Delivery {
     /// Not before.
-    pub(crate) due: Instant,
+    pub(crate) due: SmscTime,
     /// Body of the deliver_sm.
     pub(crate) body: Bytes,
     /// Who waits for the response.

@@ -19,6 +19,7 @@
 //! | carrying that out | `connection/` |
 //! | which bind gets what | `registry.rs` |
 //! | the messages kept | `record.rs`, [`Message`] |
+//! | its time | `clock.rs`, [`ClockControl`] |
 //! | the control API | `api/` |
 //! | the load generator | [`load`] |
 
@@ -27,9 +28,11 @@
 mod agenda;
 mod api;
 mod behaviour;
+mod clock;
 mod connection;
 mod control;
 mod delivery;
+mod duration;
 mod faults;
 mod ids;
 pub mod load;
@@ -45,9 +48,11 @@ mod smsc;
 mod socket;
 
 pub use behaviour::Behaviour;
+pub use clock::{ClockError, ClockMode};
 pub use delivery::{DeliveryError, DeliveryResult, Mo};
+pub use duration::parse_duration;
 pub use ids::IdStyle;
 pub use message::Message;
-pub use registry::{Disconnect, SessionInfo};
+pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
 pub use settings::Settings;
-pub use smsc::{Builder, Smsc, StartError};
+pub use smsc::{Builder, ClockControl, Smsc, StartError};

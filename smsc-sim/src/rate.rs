@@ -1,27 +1,29 @@
 //! Counts requests against a rate. A bucket of tokens, one second's worth deep; time comes in.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::SmscTime;
 
 /// The tokens of one bind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     /// Time that is already paid for; at most one second of it is saved up.
-    paid_until: Instant,
+    paid_until: SmscTime,
 }
 
 impl Rate {
     /// Full.
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: SmscTime) -> Self {
         Self {
-            paid_until: now.checked_sub(Duration::from_secs(1)).unwrap_or(now),
+            paid_until: now.before(Duration::from_secs(1)),
         }
     }
 
     /// Takes a token; false when there is none and the request is one too many.
-    pub(crate) fn take(&mut self, now: Instant, per_second: NonZeroU32) -> bool {
+    pub(crate) fn take(&mut self, now: SmscTime, per_second: NonZeroU32) -> bool {
         let cost = Duration::from_secs(1) / per_second.get();
-        let oldest = now.checked_sub(Duration::from_secs(1)).unwrap_or(now);
+        let oldest = now.before(Duration::from_secs(1));
         let paid_until = self.paid_until.max(oldest) + cost;
         if paid_until > now {
             return false;
@@ -37,7 +39,7 @@ mod tests {
 
     #[test]
     fn one_second_of_requests_passes_at_once_and_then_the_rate() {
-        let start = Instant::now();
+        let start = SmscTime::from_unix_ms(1_000_000);
         let per_second = NonZeroU32::new(100).unwrap();
         let mut rate = Rate::new(start);
         let mut accepted = 0;

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use signalbox_session::BindType;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
+use crate::clock::Clock;
 use crate::delivery::{Delivery, DeliveryError};
 
 /// Deliveries that wait in the mailbox of one session at most; more are put aside.
@@ -40,12 +41,50 @@ impl Disconnect {
 }
 
 /// What a session's task is told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Control {
     /// There is something in the mailbox.
     Mail,
     /// End.
     Disconnect(Disconnect),
+    /// The clock was set.
+    Clock {
+        /// To this.
+        clock: Clock,
+        /// Takes one answer of each session: what came due by it.
+        fired: mpsc::Sender<Vec<Fired>>,
+    },
+    /// Ask the peer to bind.
+    Outbind(Outbind),
+}
+
+/// What came due when the clock was moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// When it was due, ms since 1970.
+    pub unix_ms: u64,
+    /// The session that did it.
+    pub session: u64,
+    /// What it is.
+    pub what: FiredKind,
+}
+
+/// What can come due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FiredKind {
+    /// A response.
+    Response,
+    /// A receipt or a mobile-originated message.
+    Delivery,
+}
+
+/// Who asks a peer to bind: the fields of outbind. SMPP v3.4 §4.1.7.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outbind {
+    /// The SMSC; at most 15 octets.
+    pub(crate) system_id: String,
+    /// At most 8 octets.
+    pub(crate) password: String,
 }
 
 /// A session as others see it.
@@ -206,8 +245,14 @@ impl Registry {
 
     /// Tells all sessions to end.
     pub(crate) fn end_all(&self, how: Disconnect) {
-        for id in self.sessions.keys() {
-            self.end(*id, how);
+        self.tell_all(&Control::Disconnect(how));
+    }
+
+    /// Tells all sessions the same.
+    pub(crate) fn tell_all(&self, control: &Control) {
+        for entry in self.sessions.values() {
+            // A session that is just ending needs no telling.
+            let _ = entry.control.send(control.clone());
         }
     }
 
@@ -263,16 +308,15 @@ pub(crate) fn answer(delivery: Delivery, error: DeliveryError) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use bytes::Bytes;
-    use tokio::sync::mpsc::{self, UnboundedReceiver};
+    use tokio::sync::mpsc::UnboundedReceiver;
 
     use super::*;
+    use crate::clock::SmscTime;
 
     fn delivery(number: u32) -> Delivery {
         Delivery {
-            due: Instant::now(),
+            due: SmscTime::from_unix_ms(0),
             body: Bytes::copy_from_slice(&number.to_be_bytes()),
             answer: None,
         }

@@ -12,31 +12,49 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
-use crate::registry::Disconnect;
+use crate::registry::{Control, Disconnect, Outbind};
 use crate::shared::Shared;
-use crate::socket::Socket;
+use crate::socket::{Socket, Transport};
 
 /// Pause after a connection that could not be accepted, so that a lack of file descriptors does
 /// not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections made from here that may wait to be taken.
+pub(crate) const MADE_MAX: usize = 16;
+
+/// A connection that was made from here and did not come to the port.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// What carries it.
+    pub(crate) transport: Transport,
+    /// The other end.
+    pub(crate) peer: SocketAddr,
+    /// Sent first.
+    pub(crate) outbind: Option<Outbind>,
+}
 
 /// Serves until told to stop, then unbinds all sessions and waits for their end. Dropped, it closes
-/// everything at once.
+/// everything at once. Without a listener only what is made here is served.
 pub(crate) async fn run(
-    listener: TcpListener,
+    listener: Option<TcpListener>,
+    mut made: mpsc::Receiver<Made>,
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => accept(&mut sessions, &shared, stream, peer),
+            accepted = accept(listener.as_ref()) => match accepted {
+                Ok((stream, peer)) => {
+                    let transport = Transport::Tcp(stream);
+                    start(&mut sessions, &shared, Made { transport, peer, outbind: None });
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
+            Some(made) = made.recv() => start(&mut sessions, &shared, made),
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a session's task failed");
@@ -45,32 +63,47 @@ pub(crate) async fn run(
             _ = &mut stopped => break,
         }
     }
-    drop(listener);
+    drop((listener, made));
     shared.registry().end_all(Disconnect::Unbind);
     while sessions.join_next().await.is_some() {}
 }
 
-fn accept(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made) {
     let counters = &shared.counters;
+    let peer = made.peer;
     if sessions.len() >= shared.settings.connections_max {
         counters.connections_refused.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(%peer, "connection refused: there are too many");
         return;
     }
     counters.connections.fetch_add(1, Ordering::Relaxed);
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Transport::Tcp(stream) = &made.transport
+        && let Err(error) = stream.set_nodelay(true)
+    {
         tracing::debug!(%error, "small PDUs may be delayed");
     }
-    sessions.spawn(serve(Arc::clone(shared), stream, peer));
+    sessions.spawn(serve(Arc::clone(shared), made));
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+async fn serve(shared: Arc<Shared>, made: Made) {
     let now = Instant::now();
+    let peer = made.peer;
     let reset = Arc::new(AtomicBool::new(false));
     let (control_sender, control) = mpsc::unbounded_channel();
+    if let Some(outbind) = made.outbind {
+        // The receiver stands right here.
+        let _ = control_sender.send(Control::Outbind(outbind));
+    }
     // Deliveries come by the mailbox, so that they outlive the session.
     let (_requests_sender, requests) = mpsc::channel(1);
-    let connected_unix_ms = shared.epoch.unix_ms(now);
+    let connected_unix_ms = shared.time().unix_ms();
     let id = shared
         .registry()
         .connect(peer, connected_unix_ms, control_sender);
@@ -80,8 +113,9 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
         id,
     };
     let session = Session::new(now, shared.settings.session.clone());
-    let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&reset), now);
-    let socket = Socket::new(stream, reset);
+    // It reads the clock after it was entered, so it misses no change of it.
+    let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&reset));
+    let socket = Socket::new(made.transport, reset);
     let config = DriverConfig::default();
     let (owner, _) = drive(socket, session, owner, requests, control, config).await;
     owner.leave();

@@ -14,10 +14,15 @@ use crate::behaviour::Behaviour;
 pub struct Settings {
     /// Where SMPP is listened on. Default 127.0.0.1, any free port.
     pub smpp_address: SocketAddr,
+    /// Listens nowhere: there are only the sessions of [`crate::Smsc::connect`]. Default false.
+    pub in_memory: bool,
     /// Where the control API is listened on; `None`: nowhere. Default `None`.
     pub http_address: Option<SocketAddr>,
     /// Key of everything that looks random. Default 1.
     pub seed: u64,
+    /// A clock that stands at this time, ms since 1970, until it is moved; `None`: the machine's.
+    /// Default `None`.
+    pub virtual_clock_unix_ms: Option<u64>,
     /// system_id in bind responses, at most 15 octets. Default `SMSC`.
     pub system_id: String,
     /// Who may bind, as system_id and password; empty: anybody. Default empty.
@@ -57,8 +62,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             smpp_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            in_memory: false,
             http_address: None,
             seed: 1,
+            virtual_clock_unix_ms: None,
             system_id: "SMSC".to_owned(),
             accounts: Vec::new(),
             behaviour: Behaviour::default(),

@@ -8,35 +8,19 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use crate::behaviour::Behaviour;
+use crate::clock::{Clock, SmscTime};
 use crate::record::{Batch, Ring};
 use crate::registry::Registry;
 use crate::settings::Settings;
-
-/// A moment as both clocks saw it: turns an `Instant` into the time of day.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Epoch {
-    /// On the clock that only goes forward.
-    pub(crate) instant: Instant,
-    /// On the wall, ms since 1970.
-    pub(crate) unix_ms: u64,
-}
-
-impl Epoch {
-    /// The time of day at `now`.
-    pub(crate) fn unix_ms(&self, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.instant).as_millis();
-        self.unix_ms + u64::try_from(passed).unwrap_or(u64::MAX - self.unix_ms)
-    }
-}
 
 /// Shared by all sessions of an SMSC.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) epoch: Epoch,
     pub(crate) counters: Counters,
     /// Told after each batch that was recorded.
     pub(crate) recorded: Notify,
+    clock: Mutex<Clock>,
     behaviour: Mutex<Arc<Behaviour>>,
     behaviour_version: AtomicU64,
     ring: Mutex<Ring>,
@@ -44,10 +28,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// State of an SMSC that starts at `epoch`.
-    pub(crate) fn new(settings: Settings, epoch: Epoch) -> Self {
+    /// State of an SMSC that starts with that clock.
+    pub(crate) fn new(settings: Settings, clock: Clock) -> Self {
         Self {
-            epoch,
+            clock: Mutex::new(clock),
             counters: Counters::default(),
             recorded: Notify::new(),
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
@@ -56,6 +40,16 @@ impl Shared {
             registry: Mutex::default(),
             settings,
         }
+    }
+
+    /// The clock.
+    pub(crate) fn clock(&self) -> MutexGuard<'_, Clock> {
+        lock(&self.clock)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn time(&self) -> SmscTime {
+        self.clock().at(Instant::now())
     }
 
     /// How messages are treated, with the number of that version.

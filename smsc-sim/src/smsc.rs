@@ -2,23 +2,30 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::behaviour::Behaviour;
+use crate::clock::{Clock, ClockError, ClockMode, Forward, SmscTime};
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
 use crate::message::Message;
-use crate::registry::{Disconnect, SessionInfo};
-use crate::server;
+use crate::registry::{Disconnect, Fired, SessionInfo};
+use crate::server::{self, MADE_MAX, Made};
 use crate::settings::Settings;
-use crate::shared::{Epoch, Shared};
+use crate::shared::Shared;
+use crate::socket::Transport;
 
+/// Octets on their way in each direction of [`Smsc::connect`].
+const PIPE_OCTETS: usize = 64 * 1024;
+/// Address of what is in memory.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// How long [`Smsc::stop`] waits for the sessions to unbind.
 const STOP_MAX: Duration = Duration::from_secs(3);
 
@@ -30,6 +37,7 @@ pub struct Smsc {
     http_address: Option<SocketAddr>,
     server: JoinHandle<()>,
     http: Option<JoinHandle<()>>,
+    made: mpsc::Sender<Made>,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -105,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// A clock that stands at this time, ms since 1970, until it is moved.
+    #[must_use]
+    pub const fn virtual_clock(mut self, unix_ms: u64) -> Self {
+        self.settings.virtual_clock_unix_ms = Some(unix_ms);
+        self
+    }
+
     /// Changes any other setting.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -128,6 +143,12 @@ impl Smsc {
         Builder::default()
     }
 
+    /// Settings of an SMSC without sockets; [`Smsc::connect`] gives the connections.
+    #[must_use]
+    pub fn in_memory() -> Builder {
+        Self::builder().with(|settings| settings.in_memory = true)
+    }
+
     /// Starts an SMSC on the current tokio runtime.
     ///
     /// # Errors
@@ -140,28 +161,53 @@ impl Smsc {
                 problem: "at most 15 printable ASCII characters are allowed",
             });
         }
-        let smpp = listen("smpp_address", settings.smpp_address).await?;
+        let smpp = match settings.in_memory {
+            true => None,
+            false => Some(listen("smpp_address", settings.smpp_address).await?),
+        };
         let http = match settings.http_address {
             Some(address) => Some(listen("http_address", address).await?),
             None => None,
         };
         let address = |listener: &TcpListener| listener.local_addr().ok();
-        let smpp_address = address(&smpp).unwrap_or(settings.smpp_address);
+        let smpp_address = smpp.as_ref().and_then(address).unwrap_or(NOWHERE);
         let http_address = http.as_ref().and_then(address);
-        let shared = Arc::new(Shared::new(settings, epoch()));
+        let clock = clock(settings.virtual_clock_unix_ms);
+        let shared = Arc::new(Shared::new(settings, clock));
         let control = Control::new(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
+        let (made, to_be_served) = mpsc::channel(MADE_MAX);
         Ok(Self {
             smpp_address,
             http_address,
-            server: tokio::spawn(server::run(smpp, shared, stopped)),
+            server: tokio::spawn(server::run(smpp, to_be_served, shared, stopped)),
             http: http.map(|listener| tokio::spawn(crate::api::serve(listener, control.clone()))),
             control,
+            made,
             stop: Some(stop),
         })
     }
 
-    /// Where SMPP is listened on.
+    /// A connection that needs no socket; it is dropped when the SMSC has stopped.
+    pub async fn connect(&self) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(PIPE_OCTETS);
+        let made = Made {
+            transport: Transport::Memory(far),
+            peer: NOWHERE,
+            outbind: None,
+        };
+        // A server that has stopped drops the far end: the near one reads its end.
+        let _ = self.made.send(made).await;
+        near
+    }
+
+    /// The clock that responses, receipts, validity and schedules follow.
+    #[must_use]
+    pub const fn clock(&self) -> ClockControl<'_> {
+        ClockControl(&self.control)
+    }
+
+    /// Where SMPP is listened on; port 0 when it is nowhere.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.smpp_address
@@ -244,6 +290,48 @@ impl Drop for Smsc {
     }
 }
 
+/// The clock of an SMSC.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockControl<'a>(&'a Control);
+
+impl ClockControl<'_> {
+    /// What moves it.
+    #[must_use]
+    pub fn mode(&self) -> ClockMode {
+        self.0.clock().0
+    }
+
+    /// What it shows, ms since 1970.
+    #[must_use]
+    pub fn unix_ms(&self) -> u64 {
+        self.0.clock().1.unix_ms()
+    }
+
+    /// Sets what moves it; what it shows stays.
+    pub async fn set_mode(&self, mode: ClockMode) {
+        let set = self.0.set_clock(Some(mode), None).await;
+        set.expect("the time stays the same");
+    }
+
+    /// Moves it forward, and answers when the sessions have done what came due by that.
+    ///
+    /// # Errors
+    /// More than 100 years.
+    pub async fn advance(&self, by: Duration) -> Result<Vec<Fired>, ClockError> {
+        self.0.set_clock(None, Some(Forward::By(by))).await
+    }
+
+    /// Moves it forward to a time, ms since 1970, and answers when the sessions have done what came
+    /// due by that.
+    ///
+    /// # Errors
+    /// That time is in the past, or more than 100 years away.
+    pub async fn advance_to(&self, unix_ms: u64) -> Result<Vec<Fired>, ClockError> {
+        let to = Forward::To(SmscTime::from_unix_ms(unix_ms));
+        self.0.set_clock(None, Some(to)).await
+    }
+}
+
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| StartError::Listen {
@@ -253,12 +341,12 @@ async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListene
     })
 }
 
-fn epoch() -> Epoch {
-    let since_1970 = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Epoch {
-        instant: Instant::now(),
-        unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+fn clock(virtual_unix_ms: Option<u64>) -> Clock {
+    let now = Instant::now();
+    if let Some(unix_ms) = virtual_unix_ms {
+        return Clock::new(now, ClockMode::Virtual, SmscTime::from_unix_ms(unix_ms));
     }
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let shown = SmscTime::from_unix_ms(0) + since_1970.unwrap_or_default();
+    Clock::new(now, ClockMode::Real, shown)
 }

@@ -1,4 +1,5 @@
-//! A TCP connection that can be told to end in a reset instead of in order.
+//! The transport of a session, TCP or in memory. It can be told to end in a reset instead of in
+//! order.
 
 use std::io;
 use std::pin::Pin;
@@ -6,27 +7,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
-/// The connection. Dropped while the switch is on, it sends a reset.
+/// What carries the octets.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    /// A TCP connection.
+    Tcp(TcpStream),
+    /// A pipe within this process.
+    Memory(DuplexStream),
+}
+
+/// Polls whichever transport it is.
+macro_rules! poll {
+    ($transport:expr, $method:ident ( $($argument:expr),* )) => {
+        match $transport {
+            Transport::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Transport::Memory(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+/// The connection. Dropped while the switch is on, it sends a reset; in memory both look the same.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
+    transport: Transport,
     reset: Arc<AtomicBool>,
 }
 
 impl Socket {
     /// Wraps a connection.
-    pub(crate) const fn new(stream: TcpStream, reset: Arc<AtomicBool>) -> Self {
-        Self { stream, reset }
+    pub(crate) const fn new(transport: Transport, reset: Arc<AtomicBool>) -> Self {
+        Self { transport, reset }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed)
-            && let Err(error) = self.stream.set_zero_linger()
+            && let Transport::Tcp(stream) = &self.transport
+            && let Err(error) = stream.set_zero_linger()
         {
             tracing::warn!(%error, "the connection ends in order, a reset was wanted");
         }
@@ -39,7 +60,7 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        poll!(&mut self.transport, poll_read(cx, buf))
     }
 }
 
@@ -49,11 +70,11 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
+        poll!(&mut self.transport, poll_write(cx, octets))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        poll!(&mut self.transport, poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -61,6 +82,6 @@ impl AsyncWrite for Socket {
         if self.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        poll!(&mut self.transport, poll_shutdown(cx))
     }
 }

@@ -1,11 +1,14 @@
 //! Takes the fields of a JSON object one by one, so that every error names its field.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use crate::duration::parse_duration;
 
 /// The fields of a request's body that were not taken yet.
 #[derive(Debug)]
@@ -57,6 +60,33 @@ impl Fields {
                 }
             },
         }
+    }
+
+    /// A duration such as `48h`, at most `max`; `None` when it is absent or null.
+    pub(crate) fn duration(
+        &mut self,
+        name: &str,
+        max: Duration,
+    ) -> Result<Option<Duration>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        match parse_duration(&text) {
+            Some(duration) if duration <= max => Ok(Some(duration)),
+            Some(_) => {
+                let detail = format!("{text:?} is more than {} s", max.as_secs());
+                Err(Problem::field(name, detail))
+            }
+            None => {
+                let detail = format!("{text:?} is no whole number with ms, s, m, h or d");
+                Err(Problem::field(name, detail))
+            }
+        }
+    }
+
+    /// A value of any kind; `None` when it is absent or null.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// All were taken.

@@ -1,6 +1,7 @@
 //! The control API: JSON over HTTP under `/api/v1`, and `/metrics`. It parses and answers; what is
 //! asked and told is in `control.rs`.
 
+mod clock;
 mod fields;
 mod messages;
 mod pdu_json;
@@ -37,6 +38,7 @@ fn router(control: Control) -> Router {
         .route("/messages", get(messages::list).delete(messages::clear))
         .route("/messages/{id}/receipt", post(messages::receipt))
         .route("/mo", post(messages::mobile_originated))
+        .route("/clock", get(clock::show).post(clock::change))
         .route(
             "/behaviour",
             get(sessions::behaviour).post(sessions::change_behaviour),

@@ -15,7 +15,7 @@ impl Connection {
         session: &mut Session,
         delivery: Delivery,
     ) {
-        if delivery.due > now {
+        if delivery.due > self.clock.at(now) {
             self.later.push(delivery.due, Later::Deliver(delivery));
         } else if !self.bound.as_ref().is_some_and(|bound| bound.receives) {
             self.elsewhere.push(delivery);

@@ -8,6 +8,7 @@ use signalbox_session::Session;
 
 use super::{Connection, DELIVERIES_MAX, Later};
 use crate::behaviour::{Decision, Fault, Submission};
+use crate::clock::SmscTime;
 use crate::delivery::{Delivery, Original, Receipt};
 use crate::faults;
 use crate::ids::{IdText, MessageId};
@@ -25,6 +26,8 @@ pub(super) struct Response {
 /// A message that is being dealt with.
 struct Arrival<'a> {
     now: Instant,
+    /// On the clock of the SMSC.
+    at: SmscTime,
     header: Header,
     original: Original<'a>,
     id: MessageId,
@@ -41,9 +44,11 @@ impl Connection {
         let Some(original) = Original::of(pdu) else {
             return refuse_command(now, session, header);
         };
-        let decision = self.decide(now, &original);
+        let at = self.clock.at(now);
+        let decision = self.decide(at, &original);
         let arrival = Arrival {
             now,
+            at,
             header,
             original,
             id: self.next_id(),
@@ -52,7 +57,7 @@ impl Connection {
             self.recorder.push(
                 header,
                 pdu,
-                self.shared.epoch.unix_ms(now),
+                arrival.at.unix_ms(),
                 (arrival.id, self.behaviour.1.id_style),
                 decision.command_status,
             );
@@ -66,7 +71,7 @@ impl Connection {
         self.carry_out(session, &arrival, &decision);
     }
 
-    fn decide(&mut self, now: Instant, original: &Original<'_>) -> Decision {
+    fn decide(&mut self, at: SmscTime, original: &Original<'_>) -> Decision {
         if self.behaviour.0 != self.shared.behaviour_version() {
             self.behaviour = self.shared.behaviour();
         }
@@ -76,7 +81,7 @@ impl Connection {
             registered_delivery: original.registered_delivery,
             throttled: behaviour
                 .rate_limit
-                .is_some_and(|per_second| !self.rate.take(now, per_second)),
+                .is_some_and(|per_second| !self.rate.take(at, per_second)),
         });
         if decision.receipts[0].is_some() && self.held() >= DELIVERIES_MAX {
             return Decision {
@@ -109,12 +114,13 @@ impl Connection {
                 if after.is_zero() {
                     respond(now, session, &response);
                 } else {
-                    self.later.push(now + after, Later::Respond(response));
+                    self.later
+                        .push(arrival.at + after, Later::Respond(response));
                 }
             }
         }
         for receipt in decision.receipts.into_iter().flatten() {
-            let due = now + receipt.after;
+            let due = arrival.at + receipt.after;
             let receipt = Receipt {
                 original: arrival.original,
                 id: arrival
@@ -123,8 +129,8 @@ impl Connection {
                 state: receipt.state,
                 error_code: receipt.error_code,
                 intermediate: receipt.intermediate,
-                submitted_unix_ms: self.shared.epoch.unix_ms(now),
-                done_unix_ms: self.shared.epoch.unix_ms(due),
+                submitted_unix_ms: arrival.at.unix_ms(),
+                done_unix_ms: due.unix_ms(),
             };
             let delivery = Delivery {
                 due,

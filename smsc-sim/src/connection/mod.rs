@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use signalbox_codec::pdu::{Bind, BindResp};
-use signalbox_codec::{COctetStr, Tag, TlvBuf};
+use signalbox_codec::pdu::{self, Bind, BindResp};
+use signalbox_codec::{COctetStr, Pdu, Tag, TlvBuf};
 use signalbox_session::driver::Owner;
 use signalbox_session::{BindType, Event, RequestFailure, Session, Token};
 use tokio::sync::oneshot;
@@ -19,10 +19,11 @@ use tokio::sync::oneshot;
 use self::messages::{Response, respond};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
+use crate::clock::Clock;
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult};
 use crate::rate::Rate;
 use crate::record::Recorder;
-use crate::registry::{Control, Disconnect};
+use crate::registry::{Control, Disconnect, Fired, FiredKind, Outbind};
 use crate::shared::{Shared, Tally};
 
 /// Deliveries that one session holds at most, waiting for their time or for its window. A message
@@ -41,6 +42,7 @@ pub(crate) struct Connection {
     /// Makes the connection end in a reset.
     reset: Arc<AtomicBool>,
     bound: Option<Bound>,
+    clock: Clock,
     behaviour: (u64, Arc<Behaviour>),
     rate: Rate,
     /// Messages of this bind so far.
@@ -73,14 +75,16 @@ enum Later {
 
 impl Connection {
     /// The owner of session `id`. `reset` makes its connection end in a reset.
-    pub(crate) fn new(shared: Arc<Shared>, id: u64, reset: Arc<AtomicBool>, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, id: u64, reset: Arc<AtomicBool>) -> Self {
+        let clock = *shared.clock();
         Self {
+            clock,
             behaviour: shared.behaviour(),
+            rate: Rate::new(shared.time()),
             shared,
             id,
             reset,
             bound: None,
-            rate: Rate::new(now),
             counter: 0,
             recorder: Recorder::default(),
             later: Agenda::new(),
@@ -140,6 +144,30 @@ impl Connection {
         session
             .respond_bind(now, sequence_number, command_status, &resp)
             .expect("the bind was reported just before");
+    }
+
+    /// Does all that is due, and tells of it.
+    fn fire(&mut self, now: Instant, session: &mut Session) -> Vec<Fired> {
+        let mut fired = Vec::new();
+        let at = self.clock.at(now);
+        while let Some((due, later)) = self.later.pop_due(at) {
+            let what = match later {
+                Later::Respond(response) => {
+                    respond(now, session, &response);
+                    FiredKind::Response
+                }
+                Later::Deliver(delivery) => {
+                    self.deliver_when_due(now, session, delivery);
+                    FiredKind::Delivery
+                }
+            };
+            fired.push(Fired {
+                unix_ms: due.unix_ms(),
+                session: self.id,
+                what,
+            });
+        }
+        fired
     }
 
     fn ordinal(&self) -> u64 {
@@ -209,20 +237,21 @@ impl Owner for Connection {
         match control {
             Control::Mail => self.mail_waiting = true,
             Control::Disconnect(how) => self.disconnect(now, session, how),
+            Control::Clock { clock, fired } => {
+                self.clock = clock;
+                // Whoever set the clock may have stopped waiting.
+                let _ = fired.try_send(self.fire(now, session));
+            }
+            Control::Outbind(outbind) => send_outbind(now, session, &outbind),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.later.next_due()
+        self.clock.when(self.later.next_due()?)
     }
 
     fn on_timeout(&mut self, now: Instant, session: &mut Session) {
-        while let Some(later) = self.later.pop_due(now) {
-            match later {
-                Later::Respond(response) => respond(now, session, &response),
-                Later::Deliver(delivery) => self.deliver_when_due(now, session, delivery),
-            }
-        }
+        drop(self.fire(now, session));
     }
 
     fn after_batch(&mut self, now: Instant, session: &mut Session) {
@@ -246,5 +275,17 @@ impl Owner for Connection {
             }
         }
         self.shared.counters.add(&mut self.tally);
+    }
+}
+
+/// Asks the peer to bind. It is the first PDU of a fresh connection, so it is legal.
+fn send_outbind(now: Instant, session: &mut Session, outbind: &Outbind) {
+    let pdu = Pdu::Outbind(pdu::Outbind {
+        system_id: COctetStr::new(outbind.system_id.as_bytes()).expect("no NUL is taken"),
+        password: COctetStr::new(outbind.password.as_bytes()).expect("no NUL is taken"),
+        ..pdu::Outbind::default()
+    });
+    if let Err(error) = session.notify(now, &pdu) {
+        tracing::debug!(%error, "an outbind came too late for its session");
     }
 }

@@ -14,7 +14,7 @@ use signalbox_codec::{
     COctetStr, CommandId, CommandStatus, Encode, Header, Pdu, Tag, encode_pdu, next_frame,
 };
 use smsc_sim::{Settings, Smsc};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Longer than anything here takes, shorter than a test may hang.
@@ -61,19 +61,15 @@ impl Received {
     }
 }
 
-pub(crate) struct Client {
-    stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    stream: S,
     input: BytesMut,
     sequence_number: u32,
 }
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self {
-            stream: TcpStream::connect(address).await.unwrap(),
-            input: BytesMut::new(),
-            sequence_number: 0,
-        }
+        Self::over(TcpStream::connect(address).await.unwrap())
     }
 
     /// Connects and binds as `esme`.
@@ -86,6 +82,16 @@ impl Client {
 
     pub(crate) async fn transceiver(address: SocketAddr) -> Self {
         Self::bind(address, CommandId::BIND_TRANSCEIVER).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self {
+            stream,
+            input: BytesMut::new(),
+            sequence_number: 0,
+        }
     }
 
     pub(crate) async fn try_bind(
@@ -129,7 +135,7 @@ impl Client {
     }
 
     /// The connection itself.
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> S {
         self.stream
     }
 
