@@ -116,7 +116,10 @@ async fn serve(shared: Arc<Shared>, made: Made) {
     // It reads the clock after it was entered, so it misses no change of it.
     let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&reset));
     let socket = Socket::new(made.transport, reset);
-    let config = DriverConfig::default();
+    let config = DriverConfig {
+        exact_timeouts: true,
+        ..DriverConfig::default()
+    };
     let (owner, _) = drive(socket, session, owner, requests, control, config).await;
     owner.leave();
 }

@@ -159,7 +159,10 @@ async fn bind_and_generate(
     let (_requests_sender, requests) = mpsc::channel(1);
     let (_control_sender, control) = mpsc::unbounded_channel();
     let generator = Generator::new(&settings, ordinal, started + settings.duration);
-    let config = DriverConfig::default();
+    let config = DriverConfig {
+        exact_timeouts: true,
+        ..DriverConfig::default()
+    };
     let (generator, reason) = drive(stream, session, generator, requests, control, config).await;
     match reason {
         CloseReason::LocalUnbind => Ok(generator.into_results()),

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
+use super::alarm::Alarm;
 use super::buffers::{ReadBuffer, WriteBuffer};
 use super::{DriverConfig, Owner};
 use crate::{CloseReason, Session};
@@ -36,6 +37,7 @@ pub(super) struct Connection<'a, S, O: Owner> {
     write_stuck_since: Option<Instant>,
     sleep: Pin<Box<Sleep>>,
     sleep_until: Instant,
+    alarm: Option<Alarm>,
 }
 
 /// A channel's end with the values taken from it.
@@ -82,6 +84,7 @@ where
             write_stuck_since: None,
             sleep: Box::pin(tokio::time::sleep_until(now.into())),
             sleep_until: now,
+            alarm: None,
         }
     }
 
@@ -272,11 +275,8 @@ where
     /// Sleeps until something is due. A sleep that ends too early costs a turn, so it is only set
     /// anew when it would end too late, or when it has ended: deadlines mostly move away.
     fn poll_sleep(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        let due = [
-            self.session.poll_timeout(),
-            self.owner.poll_timeout(),
-            self.stalled_at(),
-        ];
+        let owner_due = self.owner.poll_timeout();
+        let due = [self.session.poll_timeout(), owner_due, self.stalled_at()];
         let Some(due) = due.into_iter().flatten().min() else {
             return Poll::Pending;
         };
@@ -284,7 +284,33 @@ where
             self.sleep_until = due;
             self.sleep.as_mut().reset(due.into());
         }
-        self.sleep.as_mut().poll(cx)
+        if self.sleep.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match owner_due {
+            Some(due) if self.config.exact_timeouts => self.poll_alarm(cx, due),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Waits for the owner's time more exactly than `sleep` does. Without a timer for it, `sleep`
+    /// is what there is.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        let polled = match &mut self.alarm {
+            Some(alarm) => alarm.poll(cx, clock(), due),
+            None => match Alarm::new() {
+                Ok(alarm) => self.alarm.insert(alarm).poll(cx, clock(), due),
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        };
+        match ready!(polled) {
+            Ok(()) => Poll::Ready(()),
+            Err(_) => {
+                self.alarm = None;
+                self.config.exact_timeouts = false;
+                Poll::Pending
+            }
+        }
     }
 }
 
