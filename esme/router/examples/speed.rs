@@ -120,7 +120,7 @@ impl Run {
                 .handle(NOW, input, &mut self.ledger, &mut self.effects)
                 .unwrap();
             let decided = Instant::now();
-            for record in &self.effects.records[first..] {
+            for record in self.effects.records.drain(first..) {
                 self.ledger.apply(record).unwrap();
             }
             self.router_time += decided - start;

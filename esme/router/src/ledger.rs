@@ -77,7 +77,7 @@ pub trait Ledger {
     fn dispatched(&mut self, max: usize) -> Result<Vec<DeliveryId>, LedgerError>;
 
     /// Takes a record.
-    fn apply(&mut self, record: &Record) -> Result<(), LedgerError>;
+    fn apply(&mut self, record: Record) -> Result<(), LedgerError>;
 }
 
 /// A delivery with its message.

@@ -320,24 +320,24 @@ impl Ledger for MemoryLedger {
         Ok(self.dispatched.iter().take(max).copied().collect())
     }
 
-    fn apply(&mut self, record: &Record) -> Result<(), LedgerError> {
+    fn apply(&mut self, record: Record) -> Result<(), LedgerError> {
         match record {
-            Record::Accepted { message, states } => self.accept(message, states),
+            Record::Accepted { message, states } => self.accept(&message, &states),
             Record::Changed {
                 delivery, state, ..
             } => {
-                if !self.deliveries.contains_key(delivery) {
+                if !self.deliveries.contains_key(&delivery) {
                     let reason = format!("a change of the unknown delivery {delivery:?}");
                     return Err(LedgerError { reason });
                 }
-                self.set(*delivery, state);
+                self.set(delivery, &state);
             }
-            Record::Parked(receipt) => self.park(receipt),
+            Record::Parked(receipt) => self.park(&receipt),
             Record::Unparked {
                 provider,
                 remote_id,
                 ..
-            } => self.unpark(provider, remote_id),
+            } => self.unpark(&provider, &remote_id),
         }
         Ok(())
     }

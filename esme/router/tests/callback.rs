@@ -241,7 +241,7 @@ fn the_last_callback_may_be_forgotten_by_then() {
         event,
         state,
     };
-    bench.ledger.apply(&record).unwrap();
+    bench.ledger.apply(record).unwrap();
     bench.receipt("acme", &["1"], State::Delivered);
     let last = callbacks(&mut bench).pop().unwrap();
     assert_eq!(bench.state(last).phase, Phase::Queued);
@@ -263,7 +263,7 @@ fn a_crash_between_the_records_of_a_callback_keeps_the_order() {
         event,
         state: before,
     };
-    bench.ledger.apply(&record).unwrap();
+    bench.ledger.apply(record).unwrap();
     bench.receipt("acme", &["1"], State::Delivered);
     let chain = callbacks(&mut bench);
     let successors = [0, 1].map(|at| bench.state(chain[at]).successor);

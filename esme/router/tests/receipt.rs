@@ -208,7 +208,7 @@ fn a_parked_receipt_whose_part_became_known_is_applied_in_the_end() {
         .router
         .handle(bench.now, input, &mut bench.ledger, &mut effects)
         .unwrap();
-    bench.ledger.apply(&effects.records[0]).unwrap();
+    bench.ledger.apply(effects.records[0].clone()).unwrap();
     assert_eq!(bench.state(id).state, State::Sent);
     bench.wait(72 * HOUR);
     assert_eq!(bench.state(id).state, State::Delivered);

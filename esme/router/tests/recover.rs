@@ -249,7 +249,7 @@ mod broken {
         fn dispatched(&mut self, _: usize) -> Result<Vec<DeliveryId>, LedgerError> {
             gone()
         }
-        fn apply(&mut self, _: &Record) -> Result<(), LedgerError> {
+        fn apply(&mut self, _: Record) -> Result<(), LedgerError> {
             gone()
         }
     }

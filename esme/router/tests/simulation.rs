@@ -363,7 +363,7 @@ impl World {
                 };
                 self.made.entry(about).or_default().push(message.id);
             }
-            self.ledger.apply(record).unwrap();
+            self.ledger.apply(record.clone()).unwrap();
         }
     }
 
@@ -372,7 +372,7 @@ impl World {
         let batch = std::mem::take(&mut self.batch);
         batch
             .records
-            .iter()
+            .into_iter()
             .for_each(|record| self.durable.apply(record).unwrap());
         for action in batch.actions {
             match action {
@@ -450,7 +450,7 @@ impl World {
         let kept = self.draw(batch.records.len() + 1);
         batch.records[..kept]
             .iter()
-            .for_each(|record| self.durable.apply(record).unwrap());
+            .for_each(|record| self.durable.apply(record.clone()).unwrap());
         for record in &batch.records {
             let Record::Accepted { message, .. } = record else {
                 continue;

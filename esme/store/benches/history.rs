@@ -83,7 +83,7 @@ fn step(store: &mut Store, now: u64, batches: std::ops::Range<u64>) {
         }
         for number in batch * BATCH..(batch + 1) * BATCH {
             for record in records(number, step) {
-                store.apply(&record).expect("applied");
+                store.apply(record).expect("applied");
             }
         }
     }

@@ -35,7 +35,7 @@ fn fill(config: StoreConfig, count: u64) {
     let (mut store, _) = Store::open(config).expect("a store");
     let started = Instant::now();
     for number in 0..count {
-        store.apply(&accepted(number)).expect("applied");
+        store.apply(accepted(number)).expect("applied");
         if number % BATCH == BATCH - 1 {
             store.commit().expect("committed");
         }
@@ -81,7 +81,7 @@ fn open(config: StoreConfig) {
                 event,
                 state,
             };
-            store.apply(&record).expect("applied");
+            store.apply(record).expect("applied");
             sent += 1;
         }
         store.commit().expect("committed");

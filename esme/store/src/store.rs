@@ -274,7 +274,7 @@ impl Store {
                     format_args!("the record at position {}: {malformed}", location.position);
                 StoreError::malformed(path, place)
             })?;
-            changes_without_message += u64::from(!index.apply(&record, location)?);
+            changes_without_message += u64::from(!index.apply(record, location)?);
             Ok(())
         })?;
         report.changes_without_message = changes_without_message;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use signalbox_router::MessageId;
 
+/// Octets of the longest varint.
+const VARINT_OCTETS_MAX: usize = 10;
+
 /// Octets that do not say what they should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
@@ -26,11 +29,22 @@ pub(crate) fn put_u8(out: &mut Vec<u8>, value: u8) {
 }
 
 pub(crate) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+    if value < 0x80 {
+        out.push(value as u8);
+        return;
     }
-    out.push(value as u8);
+    let mut octets = [0; VARINT_OCTETS_MAX];
+    let mut count = 0;
+    while value >= 0x80 {
+        octets[count] = value as u8 | 0x80;
+        value >>= 7;
+        count += 1;
+    }
+    octets[count] = value as u8;
+    // A copy of fixed length is a few instructions, one of a few octets a call.
+    let length = out.len() + count + 1;
+    out.extend_from_slice(&octets);
+    out.truncate(length);
 }
 
 pub(crate) fn put_fixed_u64(out: &mut Vec<u8>, value: u64) {

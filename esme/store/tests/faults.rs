@@ -47,7 +47,7 @@ fn work(store: &mut Store, from: u64, to: u64) {
     for number in from..to {
         let mut records = vec![accepted(number * 2), accepted(number * 2 + 1)];
         records.push(sent(number * 2));
-        for record in &records {
+        for record in records {
             store.apply(record).expect("applied");
         }
         commit(store);
@@ -113,7 +113,7 @@ fn power_cuts_lose_nothing_committed() {
             disk.lie();
             for number in 0..random.below(8) {
                 store
-                    .apply(&accepted(1_000_000 + seed * 100 + number))
+                    .apply(accepted(1_000_000 + seed * 100 + number))
                     .expect("applied");
             }
             store.commit().expect("the disk says so");
@@ -152,11 +152,11 @@ fn a_dead_disk_makes_the_store_read_only_until_a_probe_succeeds() {
     let disk = FaultyDisk::new();
     let mut store = open(dir.path(), &disk).expect("a store");
     work(&mut store, 0, 3);
-    store.apply(&accepted(6)).expect("applied");
+    store.apply(accepted(6)).expect("applied");
     disk.fail_always(Some(Fault::Io));
     assert!(matches!(store.commit(), Err(StoreError::ReadOnly { .. })));
     assert!(matches!(store.condition(), Condition::ReadOnly { .. }));
-    assert!(store.apply(&accepted(7)).is_err());
+    assert!(store.apply(accepted(7)).is_err());
     assert!(store.retry_probe().is_err());
     disk.fail_always(None);
     store.retry_probe().expect("the disk is back");
@@ -174,12 +174,12 @@ fn a_full_disk_keeps_the_batch_until_there_is_space() {
     let mut store = open(dir.path(), &disk).expect("a store");
     work(&mut store, 0, 2);
     disk.fail_always(Some(Fault::Full));
-    store.apply(&accepted(4)).expect("applied");
+    store.apply(accepted(4)).expect("applied");
     assert!(matches!(store.commit(), Err(StoreError::DiskFull { .. })));
     assert_eq!(store.condition(), Condition::DiskFull);
-    store.apply(&accepted(5)).expect("changes are still taken");
+    store.apply(accepted(5)).expect("changes are still taken");
     disk.fail_always(None);
-    store.apply(&sent(4)).expect("applied");
+    store.apply(sent(4)).expect("applied");
     store.commit().expect("there is space again");
     assert_eq!(store.condition(), Condition::Ready);
     drop(store);
@@ -203,7 +203,7 @@ fn below_the_reserve_new_work_is_refused_and_changes_are_taken() {
     assert_eq!(store.condition(), Condition::DiskFull);
     let records: [Record; 2] = [accepted(0), sent(0)];
     records
-        .iter()
+        .into_iter()
         .for_each(|record| store.apply(record).expect("applied"));
     store.commit().expect("committed");
     assert_eq!(store.condition(), Condition::DiskFull);

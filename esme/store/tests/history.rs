@@ -57,7 +57,7 @@ fn filled(dir: &std::path::Path) -> (Store, Position) {
         });
     }
     for record in &records {
-        store.apply(record).expect("applied");
+        store.apply(record.clone()).expect("applied");
     }
     let position = store.commit().expect("committed");
     (store, position)
@@ -288,7 +288,7 @@ fn a_timeline_tells_everything_with_the_callback() {
     // What comes later is added, and seen at once by who asks for its position.
     let history = history(&store, dir.path(), 10_000);
     history.message(id(3), position).expect("an answer");
-    store.apply(&delivered(3)).expect("applied");
+    store.apply(delivered(3)).expect("applied");
     let position = store.commit().expect("committed");
     let view = history
         .message(id(3), position)
@@ -363,7 +363,7 @@ fn segments_go_when_nothing_needs_them() {
         for record in [accepted(number), sent(number), delivered(number)] {
             // Message 50 is never delivered: its segment and the later ones are needed.
             if number != 50 || !matches!(&record, Record::Changed { .. }) {
-                store.apply(&record).expect("applied");
+                store.apply(record.clone()).expect("applied");
             }
         }
         store.commit().expect("committed");
@@ -400,13 +400,13 @@ fn a_history_cut_off_goes_on_without_repeating() {
     for number in 0..COUNT + 8 {
         // Receipts come eight messages later, the callback's end after that.
         if number < COUNT {
-            store.apply(&accepted(number)).expect("applied");
-            store.apply(&sent(number)).expect("applied");
+            store.apply(accepted(number)).expect("applied");
+            store.apply(sent(number)).expect("applied");
         }
         if let Some(done) = number.checked_sub(8) {
-            store.apply(&delivered(done)).expect("applied");
+            store.apply(delivered(done)).expect("applied");
             for record in callback_about(done, 1_000 + done) {
-                store.apply(&record).expect("applied");
+                store.apply(record.clone()).expect("applied");
             }
         }
         store.commit().expect("committed");

@@ -33,8 +33,8 @@ fn writes_until_killed() {
     let mut random = Random(number);
     loop {
         for _ in 0..1 + random.below(40) {
-            store.apply(&accepted(number)).expect("applied");
-            store.apply(&sent(number)).expect("applied");
+            store.apply(accepted(number)).expect("applied");
+            store.apply(sent(number)).expect("applied");
             number += 1;
         }
         store.commit().expect("committed");

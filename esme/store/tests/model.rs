@@ -69,8 +69,10 @@ impl Pair {
             .expect("open but for a moment in reopen()")
     }
 
-    fn apply(&mut self, record: &Record) {
-        self.model.apply(record).expect("the model takes it");
+    fn apply(&mut self, record: Record) {
+        self.model
+            .apply(record.clone())
+            .expect("the model takes it");
         self.store().apply(record).expect("the store takes it");
     }
 
@@ -122,7 +124,7 @@ impl Pair {
                 recipient,
             });
         }
-        self.apply(&Record::Accepted {
+        self.apply(Record::Accepted {
             message: Arc::new(message),
             states,
         });
@@ -157,7 +159,7 @@ impl Pair {
             _ => {}
         }
         let event = Event::NotSent;
-        self.apply(&Record::Changed {
+        self.apply(Record::Changed {
             delivery,
             at: self.now,
             event,
@@ -170,7 +172,7 @@ impl Pair {
         let number = self.receipts;
         let provider = self.provider();
         let deadline_at = Timestamp(self.now.0 + self.random.below(2_000));
-        self.apply(&Record::Parked(ParkedReceipt {
+        self.apply(Record::Parked(ParkedReceipt {
             provider,
             // Receipts share forms, even one's first with another's second.
             remote_ids: vec![
@@ -191,7 +193,7 @@ impl Pair {
         let Some(receipt) = receipts.get(some as usize % receipts.len().max(1)) else {
             return;
         };
-        self.apply(&Record::Unparked {
+        self.apply(Record::Unparked {
             provider: receipt.provider.clone(),
             remote_id: Arc::clone(&receipt.remote_ids[0]),
             matched: None,

@@ -14,7 +14,7 @@ fn written(dir: &Path, records: &[Record], together: bool) -> (PathBuf, Vec<u64>
     let (mut store, _) = open(dir);
     let mut ends = vec![0];
     for record in records {
-        store.apply(record).expect("applied");
+        store.apply(record.clone()).expect("applied");
         if !together {
             ends.push(store.commit().expect("committed").0);
         }
@@ -152,12 +152,12 @@ fn a_lost_or_damaged_index_is_made_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut store, _) = open(dir.path());
     for number in 0..50 {
-        store.apply(&accepted(number)).expect("applied");
-        store.apply(&sent(number)).expect("applied");
+        store.apply(accepted(number)).expect("applied");
+        store.apply(sent(number)).expect("applied");
     }
-    store.apply(&delivered(7)).expect("applied");
+    store.apply(delivered(7)).expect("applied");
     store.checkpoint().expect("a checkpoint");
-    store.apply(&accepted(50)).expect("applied");
+    store.apply(accepted(50)).expect("applied");
     store.commit().expect("committed");
     let before = store.status();
     drop(store);
@@ -185,7 +185,7 @@ fn a_lost_or_damaged_index_is_made_again() {
 fn a_block_damaged_under_way_stops_the_store_until_the_index_is_made_again() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut store, _) = open(dir.path());
-    store.apply(&accepted(1)).expect("applied");
+    store.apply(accepted(1)).expect("applied");
     store.checkpoint().expect("a checkpoint");
     drop(store);
     let run = dir.path().join("index-0000000000000000.run");
@@ -197,12 +197,12 @@ fn a_block_damaged_under_way_stops_the_store_until_the_index_is_made_again() {
         .delivery(delivery(1))
         .expect_err("the block is damaged");
     assert!(error.to_string().contains("index-"), "{error}");
-    assert!(store.apply(&accepted(2)).is_err());
+    assert!(store.apply(accepted(2)).is_err());
     assert!(
         store.retry_probe().is_err(),
         "a good disk does not mend the index"
     );
-    assert!(store.apply(&accepted(2)).is_err());
+    assert!(store.apply(accepted(2)).is_err());
     drop(store);
     let (mut store, report) = open(dir.path());
     assert!(report.rebuilt.is_some());

@@ -23,7 +23,7 @@ impl Engine {
             let now = self.clock.now();
             let more = self.router.recover(now, &mut self.store, &mut self.effects);
             let more = self.settle(more, 0);
-            let progress = !self.effects.records.is_empty();
+            let progress = self.records > 0;
             self.commit();
             match more {
                 Some(true) if self.failing => self.broken = true,
@@ -57,10 +57,12 @@ impl Engine {
     /// Gives the new records to the store, so that the next input sees them. When that fails, no
     /// action of this step is performed, those before it are, and the engine ends.
     fn settle<T>(&mut self, result: Result<T, LedgerError>, actions: usize) -> Option<T> {
-        let applied = self.effects.records[self.applied..]
-            .iter()
+        self.records += self.effects.records.len();
+        let applied = self
+            .effects
+            .records
+            .drain(..)
             .try_for_each(|record| self.store.apply(record));
-        self.applied = self.effects.records.len();
         match (result, applied) {
             (Ok(value), Ok(())) => Some(value),
             (Err(error), _) | (_, Err(error)) => {
@@ -79,10 +81,8 @@ impl Engine {
     /// Makes the batch durable and performs its actions.
     pub(super) fn commit(&mut self) {
         let started = Instant::now();
-        let records = self.effects.records.len();
         let result = self.store.commit();
-        self.effects.records.clear();
-        self.applied = 0;
+        let records = std::mem::take(&mut self.records);
         self.batch_octets = 0;
         match result {
             Ok(position) => {

@@ -60,8 +60,8 @@ pub struct Engine {
     pub(super) outbound: HashMap<ProviderName, Outbound>,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
-    /// Records of the batch that the store has.
-    pub(super) applied: usize,
+    /// Records of the batch.
+    pub(super) records: usize,
     /// Octets of the batch, roughly.
     pub(super) batch_octets: usize,
     /// The last commit failed; the store keeps the batch. Until one succeeds nothing is taken from
@@ -139,7 +139,7 @@ impl Engine {
             outbound: HashMap::new(),
             clock: parts.clock,
             shared,
-            applied: 0,
+            records: 0,
             batch_octets: 0,
             failing: false,
             broken: false,

@@ -133,7 +133,7 @@ impl Bench {
 
     fn perform(&mut self, effects: Effects) {
         for record in effects.records {
-            self.ledger.apply(&record).unwrap();
+            self.ledger.apply(record.clone()).unwrap();
             self.records.push(record);
         }
         for action in effects.actions {

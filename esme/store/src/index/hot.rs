@@ -10,6 +10,7 @@ use signalbox_router::{
 };
 
 use crate::frame::Location;
+use crate::index::deadlines::Deadlines;
 use crate::index::entry::{KeyEntry, MessageEntry};
 use crate::index::keys::OrderKey;
 
@@ -23,7 +24,7 @@ pub(crate) struct Hot {
     /// By the octets of the index key.
     pub(crate) keys: HashMap<Box<[u8]>, HotKey, RandomState>,
     pub(crate) providers: Vec<HotProvider>,
-    pub(crate) deadlines: BTreeSet<OrderKey>,
+    pub(crate) deadlines: Deadlines,
     linger: VecDeque<(Timestamp, MessageId)>,
     bodies: VecDeque<(MessageId, usize)>,
     bodies_octets: usize,
@@ -97,38 +98,39 @@ impl Hot {
     /// Takes a message that was just accepted; its body is kept as by [`Hot::keep_body`].
     pub(crate) fn accept(
         &mut self,
-        message: &Arc<Message>,
+        message: Arc<Message>,
         location: Location,
-        states: &[DeliveryState],
+        states: Vec<DeliveryState>,
         bodies_octets_max: usize,
     ) {
-        let id = message.id;
+        let (id, accepted_at) = (message.id, message.accepted_at);
+        let unknown = DeliveryState::default();
+        for (recipient, state) in (0..).zip(&states) {
+            let delivery = DeliveryId {
+                message: id,
+                recipient,
+            };
+            count(&mut self.phases, state.phase, 1);
+            self.deadlines.add(state.deadline_at, delivery);
+            enter_queue(&mut self.providers, delivery, state);
+            enter_remote_ids(&mut self.providers, delivery, &unknown, state);
+        }
         let hot = HotMessage {
             location,
-            states: states.to_vec(),
-            changed_at: message.accepted_at,
-            body: Some(Arc::clone(message)),
+            states,
+            changed_at: accepted_at,
+            body: Some(message),
             dirty: true,
             in_runs: false,
             lingering: false,
         };
         let live = hot.is_live();
         self.messages.insert(id, hot);
-        for (recipient, state) in (0..).zip(states) {
-            let delivery = DeliveryId {
-                message: id,
-                recipient,
-            };
-            self.count(state.phase, 1);
-            self.deadlines.extend(OrderKey::deadline(delivery, state));
-            self.enter_queue(delivery, state);
-            self.enter_remote_ids(delivery, &DeliveryState::default(), state);
-        }
         if live {
             let octets = location.octets as usize + size_of::<Message>();
             self.count_body(id, octets, bodies_octets_max);
         } else {
-            self.line_up(id, message.accepted_at);
+            self.line_up(id, accepted_at);
         }
     }
 
@@ -146,39 +148,43 @@ impl Hot {
         self.messages.insert(id, hot);
     }
 
-    /// Replaces the state of a delivery whose message is in memory; false if there is none.
-    pub(crate) fn change(&mut self, id: DeliveryId, at: Timestamp, state: &DeliveryState) -> bool {
-        let Some(hot) = self.messages.get_mut(&id.message) else {
-            return false;
+    /// Replaces the state of a delivery whose message is in memory; gives the state back if
+    /// it is not.
+    pub(crate) fn change(
+        &mut self,
+        id: DeliveryId,
+        at: Timestamp,
+        mut state: DeliveryState,
+    ) -> Option<DeliveryState> {
+        let known = self.messages.get_mut(&id.message);
+        let Some(hot) = known.filter(|hot| hot.states.len() > usize::from(id.recipient)) else {
+            return Some(state);
         };
-        let Some(slot) = hot.states.get_mut(usize::from(id.recipient)) else {
-            return false;
-        };
-        let former = std::mem::replace(slot, state.clone());
+        let slot = &mut hot.states[usize::from(id.recipient)];
+        std::mem::swap(slot, &mut state);
+        let (state, former) = (&*slot, state);
+        for (known, change) in [(&former, -1), (state, 1)] {
+            count(&mut self.phases, known.phase, change);
+        }
+        if former.deadline_at != state.deadline_at {
+            self.deadlines.remove(former.deadline_at, id);
+            self.deadlines.add(state.deadline_at, id);
+        }
+        leave_queue(&mut self.providers, id, &former);
+        enter_queue(&mut self.providers, id, state);
+        leave_remote_ids(&mut self.providers, id, &former, state);
+        // Those that runs hold may have been forgotten here, or be forgotten there.
+        let unknown = DeliveryState::default();
+        let told = if hot.in_runs { &unknown } else { &former };
+        enter_remote_ids(&mut self.providers, id, told, state);
+        let done = state.phase == Phase::Done;
         hot.dirty = true;
         hot.changed_at = at;
-        let in_runs = hot.in_runs;
-        let done = state.phase == Phase::Done;
         if done && !hot.lingering && !hot.is_live() {
             hot.line_up();
             self.linger.push_back((at, id.message));
         }
-        self.count(former.phase, -1);
-        self.count(state.phase, 1);
-        let deadlines = [&former, state].map(|state| OrderKey::deadline(id, state));
-        if deadlines[0] != deadlines[1] {
-            if let Some(key) = &deadlines[0] {
-                self.deadlines.remove(key);
-            }
-            self.deadlines.extend(deadlines[1]);
-        }
-        self.leave_queue(id, &former);
-        self.enter_queue(id, state);
-        self.leave_remote_ids(id, &former, state);
-        // Those that runs hold may have been forgotten here, or be forgotten there.
-        let unknown = DeliveryState::default();
-        self.enter_remote_ids(id, if in_runs { &unknown } else { &former }, state);
-        true
+        None
     }
 
     /// Keeps the body in memory, within `octets_max` for all bodies.
@@ -251,7 +257,7 @@ impl Hot {
         self.messages.shrink_to_fit();
         self.keys = HashMap::default();
         self.providers.clear();
-        self.deadlines.clear();
+        self.deadlines = Deadlines::default();
         self.linger.clear();
         self.bodies.retain(|(id, _)| self.messages.contains_key(id));
         self.bodies_octets = self.bodies.iter().map(|(_, octets)| octets).sum();
@@ -283,63 +289,74 @@ impl Hot {
                 message: id,
                 recipient,
             };
-            self.leave_queue(delivery, state);
-            self.leave_remote_ids(delivery, state, &gone);
-            if let Some(key) = OrderKey::deadline(delivery, state) {
-                self.deadlines.remove(&key);
-            }
+            leave_queue(&mut self.providers, delivery, state);
+            leave_remote_ids(&mut self.providers, delivery, state, &gone);
+            self.deadlines.remove(state.deadline_at, delivery);
         }
     }
+}
 
-    fn count(&mut self, phase: Phase, change: i64) {
-        if phase != Phase::Done {
-            let count = &mut self.phases[phase as usize];
-            *count = count.saturating_add_signed(change);
+fn count(phases: &mut PhaseCounts, phase: Phase, change: i64) {
+    if phase != Phase::Done {
+        let count = &mut phases[phase as usize];
+        *count = count.saturating_add_signed(change);
+    }
+}
+
+fn enter_queue(providers: &mut Vec<HotProvider>, id: DeliveryId, state: &DeliveryState) {
+    if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
+        let provider = provider_mut(providers, name);
+        provider.queues[state.priority as usize].insert(key);
+    }
+}
+
+fn leave_queue(providers: &mut Vec<HotProvider>, id: DeliveryId, state: &DeliveryState) {
+    if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
+        let provider = provider_mut(providers, name);
+        provider.queues[state.priority as usize].remove(&key);
+    }
+}
+
+/// Forgets the remote ids of a former state that the next one does not have.
+fn leave_remote_ids(
+    providers: &mut Vec<HotProvider>,
+    id: DeliveryId,
+    former: &DeliveryState,
+    next: &DeliveryState,
+) {
+    let Some(name) = &former.provider else {
+        return;
+    };
+    for (part, remote_id) in remote_ids(former) {
+        if has_remote_id(next, name, part, remote_id) {
+            continue;
+        }
+        let known = &mut provider_mut(providers, name).remote_ids;
+        // Taken out first, as it is nearly always this delivery's: one look instead of two.
+        if let Some((remote_id, other)) = known.remove_entry(remote_id)
+            && other != (PartId { delivery: id, part })
+        {
+            known.insert(remote_id, other);
         }
     }
+}
 
-    fn enter_queue(&mut self, id: DeliveryId, state: &DeliveryState) {
-        if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
-            let provider = provider_mut(&mut self.providers, name);
-            provider.queues[state.priority as usize].insert(key);
+/// Takes the remote ids that the former state did not have.
+fn enter_remote_ids(
+    providers: &mut Vec<HotProvider>,
+    id: DeliveryId,
+    former: &DeliveryState,
+    next: &DeliveryState,
+) {
+    let Some(name) = &next.provider else {
+        return;
+    };
+    for (part, remote_id) in remote_ids(next) {
+        if has_remote_id(former, name, part, remote_id) {
+            continue;
         }
-    }
-
-    fn leave_queue(&mut self, id: DeliveryId, state: &DeliveryState) {
-        if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
-            let provider = provider_mut(&mut self.providers, name);
-            provider.queues[state.priority as usize].remove(&key);
-        }
-    }
-
-    /// Forgets the remote ids of a former state that the next one does not have.
-    fn leave_remote_ids(&mut self, id: DeliveryId, former: &DeliveryState, next: &DeliveryState) {
-        let Some(name) = &former.provider else {
-            return;
-        };
-        for (part, remote_id) in remote_ids(former) {
-            if has_remote_id(next, name, part, remote_id) {
-                continue;
-            }
-            let known = &mut provider_mut(&mut self.providers, name).remote_ids;
-            if known.get(remote_id) == Some(&PartId { delivery: id, part }) {
-                known.remove(remote_id);
-            }
-        }
-    }
-
-    /// Takes the remote ids that the former state did not have.
-    fn enter_remote_ids(&mut self, id: DeliveryId, former: &DeliveryState, next: &DeliveryState) {
-        let Some(name) = &next.provider else {
-            return;
-        };
-        for (part, remote_id) in remote_ids(next) {
-            if has_remote_id(former, name, part, remote_id) {
-                continue;
-            }
-            let known = &mut provider_mut(&mut self.providers, name).remote_ids;
-            known.insert(Arc::clone(remote_id), PartId { delivery: id, part });
-        }
+        let known = &mut provider_mut(providers, name).remote_ids;
+        known.insert(Arc::clone(remote_id), PartId { delivery: id, part });
     }
 }
 

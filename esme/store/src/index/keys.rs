@@ -54,11 +54,16 @@ impl OrderKey {
     /// Where a delivery stands among the deadlines, if it has one.
     pub(crate) fn deadline(id: DeliveryId, state: &DeliveryState) -> Option<Self> {
         let at = state.deadline_at;
-        (at != Timestamp(0)).then_some(Self {
+        (at != Timestamp(0)).then(|| Self::deadline_at(at, id))
+    }
+
+    /// Where a delivery with this deadline stands.
+    pub(crate) const fn deadline_at(at: Timestamp, delivery: DeliveryId) -> Self {
+        Self {
             at,
             order: 0,
-            delivery: id,
-        })
+            delivery,
+        }
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {

@@ -9,6 +9,7 @@
 mod checkpoint;
 mod cold;
 mod cursor;
+mod deadlines;
 mod entry;
 mod hot;
 mod keys;
@@ -107,17 +108,13 @@ impl Index {
     }
 
     /// Takes a record that stands at `location`. False: a change of a message that is not known.
-    pub(crate) fn apply(
-        &mut self,
-        record: &Record,
-        location: Location,
-    ) -> Result<bool, StoreError> {
+    pub(crate) fn apply(&mut self, record: Record, location: Location) -> Result<bool, StoreError> {
         match record {
             Record::Accepted { message, states } => {
                 self.tick(message.accepted_at);
+                self.remember_key(&message);
                 self.hot
                     .accept(message, location, states, self.config.body_cache_octets);
-                self.remember_key(message);
             }
             Record::Changed {
                 delivery,
@@ -125,19 +122,20 @@ impl Index {
                 state,
                 ..
             } => {
-                self.tick(*at);
+                self.tick(at);
                 if !self.recovering.is_empty() {
-                    self.recovering.remove(delivery);
+                    self.recovering.remove(&delivery);
                 }
-                let changed = self.hot.change(*delivery, *at, state)
-                    || (self.load(delivery.message)? && self.hot.change(*delivery, *at, state));
-                if !changed {
-                    return Ok(false);
+                if let Some(state) = self.hot.change(delivery, at, state) {
+                    let loaded = self.load(delivery.message)?;
+                    if !loaded || self.hot.change(delivery, at, state).is_some() {
+                        return Ok(false);
+                    }
                 }
             }
             Record::Parked(receipt) => {
                 self.tick(receipt.at);
-                self.parked.park(receipt);
+                self.parked.park(&receipt);
             }
             Record::Unparked {
                 provider,
@@ -145,8 +143,8 @@ impl Index {
                 at,
                 ..
             } => {
-                self.tick(*at);
-                self.parked.unpark(provider, remote_id);
+                self.tick(at);
+                self.parked.unpark(&provider, &remote_id);
             }
         }
         let (entries_max, linger_ms) = (self.config.linger_entries_max, self.config.linger_ms);
@@ -190,7 +188,8 @@ impl Index {
                 recipient,
             };
             self.recovering.remove(&delivery);
-            self.hot.change(delivery, self.clock, &lost);
+            let unknown = self.hot.change(delivery, self.clock, lost);
+            debug_assert_eq!(unknown, None, "the message was found just above");
         }
     }
 
@@ -280,8 +279,7 @@ impl Index {
         now: Timestamp,
         max: usize,
     ) -> Result<Vec<DeliveryId>, StoreError> {
-        let hot = self.hot.deadlines.range(..OrderKey::after(now));
-        let mut due: Vec<OrderKey> = hot.take(max).copied().collect();
+        let mut due = self.hot.deadlines.due(now, max);
         self.cold_due(&[TABLE_DEADLINES], now, max, &mut due, |state, key| {
             OrderKey::deadline(key.delivery, state) == Some(key)
         })?;

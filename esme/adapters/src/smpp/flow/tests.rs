@@ -349,7 +349,7 @@ fn hand(router: &mut Router, ledger: &mut MemoryLedger, input: Input) -> Vec<Dis
     router
         .handle(NOW, input, ledger, &mut effects)
         .expect("a ledger in memory");
-    for record in &effects.records {
+    for record in effects.records {
         ledger.apply(record).expect("a ledger in memory");
     }
     let dispatches = effects

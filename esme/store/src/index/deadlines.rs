@@ -1,0 +1,124 @@
+//! Deadlines of the deliveries in memory: cheap to set and to take back, as nearly all of them are
+//! taken back long before their time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
+use signalbox_router::{DeliveryId, Timestamp};
+
+use crate::index::keys::OrderKey;
+
+/// Deadlines that far apart are kept in order; those of one such span in no order until it begins.
+const SPAN_MS: u64 = 60_000;
+
+/// Each delivery has one deadline at most.
+#[derive(Default)]
+pub(crate) struct Deadlines {
+    /// Those of the spans that have begun.
+    near: BTreeSet<OrderKey>,
+    /// Number of the first span that has not begun.
+    next_span: u64,
+    /// Those of later spans.
+    far: BTreeMap<u64, HashMap<DeliveryId, Timestamp, RandomState>>,
+}
+
+impl Deadlines {
+    /// Sets the deadline of a delivery that has none; 0: it gets none.
+    pub(crate) fn add(&mut self, at: Timestamp, delivery: DeliveryId) {
+        if at == Timestamp(0) {
+            return;
+        }
+        let span = at.0 / SPAN_MS;
+        if span < self.next_span {
+            self.near.insert(OrderKey::deadline_at(at, delivery));
+        } else {
+            self.far.entry(span).or_default().insert(delivery, at);
+        }
+    }
+
+    /// Takes a deadline back; 0, or one that is not here: nothing is done.
+    pub(crate) fn remove(&mut self, at: Timestamp, delivery: DeliveryId) {
+        let span = at.0 / SPAN_MS;
+        if span < self.next_span {
+            self.near.remove(&OrderKey::deadline_at(at, delivery));
+        } else if let Some(of_span) = self.far.get_mut(&span) {
+            of_span.remove(&delivery);
+            if of_span.is_empty() {
+                self.far.remove(&span);
+            }
+        }
+    }
+
+    /// The first `max` that are over.
+    pub(crate) fn due(&mut self, now: Timestamp, max: usize) -> Vec<OrderKey> {
+        let next_span = now.0 / SPAN_MS + 1;
+        if next_span > self.next_span {
+            self.next_span = next_span;
+            let later = self.far.split_off(&next_span);
+            let begun = std::mem::replace(&mut self.far, later);
+            let begun = begun.into_values().flatten();
+            self.near
+                .extend(begun.map(|(delivery, at)| OrderKey::deadline_at(at, delivery)));
+        }
+        let due = self.near.range(..OrderKey::after(now));
+        due.take(max).copied().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use signalbox_router::MessageId;
+
+    use super::*;
+
+    /// Against a plain sorted set, over spans that have begun and that have not.
+    #[test]
+    fn it_answers_as_a_sorted_set_does() {
+        let mut deadlines = Deadlines::default();
+        let mut model = BTreeSet::new();
+        let mut now = 1_000_000;
+        let mut random = 7_u64;
+        for step in 0..20_000_u64 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let delivery = DeliveryId {
+                message: MessageId(u128::from(step)),
+                recipient: 0,
+            };
+            let at = Timestamp(now + (random >> 33) % (5 * SPAN_MS));
+            deadlines.add(at, delivery);
+            model.insert(OrderKey::deadline_at(at, delivery));
+            if random.is_multiple_of(3) {
+                let given_up = model.pop_last().expect("one was added");
+                deadlines.remove(given_up.at, given_up.delivery);
+            }
+            now += random % 97;
+            let due: Vec<OrderKey> = model
+                .range(..OrderKey::after(Timestamp(now)))
+                .take(3)
+                .copied()
+                .collect();
+            assert_eq!(deadlines.due(Timestamp(now), 3), due, "step {step}");
+            for key in due {
+                model.remove(&key);
+                deadlines.remove(key.at, key.delivery);
+            }
+        }
+        assert!(!model.is_empty());
+    }
+
+    #[test]
+    fn none_is_no_deadline() {
+        let mut deadlines = Deadlines::default();
+        let delivery = DeliveryId {
+            message: MessageId(1),
+            recipient: 0,
+        };
+        deadlines.add(Timestamp(0), delivery);
+        deadlines.remove(Timestamp(0), delivery);
+        assert!(deadlines.due(Timestamp(u64::MAX / 2), 9).is_empty());
+    }
+}
