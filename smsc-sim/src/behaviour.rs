@@ -54,10 +54,23 @@ pub(crate) struct Decision {
     pub(crate) command_status: CommandStatus,
     /// When to respond, from the arrival on; `None`: never.
     pub(crate) respond_after: Option<Duration>,
+    /// How the message ends, whether or not a receipt tells it.
+    pub(crate) outcome: Outcome,
     /// Receipts in their order.
     pub(crate) receipts: [Option<PlannedReceipt>; 2],
     /// What goes wrong on purpose.
     pub(crate) fault: Option<Fault>,
+}
+
+/// How a message ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Its last state.
+    pub(crate) state: ReceiptState,
+    /// The network's reason; 0: none.
+    pub(crate) error_code: u16,
+    /// From the arrival of the message on.
+    pub(crate) after: Duration,
 }
 
 /// A receipt to come.
@@ -158,10 +171,20 @@ impl Behaviour {
         }
     }
 
-    const fn answer(&self, command_status: CommandStatus) -> Decision {
+    /// That status in the response, and nothing more.
+    pub(crate) fn answer(&self, command_status: CommandStatus) -> Decision {
+        let state = match command_status.is_ok() {
+            true => ReceiptState::Delivered,
+            false => ReceiptState::Rejected,
+        };
         Decision {
             command_status,
             respond_after: Some(self.latency),
+            outcome: Outcome {
+                state,
+                error_code: 0,
+                after: self.latency + self.receipt_delay,
+            },
             receipts: [None; 2],
             fault: None,
         }
@@ -171,11 +194,15 @@ impl Behaviour {
     /// asked for.
     fn report(&self, registered_delivery: u8, state: ReceiptState, error_code: u16) -> Decision {
         let mut decision = self.answer(self.submit_status);
+        if self.submit_status.is_ok() {
+            decision.outcome.state = state;
+            decision.outcome.error_code = error_code;
+        }
         if self.submit_status.is_ok() && wants_receipt(registered_delivery, state) {
             decision.receipts[0] = Some(PlannedReceipt {
                 state,
                 error_code,
-                after: self.latency + self.receipt_delay,
+                after: decision.outcome.after,
                 id_form: IdForm::Same,
                 intermediate: false,
             });
@@ -187,6 +214,7 @@ impl Behaviour {
     /// for, and else a receipt, as SMSCs do that make no difference between the two.
     fn enroute_first(&self, registered_delivery: u8) -> Decision {
         let mut decision = self.report(registered_delivery, ReceiptState::Delivered, 0);
+        decision.outcome.after += ENROUTE_TIME;
         if let Some(last) = &mut decision.receipts[0] {
             let enroute = PlannedReceipt {
                 state: ReceiptState::Enroute,
@@ -201,6 +229,35 @@ impl Behaviour {
 }
 
 impl Decision {
+    /// The same, with everything but the response that much later.
+    pub(crate) fn delivered_later(mut self, by: Duration) -> Self {
+        self.outcome.after += by;
+        for receipt in self.receipts.iter_mut().flatten() {
+            receipt.after += by;
+        }
+        self
+    }
+
+    /// The same for a message that expires before it is delivered.
+    pub(crate) fn expired(mut self, after: Duration, registered_delivery: u8) -> Self {
+        self.outcome = Outcome {
+            state: ReceiptState::Expired,
+            error_code: 0,
+            after,
+        };
+        let id_form = self.receipts[0].map_or(IdForm::Same, |receipt| receipt.id_form);
+        let wanted = wants_receipt(registered_delivery, ReceiptState::Expired);
+        let receipt = wanted.then_some(PlannedReceipt {
+            state: ReceiptState::Expired,
+            error_code: 0,
+            after,
+            id_form,
+            intermediate: false,
+        });
+        self.receipts = [receipt, None];
+        self
+    }
+
     fn with_id_form(mut self, id_form: IdForm) -> Self {
         for receipt in self.receipts.iter_mut().flatten() {
             receipt.id_form = id_form;
@@ -217,7 +274,7 @@ impl Decision {
 }
 
 /// Bits 1 and 0 of registered_delivery: 0 no receipt, 1 always, 2 on failure, 3 on success (v5.0).
-const fn wants_receipt(registered_delivery: u8, state: ReceiptState) -> bool {
+pub(crate) const fn wants_receipt(registered_delivery: u8, state: ReceiptState) -> bool {
     match registered_delivery & 0b11 {
         0 => false,
         1 => true,

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::behaviour::Behaviour;
 use crate::clock::{ClockError, ClockMode, Forward, SmscTime};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
+use crate::ids::MessageId;
 use crate::message::Message;
 use crate::record::{self, Batch, Entry};
 use crate::registry::{self, Disconnect, Fired, SessionInfo};
@@ -30,8 +31,9 @@ impl Control {
 
     /// The newest `limit` messages that are wanted, oldest first.
     pub(crate) fn messages(&self, limit: usize, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let at = self.shared.time();
         let mut messages: Vec<Message> = self.newest_first(
-            |batch, entry, pdu| Message::new(batch, entry, pdu.clone()).filter(&wanted),
+            |batch, entry, pdu| Message::new(batch, entry, pdu.clone(), at).filter(&wanted),
             limit,
         );
         messages.reverse();
@@ -85,25 +87,23 @@ impl Control {
         state: ReceiptState,
         error_code: u16,
     ) -> Option<DeliveryResult> {
-        let found = self.newest_first(
-            |batch, entry, pdu| {
-                (entry.id.0.text(entry.id.1).as_str() == id).then(|| {
-                    let (_, pdu) = record::decode(pdu)?;
-                    let receipt = Receipt {
-                        original: Original::of(&pdu)?,
-                        id: entry.id.0.text(entry.id.1),
-                        state,
-                        error_code,
-                        intermediate: false,
-                        submitted_unix_ms: entry.received_unix_ms,
-                        done_unix_ms: self.shared.time().unix_ms(),
-                    };
-                    Some((Arc::clone(&batch.system_id), receipt.body()))
-                })?
-            },
-            1,
-        );
-        let (system_id, body) = found.into_iter().next()?;
+        let at = self.shared.time();
+        let (system_id, body) = {
+            let ring = self.shared.ring();
+            let mut candidates = MessageId::candidates(id.as_bytes());
+            let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
+            let (_, pdu) = record::decode(&pdu)?;
+            let receipt = Receipt {
+                original: Original::of(&pdu)?,
+                id: entry.id.0.text(entry.id.1),
+                state,
+                error_code,
+                intermediate: false,
+                submitted_unix_ms: entry.received.unix_ms(),
+                done_unix_ms: at.unix_ms(),
+            };
+            (Arc::clone(&batch.system_id), receipt.body())
+        };
         Some(self.deliver(Some(&system_id), body).await)
     }
 
@@ -190,6 +190,7 @@ impl Control {
         let delivery = Delivery {
             due: self.shared.time(),
             body,
+            about: None,
             answer: Some(sender),
         };
         self.shared.registry().send_now(system_id, delivery);

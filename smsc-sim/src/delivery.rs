@@ -4,17 +4,20 @@
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use signalbox_codec::pdu::{ShortMessage, Sm};
+use signalbox_codec::pdu::{BroadcastSm, DestAddress, ShortMessage, Sm, SubmitMulti};
 use signalbox_codec::receipt::{
     self, DateDigits, RECEIPT_TEXT_OCTETS_MAX, ReceiptDate, ReceiptState,
 };
 use signalbox_codec::text::{PlanError, PlanOptions, plan};
 use signalbox_codec::time::DateTime;
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf};
+use signalbox_codec::{
+    COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf, Tlvs, encode_pdu,
+};
 use tokio::sync::oneshot;
 
 use crate::clock::SmscTime;
-use crate::ids::IdText;
+use crate::ids::{IdStyle, IdText, MessageId};
+use crate::record;
 
 /// esm_class of a receipt. SMPP v3.4 §5.2.12.
 const ESM_CLASS_RECEIPT: u8 = 0x04;
@@ -71,24 +74,40 @@ pub(crate) struct Delivery {
     pub(crate) due: SmscTime,
     /// Body of the deliver_sm.
     pub(crate) body: Bytes,
+    /// The message that a planned receipt is about.
+    pub(crate) about: Option<About>,
     /// Who waits for the response.
     pub(crate) answer: Option<oneshot::Sender<DeliveryResult>>,
 }
 
-/// An encoded body of deliver_sm.
-pub(crate) struct DeliverBody<'a>(pub(crate) &'a [u8]);
+/// The message that a receipt is about, and how often that had changed when it was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    /// Its id.
+    pub(crate) id: (MessageId, IdStyle),
+    /// See [`crate::record::Entry::plan`].
+    pub(crate) plan: u8,
+}
 
-impl Encode for DeliverBody<'_> {
+/// A PDU whose body is encoded already.
+pub(crate) struct EncodedBody<'a> {
+    /// Which PDU.
+    pub(crate) command_id: CommandId,
+    /// Its body.
+    pub(crate) body: &'a [u8],
+}
+
+impl Encode for EncodedBody<'_> {
     fn command_id(&self) -> CommandId {
-        CommandId::DELIVER_SM
+        self.command_id
     }
 
     fn body_octets(&self) -> usize {
-        self.0.len()
+        self.body.len()
     }
 
     fn encode_body(&self, out: &mut BytesMut) {
-        out.put_slice(self.0);
+        out.put_slice(self.body);
     }
 }
 
@@ -179,18 +198,20 @@ pub(crate) struct Receipt<'a> {
     pub(crate) done_unix_ms: u64,
 }
 
-/// The fields of submit_sm and data_sm that decide about receipts or stand in them.
+/// The fields of a message that decide about receipts or stand in them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Original<'a> {
     pub(crate) service_type: COctetStr<'a>,
     pub(crate) source: (u8, u8, COctetStr<'a>),
     pub(crate) destination: (u8, u8, COctetStr<'a>),
     pub(crate) registered_delivery: u8,
+    /// replace_if_present_flag.
+    pub(crate) replaces: bool,
     pub(crate) user_data: &'a [u8],
 }
 
 impl<'a> Original<'a> {
-    /// Of a submit_sm or data_sm; `None` for any other PDU.
+    /// Of a message; for submit_multi with its first recipient. `None` for any other PDU.
     pub(crate) fn of(pdu: &Pdu<'a>) -> Option<Self> {
         match pdu {
             Pdu::SubmitSm(sm) => Some(Self {
@@ -198,6 +219,7 @@ impl<'a> Original<'a> {
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
                 registered_delivery: sm.registered_delivery,
+                replaces: sm.replace_if_present_flag == 1,
                 user_data: sm.short_message.as_octets(),
             }),
             Pdu::DataSm(sm) => Some(Self {
@@ -205,9 +227,50 @@ impl<'a> Original<'a> {
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
                 registered_delivery: sm.registered_delivery,
+                replaces: false,
                 user_data: &[],
             }),
+            Pdu::SubmitMulti(multi) => {
+                let first = multi.dest_addresses.iter().next()?;
+                Some(Self::of_multi(multi, address_of(first)))
+            }
+            Pdu::BroadcastSm(broadcast) => Some(Self::of_broadcast(broadcast)),
             _ => None,
+        }
+    }
+
+    /// Of a submit_multi as far as one recipient is concerned.
+    pub(crate) const fn of_multi(
+        multi: &SubmitMulti<'a>,
+        destination: (u8, u8, COctetStr<'a>),
+    ) -> Self {
+        Self {
+            service_type: multi.service_type,
+            source: (
+                multi.source_addr_ton,
+                multi.source_addr_npi,
+                multi.source_addr,
+            ),
+            destination,
+            registered_delivery: multi.registered_delivery,
+            replaces: false,
+            user_data: multi.short_message.as_octets(),
+        }
+    }
+
+    /// Of a broadcast, which has no recipients and no receipts.
+    pub(crate) const fn of_broadcast(broadcast: &BroadcastSm<'a>) -> Self {
+        Self {
+            service_type: broadcast.service_type,
+            source: (
+                broadcast.source_addr_ton,
+                broadcast.source_addr_npi,
+                broadcast.source_addr,
+            ),
+            destination: (0, 0, COctetStr::EMPTY),
+            registered_delivery: 0,
+            replaces: false,
+            user_data: &[],
         }
     }
 }
@@ -267,6 +330,39 @@ impl Receipt<'_> {
             ..Sm::default()
         })
     }
+}
+
+/// Type of number, numbering plan and digits of a recipient; a list has its name only.
+const fn address_of(address: DestAddress<'_>) -> (u8, u8, COctetStr<'_>) {
+    match address {
+        DestAddress::Sme {
+            dest_addr_ton,
+            dest_addr_npi,
+            destination_addr,
+        } => (dest_addr_ton, dest_addr_npi, destination_addr),
+        DestAddress::DistributionList { dl_name } => (0, 0, dl_name),
+    }
+}
+
+/// The body of a deliver_sm for a peer of SMPP v3.3, which knows no optional parameters; `None`
+/// when the content does not fit without them.
+pub(crate) fn without_tlvs(body: &[u8]) -> Option<Bytes> {
+    let mut octets = BytesMut::new();
+    let command_id = CommandId::DELIVER_SM;
+    let encoded = EncodedBody { command_id, body };
+    encode_pdu(&encoded, CommandStatus::ESME_ROK, 1, &mut octets);
+    let (_, Pdu::DeliverSm(sm)) = record::decode(&octets)? else {
+        return None;
+    };
+    let content = match sm.tlvs.get(Tag::MESSAGE_PAYLOAD) {
+        None => sm.short_message,
+        Some(payload) => ShortMessage::new(payload.value)?,
+    };
+    Some(body_of(Sm {
+        short_message: content,
+        tlvs: Tlvs::EMPTY,
+        ..sm
+    }))
 }
 
 /// Type of number, numbering plan and digits of an address: international with a `+` in front,

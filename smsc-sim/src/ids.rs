@@ -64,8 +64,8 @@ pub(crate) enum IdForm {
     Unknown,
 }
 
-/// Id of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Id of a message. Those of one bind go up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct MessageId {
     number: u64,
 }
@@ -81,6 +81,21 @@ impl MessageId {
         Self {
             number: seed << (BIND_BITS + COUNTER_BITS) | bind << COUNTER_BITS | counter,
         }
+    }
+
+    /// The ids that this text can be, each with the style in which it is.
+    pub(crate) fn candidates(text: &[u8]) -> impl Iterator<Item = (Self, IdStyle)> {
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        let hex = u64::from_str_radix(text, 16).ok();
+        let numbers = [
+            (IdStyle::Hex, hex),
+            (IdStyle::Decimal, text.parse().ok()),
+            (IdStyle::Uuid, number_of_uuid(text)),
+        ];
+        numbers.into_iter().filter_map(move |(style, number)| {
+            let id = Self { number: number? };
+            (id.text(style).as_str() == text).then_some((id, style))
+        })
     }
 
     /// The id as it stands in the response.
@@ -205,6 +220,15 @@ impl fmt::Debug for IdText {
     }
 }
 
+/// The number that a UUID was made of: its low half holds all but two bits of it.
+fn number_of_uuid(text: &str) -> Option<u64> {
+    let digits: String = text.get(19..)?.split('-').collect();
+    let low = u64::from_str_radix(&digits, 16).ok()? & !(0b11 << 62);
+    (0..4)
+        .map(|top: u64| !random::unmix(low | top << 62))
+        .find(|number| IdText::uuid(*number).as_str() == text)
+}
+
 fn hex_digit(nibble: u64) -> u8 {
     b"0123456789abcdef"[(nibble & 0xF) as usize]
 }
@@ -224,6 +248,30 @@ mod tests {
             assert_eq!(text(IdForm::Decimal), format!("{number}"));
             assert_eq!(text(IdForm::PaddedHex), format!("{number:020X}"));
             assert_ne!(text(IdForm::Unknown), text(IdForm::Same));
+        }
+    }
+
+    #[test]
+    fn an_id_is_found_again_by_its_text() {
+        for style in [IdStyle::Hex, IdStyle::Decimal, IdStyle::Uuid] {
+            for counter in [1, 255, 1_000_000] {
+                let id = MessageId::new(7, 3, counter);
+                let text = id.text(style);
+                let mut found = MessageId::candidates(text.as_octets());
+                assert!(found.any(|candidate| candidate == (id, style)), "{text}");
+            }
+        }
+        for text in [
+            "",
+            "xyz",
+            "007",
+            "ABC",
+            "\u{fc}",
+            "1-2-3-4-5",
+            &"f".repeat(36),
+        ] {
+            let found = MessageId::candidates(text.as_bytes());
+            assert_eq!(found.count(), 0, "{text}");
         }
     }
 

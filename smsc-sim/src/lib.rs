@@ -35,6 +35,7 @@ mod delivery;
 mod duration;
 mod faults;
 mod ids;
+mod lifetime;
 pub mod load;
 mod message;
 mod random;

@@ -1,10 +1,13 @@
 //! A recorded message as its readers see it: the fields of its PDU, its text, its octets.
 
 use bytes::Bytes;
+use signalbox_codec::pdu::DestAddress;
+use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::text::{self, Encoding};
 use signalbox_codec::udh::Udh;
 use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
 
+use crate::clock::SmscTime;
 use crate::record::{self, Batch, Entry};
 
 /// esm_class bit of user data that starts with a header. SMPP v3.4 §5.2.12.
@@ -21,13 +24,17 @@ pub struct Message {
     pub session: u64,
     /// Who is bound there.
     pub system_id: String,
-    /// submit_sm or data_sm.
+    /// submit_sm, submit_multi, data_sm or broadcast_sm.
     pub command_id: CommandId,
     /// The result in its response.
     pub command_status: CommandStatus,
+    /// Its state when it was asked for; `None` when it was not accepted.
+    pub state: Option<ReceiptState>,
+    /// When it comes into its last state, ms since 1970; `None` when it was not accepted.
+    pub ends_unix_ms: Option<u64>,
     /// source_addr; octets beyond ASCII are taken as Latin-1.
     pub from: String,
-    /// destination_addr.
+    /// destination_addr; those of a submit_multi with commas between, none of a broadcast.
     pub to: String,
     /// esm_class.
     pub esm_class: u8,
@@ -43,16 +50,18 @@ pub struct Message {
 
 impl Message {
     /// Reads a recorded message.
-    pub(crate) fn new(batch: &Batch, entry: &Entry, pdu: Bytes) -> Option<Self> {
+    pub(crate) fn new(batch: &Batch, entry: &Entry, pdu: Bytes, at: SmscTime) -> Option<Self> {
         let (header, decoded) = record::decode(&pdu)?;
         let fields = Fields::of(&decoded)?;
         Some(Self {
             id: entry.id.0.text(entry.id.1).to_string(),
-            received_unix_ms: entry.received_unix_ms,
+            received_unix_ms: entry.received.unix_ms(),
             session: batch.session,
             system_id: batch.system_id.to_string(),
             command_id: header.command_id,
             command_status: entry.command_status,
+            state: entry.state(at),
+            ends_unix_ms: entry.state(at).map(|_| entry.ends_at.unix_ms()),
             from: fields.from,
             to: fields.to,
             esm_class: fields.esm_class,
@@ -61,6 +70,12 @@ impl Message {
             user_data: fields.user_data.to_vec(),
             pdu: pdu.clone(),
         })
+    }
+
+    /// The word of its state in receipts, such as `DELIVRD`.
+    #[must_use]
+    pub fn state_name(&self) -> Option<&'static str> {
+        self.state.map(ReceiptState::stat)
     }
 
     /// Its text, without user data header; data_coding 0 is the GSM 7-bit alphabet. `None` when
@@ -111,6 +126,28 @@ impl<'a> Fields<'a> {
                 },
                 sm.tlvs,
             ),
+            Pdu::SubmitMulti(sm) => (
+                Self {
+                    from: sm.source_addr.to_latin1(),
+                    to: recipients(sm.dest_addresses.iter()),
+                    esm_class: sm.esm_class,
+                    registered_delivery: sm.registered_delivery,
+                    data_coding: sm.data_coding,
+                    user_data: sm.short_message.as_octets(),
+                },
+                sm.tlvs,
+            ),
+            Pdu::BroadcastSm(sm) => (
+                Self {
+                    from: sm.source_addr.to_latin1(),
+                    to: String::new(),
+                    esm_class: 0,
+                    registered_delivery: 0,
+                    data_coding: sm.data_coding,
+                    user_data: &[],
+                },
+                sm.tlvs,
+            ),
             _ => return None,
         };
         let payload = tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
@@ -119,4 +156,14 @@ impl<'a> Fields<'a> {
             ..fields
         })
     }
+}
+
+fn recipients<'a>(addresses: impl Iterator<Item = DestAddress<'a>>) -> String {
+    let name = |address| match address {
+        DestAddress::Sme {
+            destination_addr, ..
+        } => destination_addr.to_latin1(),
+        DestAddress::DistributionList { dl_name } => dl_name.to_latin1(),
+    };
+    addresses.map(name).collect::<Vec<_>>().join(",")
 }

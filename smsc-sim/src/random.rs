@@ -16,11 +16,30 @@ pub(crate) const fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The inverse of [`mix`].
+#[must_use]
+pub(crate) const fn unmix(value: u64) -> u64 {
+    let mut z = value ^ (value >> 31) ^ (value >> 62);
+    // The inverses of the factors modulo 2^64.
+    z = z.wrapping_mul(0x3196_42B2_D24D_8EC3);
+    z = z ^ (z >> 27) ^ (z >> 54);
+    z = z.wrapping_mul(0x96DE_1B17_3F11_9089);
+    z = z ^ (z >> 30) ^ (z >> 60);
+    z.wrapping_sub(0x9E37_79B9_7F4A_7C15)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn mixing_can_be_undone() {
+        for value in (0..64).map(|bit| 1 << bit).chain([0, 7, u64::MAX]) {
+            assert_eq!(unmix(mix(value)), value);
+        }
+    }
 
     #[test]
     fn numbers_repeat_for_the_same_key_and_differ_for_all_others() {

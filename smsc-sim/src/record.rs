@@ -5,8 +5,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{CommandStatus, Header, Pdu, encode_pdu, next_frame};
 
+use crate::behaviour::Outcome;
+use crate::clock::SmscTime;
 use crate::ids::{IdStyle, MessageId};
 
 /// Octets of PDUs that the ring keeps at most, whatever the number of messages.
@@ -17,18 +20,65 @@ const BATCH_OCTETS: usize = 64 * 1024;
 /// What is known of a message beside its PDU.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// When it came, ms since 1970.
-    pub(crate) received_unix_ms: u64,
+    /// When it came.
+    pub(crate) received: SmscTime,
     /// Its id, written in this style.
     pub(crate) id: (MessageId, IdStyle),
     /// The result in its response.
     pub(crate) command_status: CommandStatus,
+    /// Its last state, with the network's reason.
+    pub(crate) ends_as: (ReceiptState, u16),
+    /// When it comes into that state.
+    pub(crate) ends_at: SmscTime,
+    /// How often it was cancelled or replaced: deliveries that were planned before do not count.
+    pub(crate) plan: u8,
     /// Where its PDU ends within the batch.
-    end: usize,
+    end: u32,
 }
 
-/// The messages of one turn of one session.
-#[derive(Debug)]
+impl Entry {
+    /// A message that was answered with that status and has that outcome.
+    pub(crate) fn new(
+        received: SmscTime,
+        id: (MessageId, IdStyle),
+        command_status: CommandStatus,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            received,
+            id,
+            command_status,
+            ends_as: (outcome.state, outcome.error_code),
+            ends_at: received + outcome.after,
+            plan: 0,
+            end: 0,
+        }
+    }
+
+    /// Its state at that time; `None` when it was not accepted.
+    pub(crate) fn state(&self, at: SmscTime) -> Option<ReceiptState> {
+        self.command_status.is_ok().then_some(if at < self.ends_at {
+            ReceiptState::Enroute
+        } else {
+            self.ends_as.0
+        })
+    }
+
+    /// Whether it was accepted and has not ended yet.
+    pub(crate) fn is_pending(&self, at: SmscTime) -> bool {
+        self.command_status.is_ok() && at < self.ends_at
+    }
+
+    /// Ends it otherwise than was planned.
+    pub(crate) fn plan_anew(&mut self, state: (ReceiptState, u16), ends_at: SmscTime) {
+        self.ends_as = state;
+        self.ends_at = ends_at;
+        self.plan = self.plan.wrapping_add(1);
+    }
+}
+
+/// The messages of one turn of one session, in the order of their ids.
+#[derive(Clone, Debug)]
 pub(crate) struct Batch {
     /// The session.
     pub(crate) session: u64,
@@ -36,17 +86,36 @@ pub(crate) struct Batch {
     pub(crate) system_id: Arc<str>,
     octets: Bytes,
     entries: Vec<Entry>,
+    /// PDUs that replaced those in `octets`, with the places of their entries.
+    replaced: Vec<(usize, Bytes)>,
 }
 
 impl Batch {
     /// Its messages with their PDUs, oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&Entry, Bytes)> {
-        self.entries.iter().enumerate().map(|(at, entry)| {
-            let start = at
-                .checked_sub(1)
-                .map_or(0, |before| self.entries[before].end);
-            (entry, self.octets.slice(start..entry.end))
-        })
+        let entries = self.entries.iter().enumerate();
+        entries.map(|(at, entry)| (entry, self.pdu(at)))
+    }
+
+    fn pdu(&self, at: usize) -> Bytes {
+        let mut replaced = self.replaced.iter();
+        if let Some((_, pdu)) = replaced.find(|(place, _)| *place == at) {
+            return pdu.clone();
+        }
+        let before = at.checked_sub(1);
+        let start = before.map_or(0, |before| self.entries[before].end);
+        self.octets
+            .slice(start as usize..self.entries[at].end as usize)
+    }
+
+    fn find(&self, id: (MessageId, IdStyle)) -> Option<usize> {
+        let at = self.entries.binary_search_by_key(&id.0, |entry| entry.id.0);
+        at.ok().filter(|at| self.entries[*at].id == id)
+    }
+
+    fn octets_kept(&self) -> usize {
+        let replaced: usize = self.replaced.iter().map(|(_, pdu)| pdu.len()).sum();
+        self.octets.len() + replaced
     }
 }
 
@@ -59,14 +128,7 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Adds a message.
-    pub(crate) fn push(
-        &mut self,
-        header: Header,
-        pdu: &Pdu<'_>,
-        received_unix_ms: u64,
-        id: (MessageId, IdStyle),
-        command_status: CommandStatus,
-    ) {
+    pub(crate) fn push(&mut self, header: Header, pdu: &Pdu<'_>, entry: Entry) {
         if self.octets.capacity() == self.octets.len() {
             self.octets.reserve(BATCH_OCTETS);
         }
@@ -76,12 +138,8 @@ impl Recorder {
             header.sequence_number,
             &mut self.octets,
         );
-        self.entries.push(Entry {
-            received_unix_ms,
-            id,
-            command_status,
-            end: self.octets.len(),
-        });
+        let end = u32::try_from(self.octets.len()).expect("a turn reads far less than 4 GiB");
+        self.entries.push(Entry { end, ..entry });
     }
 
     /// The messages collected so far; `None` when there are none.
@@ -95,6 +153,7 @@ impl Recorder {
             system_id: Arc::clone(system_id),
             octets: self.octets.split().freeze(),
             entries: std::mem::replace(&mut self.entries, entries),
+            replaced: Vec::new(),
         })
     }
 }
@@ -131,7 +190,7 @@ impl Ring {
         self.octets += batch.octets.len();
         self.batches.push_back(Arc::new(batch));
         while let Some(oldest) = self.batches.front() {
-            let (messages, octets) = (oldest.entries.len(), oldest.octets.len());
+            let (messages, octets) = (oldest.entries.len(), oldest.octets_kept());
             if self.messages - messages < self.messages_max && self.octets <= self.octets_max {
                 break;
             }
@@ -145,6 +204,49 @@ impl Ring {
     /// `messages_max` allows: see [`Ring::surplus`].
     pub(crate) fn batches(&self) -> Vec<Arc<Batch>> {
         self.batches.iter().cloned().collect()
+    }
+
+    /// The message of that id, with its batch.
+    pub(crate) fn find(&self, id: (MessageId, IdStyle)) -> Option<(&Batch, Entry, Bytes)> {
+        let mut newest_first = self.batches.iter().rev();
+        newest_first.find_map(|batch| {
+            let at = batch.find(id)?;
+            Some((&**batch, batch.entries[at], batch.pdu(at)))
+        })
+    }
+
+    /// Changes the message of that id, if it is kept; `pdu` takes the place of its PDU.
+    pub(crate) fn change(
+        &mut self,
+        id: (MessageId, IdStyle),
+        change: impl FnOnce(&mut Entry),
+        pdu: Option<Bytes>,
+    ) {
+        let mut newest_first = self.batches.iter_mut().rev();
+        let found = newest_first.find_map(|batch| batch.find(id).map(|at| (batch, at)));
+        let Some((batch, at)) = found else {
+            return;
+        };
+        let batch = Arc::make_mut(batch);
+        change(&mut batch.entries[at]);
+        if let Some(pdu) = pdu {
+            self.octets += pdu.len();
+            let mut replaced = batch.replaced.iter_mut();
+            match replaced.find(|(place, _)| *place == at) {
+                Some((_, older)) => self.octets -= std::mem::replace(older, pdu).len(),
+                None => batch.replaced.push((at, pdu)),
+            }
+        }
+    }
+
+    /// The accepted messages that have not ended at that time, newest first.
+    pub(crate) fn pending(&self, at: SmscTime) -> impl Iterator<Item = (&Batch, &Entry, Bytes)> {
+        let newest_first = self.batches.iter().rev();
+        newest_first.flat_map(move |batch| {
+            let entries = batch.entries.iter().enumerate().rev();
+            let pending = entries.filter(move |(_, entry)| entry.is_pending(at));
+            pending.map(move |(place, entry)| (&**batch, entry, batch.pdu(place)))
+        })
     }
 
     /// Messages at the start of the first batch that are beyond `messages_max`.
@@ -174,6 +276,8 @@ pub(crate) fn decode(octets: &[u8]) -> Option<(Header, Pdu<'_>)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use signalbox_codec::pdu::{ShortMessage, Sm};
     use signalbox_codec::{CommandId, Tlvs};
 
@@ -193,10 +297,20 @@ mod tests {
                 command_status: CommandStatus::ESME_ROK,
                 sequence_number: u32::try_from(counter).unwrap(),
             };
-            let id = (MessageId::new(1, 1, counter), IdStyle::Hex);
-            recorder.push(header, &pdu, counter, id, CommandStatus::ESME_ROK);
+            let outcome = Outcome {
+                state: ReceiptState::Delivered,
+                error_code: 0,
+                after: Duration::from_secs(1),
+            };
+            let received = SmscTime::from_unix_ms(counter);
+            let entry = Entry::new(received, id(counter), CommandStatus::ESME_ROK, outcome);
+            recorder.push(header, &pdu, entry);
         }
         recorder.take(1, &Arc::from("esme")).expect("not empty")
+    }
+
+    fn id(counter: u64) -> (MessageId, IdStyle) {
+        (MessageId::new(1, 1, counter), IdStyle::Hex)
     }
 
     fn sequence_numbers(ring: &Ring) -> Vec<u32> {
@@ -220,6 +334,29 @@ mod tests {
         assert_eq!(ring.total(), 105);
         ring.clear();
         assert_eq!((ring.total(), sequence_numbers(&ring)), (0, vec![]));
+    }
+
+    #[test]
+    fn messages_are_found_changed_and_listed_while_they_are_pending() {
+        let mut ring = Ring::new(10);
+        ring.push(batch(0..3, b"first"));
+        ring.push(batch(3..6, b"second"));
+        assert!(ring.find(id(6)).is_none());
+        let deleted_at = SmscTime::from_unix_ms(100);
+        let deleted = |entry: &mut Entry| entry.plan_anew((ReceiptState::Deleted, 0), deleted_at);
+        let replacement = Bytes::from_static(b"instead");
+        ring.change(id(4), deleted, Some(replacement.clone()));
+        let (_, entry, pdu) = ring.find(id(4)).expect("it is kept");
+        assert_eq!((entry.plan, pdu), (1, replacement));
+        assert_eq!(entry.state(deleted_at), Some(ReceiptState::Deleted));
+        let pending = |unix_ms| {
+            let pending = ring.pending(SmscTime::from_unix_ms(unix_ms));
+            let ids: Vec<_> = pending.map(|(_, entry, _)| entry.id).collect();
+            ids
+        };
+        assert_eq!(pending(99), [5, 4, 3, 2, 1, 0].map(id));
+        assert_eq!(pending(1_001), [5, 3, 2].map(id));
+        assert_eq!(pending(1_005), []);
     }
 
     #[test]

@@ -318,6 +318,7 @@ mod tests {
         Delivery {
             due: SmscTime::from_unix_ms(0),
             body: Bytes::copy_from_slice(&number.to_be_bytes()),
+            about: None,
             answer: None,
         }
     }

@@ -1,7 +1,7 @@
 //! What the sessions of an SMSC share. Each part has a lock of its own that is held for a batch's
 //! worth of nanoseconds and never across an await.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
+use crate::delivery::About;
 use crate::record::{Batch, Ring};
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     clock: Mutex<Clock>,
     behaviour: Mutex<Arc<Behaviour>>,
     behaviour_version: AtomicU64,
+    /// Whether any message was cancelled or replaced.
+    plans_changed: AtomicBool,
     ring: Mutex<Ring>,
     registry: Mutex<Registry>,
 }
@@ -36,6 +39,7 @@ impl Shared {
             recorded: Notify::new(),
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
             behaviour_version: AtomicU64::new(0),
+            plans_changed: AtomicBool::new(false),
             ring: Mutex::new(Ring::new(settings.record_messages_max)),
             registry: Mutex::default(),
             settings,
@@ -76,6 +80,21 @@ impl Shared {
     pub(crate) fn record(&self, batch: Batch) {
         self.ring().push(batch);
         self.recorded.notify_waiters();
+    }
+
+    /// Says that a message was cancelled or replaced.
+    pub(crate) fn plans_changed(&self) {
+        self.plans_changed.store(true, Ordering::Release);
+    }
+
+    /// Whether what was planned for a message still holds.
+    pub(crate) fn holds(&self, about: &About) -> bool {
+        if !self.plans_changed.load(Ordering::Acquire) {
+            return true;
+        }
+        let ring = self.ring();
+        ring.find(about.id)
+            .is_none_or(|(_, entry, _)| entry.plan == about.plan)
     }
 
     /// The messages kept.

@@ -155,6 +155,8 @@ fn shape(message: &Message) -> Value {
         "system_id": message.system_id,
         "command": message.command_id.to_string(),
         "command_status": message.command_status.to_string(),
+        "state": message.state_name(),
+        "ends_unix_ms": message.ends_unix_ms,
         "from": message.from,
         "to": message.to,
         "data_coding": message.data_coding,

@@ -1,6 +1,7 @@
 //! The fields of a recorded PDU as JSON, in the specification's names.
 
 use serde_json::{Map, Value, json};
+use signalbox_codec::pdu::DestAddress;
 use signalbox_codec::{Item, Pdu, inspect, next_frame};
 
 /// Fields and optional parameters of a PDU; `None` when it cannot be read.
@@ -37,7 +38,29 @@ fn field(name: &str, value: signalbox_codec::Value<'_>) -> (String, Value) {
         Field::Integer(number) => (name.to_owned(), number.into()),
         Field::String(string) => (name.to_owned(), string.to_latin1().into()),
         Field::Octets(octets) => (format!("{name}_hex"), hex(octets).into()),
-        // Only submit_multi and its response have lists, and those are not recorded.
-        Field::DestAddresses(_) | Field::UnsuccessSmes(_) => (name.to_owned(), Value::Null),
+        Field::DestAddresses(addresses) => {
+            let list: Vec<Value> = addresses.iter().map(dest_address).collect();
+            (name.to_owned(), list.into())
+        }
+        // Only submit_multi_resp has such a list, and that is not recorded.
+        Field::UnsuccessSmes(_) => (name.to_owned(), Value::Null),
+    }
+}
+
+fn dest_address(address: DestAddress<'_>) -> Value {
+    match address {
+        DestAddress::Sme {
+            dest_addr_ton,
+            dest_addr_npi,
+            destination_addr,
+        } => json!({
+            "dest_flag": address.dest_flag(),
+            "dest_addr_ton": dest_addr_ton,
+            "dest_addr_npi": dest_addr_npi,
+            "destination_addr": destination_addr.to_latin1(),
+        }),
+        DestAddress::DistributionList { dl_name } => {
+            json!({"dest_flag": address.dest_flag(), "dl_name": dl_name.to_latin1()})
+        }
     }
 }

@@ -2,7 +2,9 @@
 //! connection's task as the session's owner and never waits.
 
 mod deliveries;
+mod manage;
 mod messages;
+mod multi;
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -16,7 +18,7 @@ use signalbox_session::driver::Owner;
 use signalbox_session::{BindType, Event, RequestFailure, Session, Token};
 use tokio::sync::oneshot;
 
-use self::messages::{Response, respond};
+use self::messages::{Answer, Response, give, respond};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
 use crate::clock::Clock;
@@ -31,8 +33,10 @@ use crate::shared::{Shared, Tally};
 const DELIVERIES_MAX: usize = 100_000;
 /// Token of deliveries whose response nobody waits for.
 const TOKEN_NOBODY: Token = 0;
-/// sc_interface_version of the bind response. SMPP v3.4 §5.3.2.25.
+/// sc_interface_version of the bind response, and what a peer of SMPP v5.0 is told. SMPP v3.4
+/// §5.3.2.25.
 const SC_INTERFACE_VERSION: u8 = 0x34;
+const SC_INTERFACE_VERSION_5: u8 = 0x50;
 
 /// The owner of a session.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ struct Bound {
 #[derive(Debug)]
 enum Later {
     Respond(Response),
+    Answer(Answer),
     Deliver(Delivery),
 }
 
@@ -107,7 +112,7 @@ impl Connection {
         };
         let later = self.later.drain().filter_map(|later| match later {
             Later::Deliver(delivery) => Some(delivery),
-            Later::Respond(_) => None,
+            Later::Respond(_) | Later::Answer(_) => None,
         });
         for delivery in self.ready.drain(..).chain(self.elsewhere).chain(later) {
             registry.route(&bound.system_id, delivery);
@@ -134,7 +139,11 @@ impl Connection {
                 receives: bind_type != BindType::Transmitter,
                 system_id,
             });
-            tlvs.push_u8(Tag::SC_INTERFACE_VERSION, SC_INTERFACE_VERSION);
+            let version = match bind.interface_version {
+                SC_INTERFACE_VERSION_5.. => SC_INTERFACE_VERSION_5,
+                _ => SC_INTERFACE_VERSION,
+            };
+            tlvs.push_u8(Tag::SC_INTERFACE_VERSION, version);
             resp.system_id = COctetStr::new(self.shared.settings.system_id.as_bytes());
             resp.tlvs = tlvs.as_tlvs();
         } else {
@@ -156,6 +165,10 @@ impl Connection {
                     respond(now, session, &response);
                     FiredKind::Response
                 }
+                Later::Answer(answer) => {
+                    give(now, session, &answer);
+                    FiredKind::Response
+                }
                 Later::Deliver(delivery) => {
                     self.deliver_when_due(now, session, delivery);
                     FiredKind::Delivery
@@ -168,6 +181,19 @@ impl Connection {
             });
         }
         fired
+    }
+
+    /// Lets others see the messages of this turn.
+    fn record_batch(&mut self) {
+        if let Some(bound) = &self.bound
+            && let Some(batch) = self.recorder.take(self.id, &bound.system_id)
+        {
+            self.shared.record(batch);
+        }
+    }
+
+    fn system_id(&self) -> Option<&Arc<str>> {
+        self.bound.as_ref().map(|bound| &bound.system_id)
     }
 
     fn ordinal(&self) -> u64 {
@@ -263,15 +289,13 @@ impl Owner for Connection {
         {
             self.send(now, session, delivery);
         }
-        if let Some(bound) = &self.bound {
-            if let Some(batch) = self.recorder.take(self.id, &bound.system_id) {
-                self.shared.record(batch);
-            }
-            if !self.elsewhere.is_empty() {
-                let mut registry = self.shared.registry();
-                for delivery in self.elsewhere.drain(..) {
-                    registry.route(&bound.system_id, delivery);
-                }
+        self.record_batch();
+        if let Some(bound) = &self.bound
+            && !self.elsewhere.is_empty()
+        {
+            let mut registry = self.shared.registry();
+            for delivery in self.elsewhere.drain(..) {
+                registry.route(&bound.system_id, delivery);
             }
         }
         self.shared.counters.add(&mut self.tally);

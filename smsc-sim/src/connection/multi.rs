@@ -1,0 +1,192 @@
+//! Messages to many: submit_multi, where each recipient is decided about by itself, and
+//! broadcast_sm. SMPP v3.4 §4.5, SMPP v5.0 §4.4.
+
+use std::time::Duration;
+
+use signalbox_codec::pdu::{
+    BroadcastSm, DestAddress, SubmitMulti, SubmitMultiResp, UnsuccessSme, UnsuccessSmeBuf,
+};
+use signalbox_codec::receipt::ReceiptState;
+use signalbox_codec::{COctetStr, CommandStatus, Pdu, Tag};
+use signalbox_session::Session;
+
+use super::Connection;
+use super::messages::Arrival;
+use crate::behaviour::{Decision, Fault, Outcome};
+use crate::delivery::{About, Original};
+use crate::lifetime::Lifetime;
+use crate::record::Entry;
+
+/// What a broadcast must have. SMPP v5.0 §4.4.1.1.
+const BROADCAST_TAGS: [Tag; 4] = [
+    Tag::BROADCAST_AREA_IDENTIFIER,
+    Tag::BROADCAST_CONTENT_TYPE,
+    Tag::BROADCAST_REP_NUM,
+    Tag::BROADCAST_FREQUENCY_INTERVAL,
+];
+
+/// What became of a submit_multi.
+struct Split<'a> {
+    accepted: Vec<(Original<'a>, Decision)>,
+    refused: Vec<UnsuccessSme<'a>>,
+    /// When to respond: after the slowest recipient; `None`: never.
+    respond_after: Option<Duration>,
+    fault: Option<Fault>,
+}
+
+impl Connection {
+    pub(super) fn on_submit_multi(
+        &mut self,
+        session: &mut Session,
+        arrival: &Arrival,
+        pdu: &Pdu<'_>,
+        multi: &SubmitMulti<'_>,
+    ) {
+        let split = self.decide_each(arrival, pdu, multi);
+        let id = self.next_id();
+        let none = CommandStatus::ESME_RINVNUMDESTS;
+        let first_refusal = split.refused.first().map_or(none, |r| r.error_status_code);
+        let status = match split.accepted.is_empty() {
+            true => first_refusal,
+            false => CommandStatus::ESME_ROK,
+        };
+        let outcome = whole_outcome(split.accepted.iter().map(|(_, decision)| decision.outcome));
+        self.keep(
+            arrival.header,
+            pdu,
+            Entry::new(arrival.at, id, status, outcome),
+        );
+        match status {
+            CommandStatus::ESME_ROK => self.tally.messages_accepted += 1,
+            _ => self.tally.messages_refused += 1,
+        }
+        if split.fault == Some(Fault::Garbage) {
+            self.send_garbage(session);
+        }
+        let text = id.0.text(id.1);
+        let mut unsuccess_smes = UnsuccessSmeBuf::new();
+        for refused in &split.refused {
+            let pushed = unsuccess_smes.push(*refused);
+            debug_assert!(pushed, "there are no more than were submitted");
+        }
+        let resp = status.is_ok().then(|| SubmitMultiResp {
+            message_id: COctetStr::new(text.as_octets()).expect("ids have no NUL"),
+            unsuccess_smes: unsuccess_smes.as_unsuccess_smes(),
+            ..SubmitMultiResp::default()
+        });
+        match split.respond_after {
+            None => drop(session.abandon(arrival.header.sequence_number)),
+            Some(after) => {
+                let pdu = Pdu::SubmitMultiResp(resp);
+                self.answer_after(session, arrival, after, status, &pdu);
+            }
+        }
+        let about = About { id, plan: 0 };
+        for (original, decision) in &split.accepted {
+            let receipts = decision.receipts.into_iter().flatten();
+            self.plan_receipts(session, arrival, about, original, receipts);
+        }
+        self.disconnect_as_decided(arrival.now, session, split.fault);
+    }
+
+    fn decide_each<'a>(
+        &mut self,
+        arrival: &Arrival,
+        pdu: &Pdu<'a>,
+        multi: &SubmitMulti<'a>,
+    ) -> Split<'a> {
+        let lifetime = Lifetime::of(pdu, arrival.at);
+        let mut split = Split {
+            accepted: Vec::new(),
+            refused: Vec::new(),
+            respond_after: Some(self.behaviour.1.latency),
+            fault: None,
+        };
+        for address in multi.dest_addresses.iter() {
+            let DestAddress::Sme {
+                dest_addr_ton,
+                dest_addr_npi,
+                destination_addr,
+            } = address
+            else {
+                split.refused.push(unknown_list(address));
+                continue;
+            };
+            let destination = (dest_addr_ton, dest_addr_npi, destination_addr);
+            let original = Original::of_multi(multi, destination);
+            let decision = self.decide(arrival.at, &original, lifetime);
+            let longest = |after: Duration| decision.respond_after.map(|other| other.max(after));
+            split.respond_after = split.respond_after.and_then(longest);
+            split.fault = split.fault.or(decision.fault);
+            if decision.command_status.is_ok() {
+                split.accepted.push((original, decision));
+            } else {
+                split.refused.push(UnsuccessSme {
+                    dest_addr_ton,
+                    dest_addr_npi,
+                    destination_addr,
+                    error_status_code: decision.command_status,
+                });
+            }
+        }
+        split
+    }
+
+    pub(super) fn on_broadcast(
+        &mut self,
+        session: &mut Session,
+        arrival: &Arrival,
+        pdu: &Pdu<'_>,
+        broadcast: &BroadcastSm<'_>,
+    ) {
+        let missing = BROADCAST_TAGS
+            .into_iter()
+            .any(|tag| broadcast.tlvs.get(tag).is_none());
+        let lifetime = match missing {
+            true => Err(CommandStatus::ESME_RMISSINGOPTPARAM),
+            false => Lifetime::of(pdu, arrival.at),
+        };
+        let original = Original::of_broadcast(broadcast);
+        let decision = self.decide(arrival.at, &original, lifetime);
+        self.take_submission(session, arrival, pdu, &original, &decision);
+    }
+}
+
+/// A list that nobody keeps.
+fn unknown_list<'a>(address: DestAddress<'a>) -> UnsuccessSme<'a> {
+    let name = match address {
+        DestAddress::DistributionList { dl_name } => dl_name,
+        DestAddress::Sme {
+            destination_addr, ..
+        } => destination_addr,
+    };
+    UnsuccessSme {
+        dest_addr_ton: 0,
+        dest_addr_npi: 0,
+        destination_addr: name,
+        error_status_code: CommandStatus::ESME_RINVDLNAME,
+    }
+}
+
+/// The message as a whole is delivered when all recipients have it; a failure counts for all.
+fn whole_outcome(outcomes: impl Iterator<Item = Outcome>) -> Outcome {
+    let nobody = Outcome {
+        state: ReceiptState::Rejected,
+        error_code: 0,
+        after: Duration::ZERO,
+    };
+    outcomes
+        .reduce(|whole, other| {
+            let failed = whole.state != ReceiptState::Delivered;
+            let (state, error_code) = match failed {
+                true => (whole.state, whole.error_code),
+                false => (other.state, other.error_code),
+            };
+            Outcome {
+                state,
+                error_code,
+                after: whole.after.max(other.after),
+            }
+        })
+        .unwrap_or(nobody)
+}
