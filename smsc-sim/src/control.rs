@@ -1,9 +1,12 @@
 //! What can be asked of and told to a running SMSC, for the library and the control API alike.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use signalbox_codec::receipt::ReceiptState;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::behaviour::Behaviour;
@@ -12,9 +15,14 @@ use crate::delivery::{Delivery, DeliveryError, DeliveryResult, Mo, Original, Rec
 use crate::ids::MessageId;
 use crate::message::Message;
 use crate::record::{self, Batch, Entry};
-use crate::registry::{self, Disconnect, Fired, SessionInfo};
+use crate::registry::{self, Disconnect, Fired, Outbind, SessionInfo};
+use crate::server::Made;
+use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::socket::Transport;
 
+/// How long a connection to an ESME may take.
+const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long sessions may take to follow the clock.
 const FIRED_WAIT: Duration = Duration::from_secs(5);
 
@@ -22,11 +30,37 @@ const FIRED_WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     shared: Arc<Shared>,
+    made: mpsc::Sender<Made>,
 }
 
 impl Control {
-    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) const fn new(shared: Arc<Shared>, made: mpsc::Sender<Made>) -> Self {
+        Self { shared, made }
+    }
+
+    /// What the SMSC was started with.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Hands a connection over to the server; false when that has stopped.
+    pub(crate) async fn serve(&self, made: Made) -> bool {
+        self.made.send(made).await.is_ok()
+    }
+
+    /// Connects to an ESME that listens, and asks it to bind.
+    pub(crate) async fn outbind(&self, to: SocketAddr, outbind: Outbind) -> io::Result<()> {
+        let connecting = tokio::time::timeout(CONNECT_WAIT, TcpStream::connect(to));
+        let stream = connecting.await.map_err(|_| io::ErrorKind::TimedOut)??;
+        let made = Made {
+            transport: Transport::Tcp(stream),
+            peer: to,
+            outbind: Some(outbind),
+        };
+        match self.serve(made).await {
+            true => Ok(()),
+            false => Err(io::ErrorKind::BrokenPipe.into()),
+        }
     }
 
     /// The newest `limit` messages that are wanted, oldest first.
@@ -66,6 +100,15 @@ impl Control {
             Ok(()) => Ok(self.messages(usize::MAX, |_| true)),
             Err(_) => Err(self.messages_total()),
         }
+    }
+
+    /// The message of that id, if it is kept.
+    pub(crate) fn message(&self, id: &str) -> Option<Message> {
+        let at = self.shared.time();
+        let ring = self.shared.ring();
+        let mut candidates = MessageId::candidates(id.as_bytes());
+        let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
+        Message::new(batch, &entry, pdu, at)
     }
 
     pub(crate) fn clear_messages(&self) {

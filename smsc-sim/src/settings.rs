@@ -9,6 +9,9 @@ use signalbox_session::{Role, SessionConfig};
 
 use crate::behaviour::Behaviour;
 
+/// Accounts of an SMSC at most.
+pub(crate) const ACCOUNTS_MAX: usize = 1_000;
+
 /// What an SMSC is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -39,6 +42,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether this may stand in a bind or its response. SMPP v3.4 §5.2.1.
+    pub(crate) fn is_system_id(text: &str) -> bool {
+        text.len() <= 15 && text.bytes().all(|octet| octet.is_ascii_graphic())
+    }
+
     /// What a bind is answered with.
     pub(crate) fn judge_bind(&self, bind: &Bind<'_>) -> CommandStatus {
         let mut same_name = self

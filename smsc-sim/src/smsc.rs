@@ -20,6 +20,7 @@ use crate::registry::{Disconnect, Fired, SessionInfo};
 use crate::server::{self, MADE_MAX, Made};
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::smscs::Smscs;
 use crate::socket::Transport;
 
 /// Octets on their way in each direction of [`Smsc::connect`].
@@ -37,7 +38,8 @@ pub struct Smsc {
     http_address: Option<SocketAddr>,
     server: JoinHandle<()>,
     http: Option<JoinHandle<()>>,
-    made: mpsc::Sender<Made>,
+    /// The virtual ones, which end with this one.
+    smscs: Smscs,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -154,8 +156,7 @@ impl Smsc {
     /// # Errors
     /// [`StartError`] names the setting and the address or value that is at fault.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let system_id = settings.system_id.as_bytes();
-        if system_id.len() > 15 || !system_id.iter().all(u8::is_ascii_graphic) {
+        if !Settings::is_system_id(&settings.system_id) {
             return Err(StartError::Setting {
                 setting: "system_id",
                 problem: "at most 15 printable ASCII characters are allowed",
@@ -174,16 +175,17 @@ impl Smsc {
         let http_address = http.as_ref().and_then(address);
         let clock = clock(settings.virtual_clock_unix_ms);
         let shared = Arc::new(Shared::new(settings, clock));
-        let control = Control::new(Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
         let (made, to_be_served) = mpsc::channel(MADE_MAX);
+        let control = Control::new(Arc::clone(&shared), made);
+        let smscs = Smscs::new(control.clone(), smpp_address);
         Ok(Self {
             smpp_address,
             http_address,
             server: tokio::spawn(server::run(smpp, to_be_served, shared, stopped)),
-            http: http.map(|listener| tokio::spawn(crate::api::serve(listener, control.clone()))),
+            http: http.map(|listener| tokio::spawn(crate::api::serve(listener, smscs.clone()))),
+            smscs,
             control,
-            made,
             stop: Some(stop),
         })
     }
@@ -197,8 +199,12 @@ impl Smsc {
             outbind: None,
         };
         // A server that has stopped drops the far end: the near one reads its end.
-        let _ = self.made.send(made).await;
+        let _ = self.control.serve(made).await;
         near
+    }
+
+    pub(crate) const fn control(&self) -> &Control {
+        &self.control
     }
 
     /// The clock that responses, receipts, validity and schedules follow.
@@ -268,8 +274,21 @@ impl Smsc {
         self.control.disconnect_all(how);
     }
 
+    /// Closes all sessions and the port at once, and waits until that is done.
+    pub(crate) async fn close(mut self) {
+        self.server.abort();
+        // What is aborted ends as cancelled.
+        let _ = (&mut self.server).await;
+    }
+
     /// Unbinds all sessions, for 3 s at most, and stops.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.smscs.stop_others().await;
+        self.end().await;
+    }
+
+    /// Stops this one without those that end with it.
+    pub(crate) async fn end(mut self) {
         if let Some(stop) = self.stop.take() {
             // A server that has ended by itself needs no telling.
             let _ = stop.send(());
@@ -287,6 +306,7 @@ impl Drop for Smsc {
         if let Some(http) = &self.http {
             http.abort();
         }
+        self.smscs.drop_others();
     }
 }
 

@@ -9,7 +9,7 @@ use signalbox_codec::time::DateTime;
 
 use super::fields::Fields;
 use super::problem::Problem;
-use crate::clock::{ADVANCE_MAX, ClockError, ClockMode, Forward, SmscTime};
+use crate::clock::{ADVANCE_MAX, ClockError, ClockMode, Forward};
 use crate::control::Control;
 use crate::registry::{Fired, FiredKind};
 
@@ -31,7 +31,7 @@ pub(crate) async fn change(
     let mode = fields.text("mode")?;
     let mode = mode.as_deref().map(mode_of).transpose()?;
     let advance = fields.duration("advance", ADVANCE_MAX)?;
-    let to = fields.take("to").map(|to| time_of(&to)).transpose()?;
+    let to = fields.time("to")?;
     fields.end()?;
     let forward = match (advance, to) {
         (Some(_), Some(_)) => return Err(Problem::field("to", "excludes advance")),
@@ -57,44 +57,6 @@ fn mode_of(name: &str) -> Result<ClockMode, Problem> {
         .ok_or_else(|| Problem::field("mode", format!("{name:?} is not one of real, virtual")))
 }
 
-/// ms since 1970, or the form of RFC 3339 in UTC and whole seconds.
-fn time_of(value: &Value) -> Result<SmscTime, Problem> {
-    let unix_ms = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => utc_ms(text),
-        _ => None,
-    };
-    unix_ms.map(SmscTime::from_unix_ms).ok_or_else(|| {
-        let detail = format!("{value} is neither ms since 1970 nor like 2026-01-01T00:00:00Z");
-        Problem::field("to", detail)
-    })
-}
-
-fn utc_ms(text: &str) -> Option<u64> {
-    const FORM: &[u8] = b"0000-00-00T00:00:00Z";
-    let octets = text.as_bytes();
-    let fits = octets.len() == FORM.len()
-        && octets.iter().zip(FORM).all(|(octet, form)| match form {
-            b'0' => octet.is_ascii_digit(),
-            _ => octet == form,
-        });
-    if !fits {
-        return None;
-    }
-    let number = |range: std::ops::Range<usize>| text[range].parse::<u8>().ok();
-    let time = DateTime::new(
-        text[..4].parse().ok()?,
-        number(5..7)?,
-        number(8..10)?,
-        number(11..13)?,
-        number(14..16)?,
-        number(17..19)?,
-    )?;
-    u64::try_from(time.to_unix_seconds())
-        .ok()?
-        .checked_mul(1_000)
-}
-
 fn shape(control: &Control) -> Value {
     let (mode, time) = control.clock();
     let seconds = i64::try_from(time.unix_ms() / 1_000).unwrap_or(i64::MAX);
@@ -108,24 +70,4 @@ fn event(fired: &Fired) -> Value {
         FiredKind::Delivery => "delivery",
     };
     json!({"unix_ms": fired.unix_ms, "session": fired.session, "what": what})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_in_utc() {
-        let table = [
-            ("1970-01-01T00:00:01Z", Some(1_000)),
-            ("2026-11-22T03:54:00Z", Some(1_795_319_640_000)),
-            ("2026-02-29T00:00:00Z", None),
-            ("2026-11-22T03:54:00", None),
-            ("2026-11-22 03:54:00Z", None),
-            ("1969-12-31T23:59:59Z", None),
-        ];
-        for (text, unix_ms) in table {
-            assert_eq!(utc_ms(text), unix_ms, "{text}");
-        }
-    }
 }

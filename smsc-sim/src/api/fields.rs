@@ -1,13 +1,16 @@
 //! Takes the fields of a JSON object one by one, so that every error names its field.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
+use signalbox_codec::time::DateTime;
 
 use super::problem::Problem;
+use crate::clock::SmscTime;
 use crate::duration::parse_duration;
 
 /// The fields of a request's body that were not taken yet.
@@ -15,6 +18,20 @@ use crate::duration::parse_duration;
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// The parameters of a query, all as texts.
+    pub(crate) fn of_query(query: BTreeMap<String, String>) -> Self {
+        let texts = query.into_iter().map(|(name, text)| (name, text.into()));
+        Self(texts.collect())
+    }
+
+    /// Reads a body; none at all is an empty object.
+    pub(crate) fn new_or_empty(body: Result<Bytes, BytesRejection>) -> Result<Self, Problem> {
+        match body {
+            Ok(body) if body.is_empty() => Ok(Self(Map::new())),
+            body => Self::new(body),
+        }
+    }
+
     /// Reads a body.
     pub(crate) fn new(body: Result<Bytes, BytesRejection>) -> Result<Self, Problem> {
         let body =
@@ -84,9 +101,24 @@ impl Fields {
         }
     }
 
+    /// A time, as ms since 1970 or such as `2026-01-01T00:00:00Z`; `None` when it is absent or
+    /// null.
+    pub(crate) fn time(&mut self, name: &str) -> Result<Option<SmscTime>, Problem> {
+        let value = self.take(name);
+        value.map(|value| time_of(name, &value)).transpose()
+    }
+
     /// A value of any kind; `None` when it is absent or null.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// All parameters of a query were taken.
+    pub(crate) fn end_of_query(self) -> Result<(), Problem> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Problem::no_parameter(name)),
+        }
     }
 
     /// All were taken.
@@ -94,6 +126,64 @@ impl Fields {
         match self.0.keys().next() {
             None => Ok(()),
             Some(name) => Err(Problem::field(name, "there is no such field")),
+        }
+    }
+}
+
+/// ms since 1970, or the form of RFC 3339 in UTC and whole seconds.
+fn time_of(name: &str, value: &Value) -> Result<SmscTime, Problem> {
+    let unix_ms = match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.parse().ok().or_else(|| utc_ms(text)),
+        _ => None,
+    };
+    unix_ms.map(SmscTime::from_unix_ms).ok_or_else(|| {
+        let detail = format!("{value} is neither ms since 1970 nor like 2026-01-01T00:00:00Z");
+        Problem::field(name, detail)
+    })
+}
+
+fn utc_ms(text: &str) -> Option<u64> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00Z";
+    let octets = text.as_bytes();
+    let fits = octets.len() == FORM.len()
+        && octets.iter().zip(FORM).all(|(octet, form)| match form {
+            b'0' => octet.is_ascii_digit(),
+            _ => octet == form,
+        });
+    if !fits {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| text[range].parse::<u8>().ok();
+    let time = DateTime::new(
+        text[..4].parse().ok()?,
+        number(5..7)?,
+        number(8..10)?,
+        number(11..13)?,
+        number(14..16)?,
+        number(17..19)?,
+    )?;
+    u64::try_from(time.to_unix_seconds())
+        .ok()?
+        .checked_mul(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_utc() {
+        let table = [
+            ("1970-01-01T00:00:01Z", Some(1_000)),
+            ("2026-11-22T03:54:00Z", Some(1_795_319_640_000)),
+            ("2026-02-29T00:00:00Z", None),
+            ("2026-11-22T03:54:00", None),
+            ("2026-11-22 03:54:00Z", None),
+            ("1969-12-31T23:59:59Z", None),
+        ];
+        for (text, unix_ms) in table {
+            assert_eq!(utc_ms(text), unix_ms, "{text}");
         }
     }
 }

@@ -14,8 +14,10 @@ use signalbox_codec::receipt::ReceiptState;
 use super::fields::Fields;
 use super::pdu_json;
 use super::problem::Problem;
+use crate::clock::SmscTime;
 use crate::control::Control;
 use crate::delivery::Mo;
+use crate::filter::Match;
 use crate::message::Message;
 
 /// Messages in an answer, unless `limit` says otherwise.
@@ -23,12 +25,13 @@ const LIMIT_DEFAULT: usize = 100;
 /// Messages in an answer at most.
 const LIMIT_MAX: usize = 10_000;
 
-/// `GET messages?to=&from=&limit=`: the newest ones, oldest first.
+/// `GET messages?to=&from=&text~=&state=&since=&system_id=&limit=`: the newest ones, oldest first.
 pub(crate) async fn list(
     State(control): State<Control>,
-    Query(mut query): Query<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
-    let limit = match query.remove("limit") {
+    let mut fields = Fields::of_query(query);
+    let limit = match fields.text("limit")? {
         None => LIMIT_DEFAULT,
         Some(text) => match text.parse() {
             Ok(limit @ 0..=LIMIT_MAX) => limit,
@@ -38,17 +41,22 @@ pub(crate) async fn list(
             }
         },
     };
-    let (to, from) = (query.remove("to"), query.remove("from"));
-    if let Some((name, _)) = query.pop_first() {
-        return Err(Problem::field(&name, "there is no such parameter"));
-    }
-    let wanted = |message: &Message| {
-        to.as_ref().is_none_or(|to| message.to == *to)
-            && from.as_ref().is_none_or(|from| message.from == *from)
-    };
-    let messages: Vec<Value> = control.messages(limit, wanted).iter().map(shape).collect();
+    let wanted = read_match(&mut fields)?;
+    fields.end_of_query()?;
+    let messages = control.messages(limit, |message| wanted.matches(message));
+    let messages: Vec<Value> = messages.iter().map(shape).collect();
     let total = control.messages_total();
     Ok(Json(json!({"messages": messages, "total": total})))
+}
+
+/// `GET messages/{id}`.
+pub(crate) async fn show(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let message = control.message(&id);
+    let message = message.ok_or_else(|| not_kept(&id))?;
+    Ok(Json(shape(&message)))
 }
 
 /// `DELETE messages`.
@@ -82,17 +90,39 @@ pub(crate) async fn receipt(
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::new(body)?;
     let state = fields.required_text("state")?;
-    let state = ReceiptState::from_stat(state.as_bytes()).ok_or_else(|| {
-        let names = ReceiptState::ALL.map(ReceiptState::stat).join(", ");
-        Problem::field("state", format!("{state:?} is not one of {names}"))
-    })?;
+    let state = state_of(&state)?;
     let error_code = fields.number("error_code", 999)?.flatten().unwrap_or(0);
     fields.end()?;
     let error_code = u16::try_from(error_code).expect("999 is the largest");
     match control.send_receipt(&id, state, error_code).await {
         Some(result) => Ok(Json(json!({"command_status": result?.to_string()}))),
-        None => Err(Problem::not_found(format!("no message {id:?} is kept"))),
+        None => Err(not_kept(&id)),
     }
+}
+
+/// What a search or a `verify` wants.
+pub(crate) fn read_match(fields: &mut Fields) -> Result<Match, Problem> {
+    let state = fields.text("state")?;
+    Ok(Match {
+        to: fields.text("to")?,
+        from: fields.text("from")?,
+        system_id: fields.text("system_id")?,
+        text: fields.text("text")?,
+        text_contains: fields.text("text~")?,
+        state: state.as_deref().map(state_of).transpose()?,
+        since_unix_ms: fields.time("since")?.map(SmscTime::unix_ms),
+    })
+}
+
+fn state_of(name: &str) -> Result<ReceiptState, Problem> {
+    ReceiptState::from_stat(name.as_bytes()).ok_or_else(|| {
+        let names = ReceiptState::ALL.map(ReceiptState::stat).join(", ");
+        Problem::field("state", format!("{name:?} is not one of {names}"))
+    })
+}
+
+fn not_kept(id: &str) -> Problem {
+    Problem::not_found(format!("no message {id:?} is kept"))
 }
 
 fn read_mo(mut fields: Fields) -> Result<Vec<Mo>, Problem> {
@@ -147,7 +177,8 @@ fn octets(hex: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn shape(message: &Message) -> Value {
+/// A message with its PDU decoded and as octets.
+pub(crate) fn shape(message: &Message) -> Value {
     let mut value = json!({
         "id": message.id,
         "received_unix_ms": message.received_unix_ms,

@@ -7,50 +7,105 @@ mod messages;
 mod pdu_json;
 mod problem;
 mod sessions;
+mod smscs;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 use self::problem::Problem;
 use crate::control::Control;
+use crate::smscs::Smscs;
 
 /// Octets of a request's body at most.
 const BODY_OCTETS_MAX: usize = 1024 * 1024;
 /// Content type of Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
 
+/// Where the SMSCs are.
+const SMSCS: &str = "/api/v1/smscs";
+
 /// Serves until its task is aborted.
-pub(crate) async fn serve(listener: TcpListener, control: Control) {
-    if let Err(error) = axum::serve(listener, router(control)).await {
+pub(crate) async fn serve(listener: TcpListener, smscs: Smscs) {
+    if let Err(error) = axum::serve(listener, router(smscs)).await {
         tracing::error!(%error, "the control API has ended");
     }
 }
 
-fn router(control: Control) -> Router {
-    let smsc = Router::new()
+fn router(smscs: Smscs) -> Router {
+    let main = smscs.main().control;
+    let program = Router::new()
+        .route("/api/v1/version", get(version))
+        .route("/readyz", get(|| async { "ready" }))
+        .route("/metrics", get(metrics))
+        .with_state(main);
+    Router::new()
+        .route(SMSCS, get(smscs::list).post(smscs::create))
+        .route(
+            "/api/v1/smscs/{smsc}",
+            get(smscs::show).delete(smscs::destroy),
+        )
+        .fallback(of_one)
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .with_state(smscs)
+        .merge(program)
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+}
+
+/// What there is of each SMSC, below its own path.
+fn of_smsc(control: Control) -> Router {
+    Router::new()
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", delete(sessions::disconnect))
+        .route("/outbind", post(sessions::outbind))
         .route("/messages", get(messages::list).delete(messages::clear))
+        .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/receipt", post(messages::receipt))
         .route("/mo", post(messages::mobile_originated))
         .route("/clock", get(clock::show).post(clock::change))
         .route(
             "/behaviour",
             get(sessions::behaviour).post(sessions::change_behaviour),
-        );
-    Router::new()
-        .route("/api/v1/version", get(version))
-        .route("/metrics", get(metrics))
-        .nest("/api/v1/smscs/main", smsc)
-        .fallback(|| async { Problem::not_found("there is nothing at this path") })
+        )
+        .route("/reset", post(smscs::reset))
+        .fallback(|| async { nothing_here() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .with_state(control)
+}
+
+/// Finds the SMSC that a path names, and hands the rest of the path to its router.
+async fn of_one(State(smscs): State<Smscs>, mut request: Request) -> Response {
+    let path = request.uri().path();
+    let below = path
+        .strip_prefix(SMSCS)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let Some((name, rest)) = below.and_then(|below| below.split_once('/')) else {
+        return nothing_here().into_response();
+    };
+    let Some(control) = smscs.get(name) else {
+        return smscs::unknown(name).into_response();
+    };
+    let query = request.uri().query();
+    let rest = match query {
+        Some(query) => format!("/{rest}?{query}"),
+        None => format!("/{rest}"),
+    };
+    match rest.parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_) => return nothing_here().into_response(),
+    }
+    let Ok(response) = of_smsc(control).oneshot(request).await;
+    response
+}
+
+fn nothing_here() -> Problem {
+    Problem::not_found("there is nothing at this path")
 }
 
 async fn version() -> Response {

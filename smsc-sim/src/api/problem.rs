@@ -39,6 +39,17 @@ impl Problem {
         Self::body(StatusCode::NOT_FOUND, detail)
     }
 
+    /// The query has a parameter that there is not.
+    pub(crate) fn no_parameter(name: &str) -> Self {
+        Self::field(name, "there is no such parameter")
+    }
+
+    /// The same, and it is about that field.
+    pub(crate) fn about(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
     /// The path has other methods.
     pub(crate) fn method_not_allowed() -> Self {
         let detail = "this path has other methods";

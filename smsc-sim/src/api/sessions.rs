@@ -18,7 +18,7 @@ use super::problem::Problem;
 use crate::behaviour::Behaviour;
 use crate::control::Control;
 use crate::ids::IdStyle;
-use crate::registry::{Disconnect, SessionInfo};
+use crate::registry::{Disconnect, Outbind, SessionInfo};
 
 /// Longest delay: a day.
 const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
@@ -45,6 +45,41 @@ pub(crate) async fn disconnect(
     match id.parse() {
         Ok(number) if control.disconnect(number, how) => Ok(StatusCode::ACCEPTED),
         _ => Err(Problem::not_found(format!("there is no session {id:?}"))),
+    }
+}
+
+/// `POST outbind {to: "host:port", system_id, password}`: connects to an ESME that listens and asks
+/// it to bind; what becomes of that shows in the sessions.
+pub(crate) async fn outbind(
+    State(control): State<Control>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Problem> {
+    let mut fields = Fields::new(body)?;
+    let to = fields.required_text("to")?;
+    let address = to.parse().map_err(|_| {
+        let detail = format!("{to:?} is no IP address with a port, such as 127.0.0.1:2776");
+        Problem::field("to", detail)
+    })?;
+    let system_id = fields.text("system_id")?;
+    let system_id = system_id.unwrap_or_else(|| control.settings().system_id.clone());
+    let password = fields.text("password")?.unwrap_or_default();
+    fields.end()?;
+    for (name, value, max) in [("system_id", &system_id, 15), ("password", &password, 8)] {
+        if value.len() > max || !value.bytes().all(|octet| octet.is_ascii_graphic()) {
+            let detail = format!("at most {max} printable ASCII characters are allowed");
+            return Err(Problem::field(name, detail));
+        }
+    }
+    let outbind = Outbind {
+        system_id,
+        password,
+    };
+    match control.outbind(address, outbind).await {
+        Ok(()) => Ok(StatusCode::ACCEPTED),
+        Err(error) => {
+            let detail = format!("cannot connect to {address}: {error}");
+            Err(Problem::body(StatusCode::BAD_GATEWAY, detail))
+        }
     }
 }
 

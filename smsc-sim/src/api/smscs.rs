@@ -1,0 +1,175 @@
+//! The SMSCs of the process: listed, created, destroyed, reset.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use super::fields::Fields;
+use super::problem::Problem;
+use crate::clock::ClockMode;
+use crate::control::Control;
+use crate::settings::{ACCOUNTS_MAX, Settings};
+use crate::smscs::{Listed, MAIN, Smscs, SmscsError};
+
+/// What can be reset.
+const RESETS: [&str; 4] = ["messages", "behaviour", "clock", "all"];
+
+/// `GET smscs`.
+pub(crate) async fn list(State(smscs): State<Smscs>) -> Json<Value> {
+    let smscs: Vec<Value> = smscs.list().iter().map(shape).collect();
+    Json(json!({"smscs": smscs}))
+}
+
+/// `GET smscs/{smsc}`.
+pub(crate) async fn show(
+    State(smscs): State<Smscs>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let all = smscs.list();
+    let found = all.iter().find(|listed| listed.name == name);
+    found
+        .map(|listed| Json(shape(listed)))
+        .ok_or_else(|| unknown(&name))
+}
+
+/// `POST smscs {name, smpp_port, seed, system_id, accounts: [{system_id, password}], clock}`: what
+/// is left out is as in `main`, on a free port.
+pub(crate) async fn create(
+    State(smscs): State<Smscs>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut fields = Fields::new_or_empty(body)?;
+    let name = fields.text("name")?;
+    let settings = settings(&mut fields, smscs.main().control.settings())?;
+    fields.end()?;
+    let created = smscs.create(name, settings).await?;
+    let location = [(LOCATION, format!("/api/v1/smscs/{}", created.name))];
+    Ok((StatusCode::CREATED, location, Json(shape(&created))))
+}
+
+/// `DELETE smscs/{smsc}`: answers when its sessions and its port are closed.
+pub(crate) async fn destroy(
+    State(smscs): State<Smscs>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if name == MAIN {
+        let detail = "main lives as long as the program";
+        return Err(Problem::body(StatusCode::CONFLICT, detail));
+    }
+    match smscs.destroy(&name).await {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(unknown(&name)),
+    }
+}
+
+/// `POST smscs/{smsc}/reset?what=messages,behaviour,clock,all`.
+pub(crate) async fn reset(
+    State(control): State<Control>,
+    Query(mut query): Query<BTreeMap<String, String>>,
+) -> Result<StatusCode, Problem> {
+    let what = query.remove("what").unwrap_or_else(|| "all".to_owned());
+    if let Some((name, _)) = query.pop_first() {
+        return Err(Problem::no_parameter(&name));
+    }
+    let wanted: Vec<&str> = what.split(',').collect();
+    if let Some(other) = wanted.iter().find(|name| !RESETS.contains(name)) {
+        let detail = format!("{other:?} is not one of {}", RESETS.join(", "));
+        return Err(Problem::field("what", detail));
+    }
+    let is_wanted = |name| wanted.contains(&name) || wanted.contains(&"all");
+    if is_wanted("messages") {
+        control.clear_messages();
+    }
+    if is_wanted("behaviour") {
+        let initial = control.settings().behaviour.clone();
+        control.change_behaviour(|behaviour| *behaviour = initial);
+    }
+    if is_wanted("clock") {
+        // What it shows stays: it never goes back.
+        control.set_clock(Some(ClockMode::Real), None).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// There is no SMSC of that name.
+pub(crate) fn unknown(name: &str) -> Problem {
+    Problem::not_found(format!("there is no SMSC {name:?}"))
+}
+
+impl From<SmscsError> for Problem {
+    fn from(error: SmscsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SmscsError::Name => Self::field("name", detail),
+            SmscsError::Taken => Self::body(StatusCode::CONFLICT, detail).about("name"),
+            SmscsError::TooMany => Self::body(StatusCode::SERVICE_UNAVAILABLE, detail),
+            SmscsError::Start(_) => Self::body(StatusCode::CONFLICT, detail).about("smpp_port"),
+        }
+    }
+}
+
+fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
+    let port = fields.number("smpp_port", u64::from(u16::MAX))?.flatten();
+    let port = u16::try_from(port.unwrap_or(0)).expect("65535 is the largest");
+    let seed = fields.number("seed", u64::MAX)?.flatten();
+    let system_id = fields.text("system_id")?;
+    if let Some(system_id) = &system_id
+        && !Settings::is_system_id(system_id)
+    {
+        let detail = "at most 15 printable ASCII characters are allowed";
+        return Err(Problem::field("system_id", detail));
+    }
+    let accounts = fields.take("accounts").map(|list| accounts(&list));
+    let virtual_clock_unix_ms = fields.time("clock")?.map(|time| time.unix_ms());
+    let mut smpp_address = main.smpp_address;
+    smpp_address.set_port(port);
+    Ok(Settings {
+        smpp_address,
+        http_address: None,
+        seed: seed.unwrap_or(main.seed),
+        system_id: system_id.unwrap_or_else(|| main.system_id.clone()),
+        accounts: accounts
+            .transpose()?
+            .unwrap_or_else(|| main.accounts.clone()),
+        virtual_clock_unix_ms,
+        ..main.clone()
+    })
+}
+
+fn accounts(list: &Value) -> Result<Vec<(String, String)>, Problem> {
+    let wanted = || {
+        let detail =
+            format!("wanted: a list of at most {ACCOUNTS_MAX} objects with system_id and password");
+        Problem::field("accounts", detail)
+    };
+    let list = list.as_array().ok_or_else(wanted)?;
+    if list.len() > ACCOUNTS_MAX {
+        return Err(wanted());
+    }
+    list.iter()
+        .map(|account| {
+            let text = |name: &str| account[name].as_str().map(str::to_owned);
+            let system_id = text("system_id").filter(|name| Settings::is_system_id(name));
+            let password = text("password").filter(|password| password.len() <= 8);
+            system_id.zip(password).ok_or_else(wanted)
+        })
+        .collect()
+}
+
+fn shape(listed: &Listed) -> Value {
+    json!({
+        "id": listed.name,
+        "smpp": listed.address.to_string(),
+        "seed": listed.control.settings().seed,
+        "system_id": listed.control.settings().system_id,
+        "sessions": listed.control.sessions().len(),
+        "messages": listed.control.messages_total(),
+    })
+}
