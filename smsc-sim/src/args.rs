@@ -6,8 +6,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use smsc_sim::load::{LoadSettings, Target};
 use smsc_sim::{Behaviour, IdStyle, Settings, parse_duration};
+
+use crate::generate::LoadArgs;
 
 /// What the last two digits of a number under +999 order.
 const MAGIC_DESTINATIONS: &str = "\
@@ -39,8 +40,8 @@ pub(crate) struct Args {
 /// What else it does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Bind to an SMSC and keep its windows full; print throughput, latency and CPU per message.
-    Load(LoadArgs),
+    /// Bind to an SMSC and send messages; print throughput, latency and CPU per message.
+    Load(Box<LoadArgs>),
 }
 
 /// Settings of the SMSC.
@@ -107,54 +108,6 @@ impl ServeArgs {
     }
 }
 
-/// Settings of the load generator.
-#[derive(Debug, clap::Args)]
-pub(crate) struct LoadArgs {
-    /// smpp://SYSTEM_ID:PASSWORD@HOST:PORT
-    #[arg(long)]
-    target: Target,
-    /// submit_sm without response at the same time, per bind.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    window: u32,
-    /// Connections.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) binds: u32,
-    /// How long new messages are sent.
-    #[arg(long, default_value = "5s", value_parser = duration)]
-    duration: Duration,
-    /// Messages at most.
-    #[arg(long)]
-    messages: Option<u64>,
-    /// Octets of each text.
-    #[arg(long, default_value_t = 140, value_parser = clap::value_parser!(u16).range(0..=254))]
-    octets: u16,
-    /// Ask for receipts and wait for them.
-    #[arg(long)]
-    receipts: bool,
-    /// Write the report as JSON to this file; - is stdout.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<String>,
-    /// Process of the SMSC: its CPU time is reported too.
-    #[arg(long, value_name = "PID")]
-    server_pid: Option<u32>,
-}
-
-impl LoadArgs {
-    /// The settings that these arguments mean.
-    pub(crate) fn settings(self) -> LoadSettings {
-        LoadSettings {
-            window_size: self.window,
-            binds: self.binds,
-            duration: self.duration,
-            messages_max: self.messages,
-            receipts: self.receipts,
-            text_octets: usize::from(self.octets),
-            server_pid: self.server_pid,
-            ..LoadSettings::new(self.target)
-        }
-    }
-}
-
 /// The keys of the standard library's hash maps are the system's random numbers.
 fn random_seed() -> u64 {
     RandomState::new().build_hasher().finish()
@@ -170,7 +123,8 @@ fn account(text: &str) -> Result<(String, String), String> {
     Ok((system_id.to_owned(), password.to_owned()))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A whole number with its unit, a day at most.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|duration| *duration <= Duration::from_secs(24 * 3_600))
         .ok_or_else(|| "wanted: a whole number with ms, s, m or h, at most 24h".to_owned())

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod generate;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -12,11 +13,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use serde::Serialize;
-use smsc_sim::{Settings, Smsc, StartError, load};
+use smsc_sim::{Settings, Smsc, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Args, Command, LoadArgs};
+use crate::args::{Args, Command};
+use crate::generate::generate;
 
 /// Exit code when something was tried and did not work.
 const EXIT_FAILED: u8 = 3;
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
         .with_writer(io::stderr)
         .init();
     let result = match args.command {
-        Some(Command::Load(load)) => generate(load),
+        Some(Command::Load(load)) => generate(&load),
         None => serve(args.serve.settings()),
     };
     match result {
@@ -98,32 +100,6 @@ fn in_words_of_the_program(error: StartError) -> String {
         _ => "--smpp-port",
     };
     format!("cannot listen on {address} ({option}): {error}")
-}
-
-fn generate(args: LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
-    let mut runtime = if args.binds == 1 {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        tokio::runtime::Builder::new_multi_thread()
-    };
-    let runtime = runtime.enable_all().build()?;
-    let json_file = args.json.clone();
-    let report = match runtime.block_on(load::run(args.settings())) {
-        Ok(report) => report,
-        Err(error) => {
-            eprintln!("smsc-sim load: {error}");
-            return Ok(ExitCode::from(EXIT_FAILED));
-        }
-    };
-    match json_file.as_deref() {
-        Some("-") => print_line(&report.to_json())?,
-        Some(file) => {
-            std::fs::write(file, format!("{}\n", report.to_json()))?;
-            print_line(&report)?;
-        }
-        None => print_line(&report)?,
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn print_line(line: &impl ToString) -> io::Result<()> {

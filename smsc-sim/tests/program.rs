@@ -311,20 +311,3 @@ fn load_is_generated_and_reported() {
         Some(2)
     );
 }
-
-#[tokio::test]
-async fn the_load_generator_keeps_to_its_time() {
-    let smsc = support::smsc(|s| s.behaviour.latency = Duration::from_millis(50)).await;
-    let target = format!("smpp://load:pw@{}", smsc.addr()).parse().unwrap();
-    let mut settings = smsc_sim::load::LoadSettings::new(target);
-    settings.window_size = 10;
-    settings.duration = Duration::from_millis(500);
-    let report = smsc_sim::load::run(settings).await.unwrap();
-    // Ten at once each 50 ms, for 500 ms.
-    assert!(
-        (50..=110).contains(&report.accepted()),
-        "{}",
-        report.accepted()
-    );
-    assert_eq!(report.answered(), report.accepted());
-}

@@ -500,7 +500,7 @@ impl Owner for Punctual {
 async fn exact_timeouts_come_within_a_fraction_of_a_millisecond() {
     let (ours, _peer) = duplex(4096);
     let (late, mut seen) = mpsc::unbounded_channel();
-    let now = Instant::now();
+    let now = tokio::time::Instant::now().into_std();
     let owner = Punctual {
         due: now + Duration::from_micros(3_300),
         gap: Duration::from_micros(3_300),

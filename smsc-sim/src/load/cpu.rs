@@ -4,10 +4,38 @@ use std::io;
 use std::time::Duration;
 
 /// A tick of the times in `/proc/PID/stat`: USER_HZ is 100 on every Linux.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// CPU time of this process and, if it was named, of the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) own: Duration,
+    pub(crate) server: Option<Duration>,
+}
+
+impl Spent {
+    /// What was spent so far.
+    pub(crate) fn read(server_pid: Option<u32>) -> io::Result<Self> {
+        Ok(Self {
+            own: time_of("self")?,
+            server: server_pid
+                .map(|pid| time_of(&pid.to_string()))
+                .transpose()?,
+        })
+    }
+
+    /// What was spent since `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let server = self.server.zip(before.server);
+        Self {
+            own: self.own.saturating_sub(before.own),
+            server: server.map(|(after, before)| after.saturating_sub(before)),
+        }
+    }
+}
 
 /// User and system time of a process, all threads together. `pid` is a number or `self`.
-pub(crate) fn time_of(pid: &str) -> io::Result<Duration> {
+fn time_of(pid: &str) -> io::Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     parse(&stat).ok_or_else(|| io::Error::other("unknown form of /proc/PID/stat"))
 }

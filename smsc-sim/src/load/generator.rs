@@ -1,185 +1,220 @@
-//! The owner of one bind: refills its window with submit_sm as responses come, in the connection's
-//! own task.
+//! The owner of one bind: sends submit_sm when they are due or when the window has room, in the
+//! connection's own task.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use signalbox_codec::pdu::{MessageIdResp, ShortMessage, Sm};
 use signalbox_codec::{COctetStr, CommandStatus, Pdu};
 use signalbox_session::driver::Owner;
 use signalbox_session::{Event, Session};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::LoadSettings;
-use super::histogram::Histogram;
+use super::results::{Answered, Batch, Gathered};
+use super::settings::{LoadSettings, Pace};
 
-/// How long receipts are waited for after the last response.
-const RECEIPTS_MAX: Duration = Duration::from_secs(10);
 /// Digits of the destination.
 const DESTINATION_DIGITS: usize = 12;
-/// Destinations: these digits and a number.
+/// Destinations: these digits and the number of the message.
 const DESTINATION_PREFIX: &[u8; 4] = b"4917";
+/// Numbers repeat after so many messages.
+const NUMBERS: u64 = 100_000_000;
+/// Bits of esm_class that say what a deliver_sm is. SMPP v3.4 §5.2.12.
+const ESM_CLASS_TYPE: u8 = 0b0011_1100;
+/// Their value for a receipt.
+const ESM_CLASS_RECEIPT: u8 = 0b0000_0100;
 
-/// What came of the messages.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Results {
-    /// Messages by command_status of their responses.
-    pub(crate) statuses: BTreeMap<u32, u64>,
-    /// Messages without a response.
-    pub(crate) unanswered: u64,
-    /// Receipts.
-    pub(crate) receipts: u64,
-    /// From request to response.
-    pub(crate) latency: Histogram,
-    /// From the bind to the last response, the longest of all binds.
-    pub(crate) sending: Duration,
+/// What a bind is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    /// The load starts.
+    Start(Instant),
+    /// All is over.
+    Unbind,
 }
 
-impl Results {
-    /// Adds what another bind saw.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (status, count) in &other.statuses {
-            *self.statuses.entry(*status).or_default() += count;
-        }
-        self.unanswered += other.unanswered;
-        self.receipts += other.receipts;
-        self.latency.merge(&other.latency);
-        self.sending = self.sending.max(other.sending);
-    }
+/// What a bind tells, once each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is bound.
+    Bound,
+    /// It sends no more, and nothing waits for a response.
+    Drained,
 }
 
 /// The owner of one bind.
 #[derive(Debug)]
 pub(crate) struct Generator {
-    text: Vec<u8>,
-    registered_delivery: u8,
-    /// Messages that may still be sent.
-    budget: u64,
-    sent: u64,
-    deadline: Instant,
-    bound_at: Option<Instant>,
-    last_response: Option<Instant>,
-    unbinding: bool,
-    /// When the message of a token was sent.
-    sent_at: Vec<Instant>,
+    settings: Arc<LoadSettings>,
+    gathered: Arc<Gathered>,
+    news: UnboundedSender<News>,
+    /// The message that is next; those of all binds are numbered in turn.
+    next_number: u64,
+    started: Option<Instant>,
+    finished: bool,
+    drained: bool,
+    /// The window has no room.
+    full: bool,
+    /// Since when it has room.
+    room_since: Option<Instant>,
+    /// Messages without response, by token.
+    slots: Vec<Slot>,
     free_tokens: Vec<u32>,
-    accepted: u64,
-    refused: BTreeMap<u32, u64>,
-    unanswered: u64,
-    receipts: u64,
-    latency: Histogram,
+    batch: Batch,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    number: u64,
+    scheduled: Instant,
+    sent: Instant,
 }
 
 impl Generator {
-    /// Bind `ordinal` of the load; it sends until `deadline`.
-    pub(crate) fn new(settings: &LoadSettings, ordinal: u32, deadline: Instant) -> Self {
-        let share = |total: u64| {
-            let binds = u64::from(settings.binds);
-            total / binds + u64::from(u64::from(ordinal) < total % binds)
-        };
+    /// Bind `ordinal` of the load.
+    pub(crate) fn new(
+        settings: Arc<LoadSettings>,
+        ordinal: u32,
+        gathered: Arc<Gathered>,
+        news: UnboundedSender<News>,
+    ) -> Self {
         Self {
-            text: (b'a'..=b'z')
-                .cycle()
-                .take(settings.text_octets.min(254))
-                .collect(),
-            registered_delivery: u8::from(settings.receipts),
-            budget: settings.messages_max.map_or(u64::MAX, share),
-            sent: 0,
-            deadline,
-            bound_at: None,
-            last_response: None,
-            unbinding: false,
-            sent_at: vec![deadline; settings.window_size as usize],
-            free_tokens: (0..settings.window_size).rev().collect(),
-            accepted: 0,
-            refused: BTreeMap::new(),
-            unanswered: 0,
-            receipts: 0,
-            latency: Histogram::default(),
+            settings,
+            gathered,
+            news,
+            next_number: ordinal.into(),
+            started: None,
+            finished: false,
+            drained: false,
+            full: false,
+            room_since: None,
+            slots: Vec::new(),
+            free_tokens: Vec::new(),
+            batch: Batch::default(),
         }
     }
 
-    /// What came of the messages.
-    pub(crate) fn into_results(self) -> Results {
-        let mut statuses = self.refused;
-        if self.accepted > 0 {
-            statuses.insert(CommandStatus::ESME_ROK.0, self.accepted);
-        }
-        Results {
-            statuses,
-            unanswered: self.unanswered,
-            receipts: self.receipts,
-            latency: self.latency,
-            sending: match (self.bound_at, self.last_response) {
-                (Some(from), Some(to)) => to.saturating_duration_since(from),
-                _ => Duration::ZERO,
-            },
-        }
+    fn end(&self, started: Instant) -> Instant {
+        started + self.settings.warmup + self.settings.duration
     }
 
-    fn fill_window(&mut self, now: Instant, session: &mut Session) {
-        while self.budget > 0 && session.window_free() > 0 {
-            let Some(token) = self.free_tokens.pop() else {
-                return;
-            };
-            let destination = destination(self.sent);
-            let sm = Sm {
-                source_addr: COctetStr::new(b"12345").expect("digits"),
-                destination_addr: COctetStr::new(&destination).expect("digits"),
-                dest_addr_ton: 1,
-                dest_addr_npi: 1,
-                registered_delivery: self.registered_delivery,
-                short_message: ShortMessage::new(&self.text).expect("at most 254 octets"),
-                ..Sm::default()
-            };
-            if session
-                .request(now, u64::from(token), &Pdu::SubmitSm(sm))
-                .is_err()
-            {
-                // Not bound any more: the end comes as an event.
-                self.free_tokens.push(token);
+    /// When the next message is due; `None` when there is none.
+    fn next_due(&self, now: Instant, started: Instant) -> Option<Instant> {
+        let budget = self.settings.messages_max.unwrap_or(u64::MAX);
+        let due = match self.settings.pace {
+            Pace::Open(schedule) => started.checked_add(schedule.due(self.next_number))?,
+            Pace::Closed => now,
+        };
+        (self.next_number < budget && due < self.end(started)).then_some(due)
+    }
+
+    fn send_what_is_due(&mut self, now: Instant, started: Instant, session: &mut Session) {
+        if std::mem::take(&mut self.full) {
+            self.room_since = Some(now);
+        }
+        while let Some(due) = self.next_due(now, started) {
+            if due > now {
                 return;
             }
-            self.sent_at[token as usize] = now;
-            self.sent += 1;
-            self.budget -= 1;
+            if session.window_free() == 0 {
+                if now >= self.end(started) {
+                    break;
+                }
+                self.full = true;
+                return;
+            }
+            if !self.send(now, due, session) {
+                break;
+            }
+        }
+        self.finished = true;
+    }
+
+    /// Sends the next message. False: the session is over, which comes as an event.
+    fn send(&mut self, now: Instant, scheduled: Instant, session: &mut Session) -> bool {
+        let number = self.next_number;
+        let destination = destination(number);
+        let kind = self.settings.mix.pick(number);
+        let sm = Sm {
+            source_addr: COctetStr::new(b"12345").expect("digits"),
+            destination_addr: COctetStr::new(&destination).expect("digits"),
+            dest_addr_ton: 1,
+            dest_addr_npi: 1,
+            registered_delivery: u8::from(self.settings.receipts),
+            data_coding: kind.data_coding,
+            short_message: ShortMessage::new(&kind.text).expect("at most 254 octets"),
+            ..Sm::default()
+        };
+        let token = self
+            .free_tokens
+            .pop()
+            .unwrap_or_else(|| u32::try_from(self.slots.len()).expect("as many as the window"));
+        let sent = session.request(now, token.into(), &Pdu::SubmitSm(sm));
+        if sent.is_err() {
+            self.free_tokens.push(token);
+            return false;
+        }
+        let slot = Slot {
+            number,
+            scheduled,
+            sent: now,
+        };
+        match self.slots.get_mut(token as usize) {
+            Some(free) => *free = slot,
+            None => self.slots.push(slot),
+        }
+        let could = self.room_since.map_or(scheduled, |at| at.max(scheduled));
+        self.batch.lags.push(now.saturating_duration_since(could));
+        if self.settings.receipts {
+            self.batch.asked.push((number % NUMBERS, scheduled));
+        }
+        self.next_number += u64::from(self.settings.binds);
+        true
+    }
+
+    fn on_response(&mut self, now: Instant, token: u64, status: CommandStatus) {
+        let slot = self.slots[token as usize];
+        self.free_tokens.push(token as u32);
+        self.batch.answered.push(Answered {
+            command_status: status.0,
+            latency: now - slot.scheduled,
+            service: now - slot.sent,
+        });
+        if self.settings.receipts && !status.is_ok() {
+            self.batch.withdrawn.push(slot.number % NUMBERS);
         }
     }
 
-    fn is_sending(&self, now: Instant) -> bool {
-        self.bound_at.is_some() && self.budget > 0 && now < self.deadline
+    fn on_no_response(&mut self, token: u64) {
+        self.batch.unanswered += 1;
+        self.free_tokens.push(token as u32);
+        let number = self.slots[token as usize].number % NUMBERS;
+        self.batch.withdrawn.push(number);
     }
 
-    /// Whether all that is wanted has come, or its time is over.
-    fn is_done(&self, now: Instant) -> bool {
-        let all_receipts = self.registered_delivery == 0 || self.receipts >= self.accepted;
-        all_receipts || now >= self.receipts_deadline()
-    }
-
-    fn receipts_deadline(&self) -> Instant {
-        self.last_response.unwrap_or(self.deadline) + RECEIPTS_MAX
+    fn tell(&self, news: News) {
+        // Nobody listens any more when another bind has failed.
+        let _ = self.news.send(news);
     }
 }
 
 impl Owner for Generator {
     type Request = Infallible;
-    type Control = Infallible;
+    type Control = Command;
 
     fn on_event(&mut self, now: Instant, session: &mut Session, event: Event<'_>) {
         match event {
             Event::Response { token, header, .. } => {
-                let slot = token as usize;
-                self.latency.record(now - self.sent_at[slot]);
-                self.free_tokens.push(token as u32);
-                self.last_response = Some(now);
-                if header.command_status.is_ok() {
-                    self.accepted += 1;
-                } else {
-                    *self.refused.entry(header.command_status.0).or_default() += 1;
-                }
+                self.on_response(now, token, header.command_status);
             }
-            Event::Request { header, .. } => {
-                self.receipts += 1;
+            Event::Request { header, pdu } => {
+                if let Pdu::DeliverSm(sm) = &pdu
+                    && sm.esm_class & ESM_CLASS_TYPE == ESM_CLASS_RECEIPT
+                {
+                    let receipt = number(sm.source_addr.as_octets());
+                    self.batch.receipts.push(receipt);
+                }
                 let resp = Pdu::DeliverSmResp(MessageIdResp {
                     message_id: Some(COctetStr::EMPTY),
                     ..MessageIdResp::default()
@@ -188,11 +223,8 @@ impl Owner for Generator {
                 let sent = session.respond(now, header.sequence_number, status, &resp);
                 debug_assert!(sent.is_ok(), "the request was reported just before");
             }
-            Event::Bound { .. } => self.bound_at = Some(now),
-            Event::RequestFailed { token, .. } => {
-                self.unanswered += 1;
-                self.free_tokens.push(token as u32);
-            }
+            Event::Bound { .. } => self.tell(News::Bound),
+            Event::RequestFailed { token, .. } => self.on_no_response(token),
             Event::BindRefused { .. }
             | Event::BindRequested { .. }
             | Event::LateResponse { .. }
@@ -206,35 +238,38 @@ impl Owner for Generator {
         match request {}
     }
 
-    fn on_control(&mut self, _now: Instant, _session: &mut Session, control: Infallible) {
-        match control {}
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        if self.bound_at.is_none() || self.unbinding {
-            None
-        } else if self.sent > 0 && self.free_tokens.len() == self.sent_at.len() {
-            Some(self.receipts_deadline())
-        } else {
-            Some(self.deadline)
+    fn on_control(&mut self, now: Instant, session: &mut Session, command: Command) {
+        match command {
+            Command::Start(started) => self.started = Some(started),
+            Command::Unbind => session.unbind(now),
         }
     }
 
+    fn poll_timeout(&self) -> Option<Instant> {
+        let started = self.started.filter(|_| !self.finished)?;
+        let end = self.end(started);
+        if self.full {
+            return Some(end);
+        }
+        // In a closed loop a window with room is only left at the end.
+        Some(self.next_due(end, started).unwrap_or(end))
+    }
+
     fn after_batch(&mut self, now: Instant, session: &mut Session) {
-        if self.is_sending(now) {
-            self.fill_window(now, session);
-        } else if self.bound_at.is_some()
-            && !self.unbinding
-            && session.in_flight() == 0
-            && self.is_done(now)
+        if let Some(started) = self.started
+            && !self.finished
         {
-            self.unbinding = true;
-            session.unbind(now);
+            self.send_what_is_due(now, started, session);
+        }
+        self.gathered.add(now, &mut self.batch);
+        if self.finished && !self.drained && session.in_flight() == 0 {
+            self.drained = true;
+            self.tell(News::Drained);
         }
     }
 }
 
-/// An international number; they repeat after 10^8.
+/// An international number that names a message; they repeat after 10^8.
 fn destination(number: u64) -> [u8; DESTINATION_DIGITS] {
     let mut digits = [b'0'; DESTINATION_DIGITS];
     digits[..4].copy_from_slice(DESTINATION_PREFIX);
@@ -244,4 +279,25 @@ fn destination(number: u64) -> [u8; DESTINATION_DIGITS] {
         rest /= 10;
     }
     digits
+}
+
+/// The message that a destination names, with or without a plus sign.
+fn number(destination: &[u8]) -> Option<u64> {
+    let digits = destination.strip_prefix(b"+").unwrap_or(destination);
+    let number = digits.strip_prefix(DESTINATION_PREFIX)?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_names_its_message() {
+        for message in [0, 7, NUMBERS - 1, NUMBERS + 3] {
+            assert_eq!(number(&destination(message)), Some(message % NUMBERS));
+        }
+        assert_eq!(number(b"+491700000012"), Some(12));
+        assert_eq!(number(b"100"), None);
+    }
 }

@@ -1,14 +1,24 @@
-//! Load generator: binds to an SMSC and keeps its windows full, to measure what both sides can do.
-//! Closed loop: latencies are those at capacity and not corrected for coordinated omission.
+//! Load generator: binds to an SMSC and sends messages, in an open loop at their scheduled times or
+//! in a closed loop as fast as the windows allow, to measure what the SMSC does.
+//!
+//! In an open loop latencies count from the scheduled time, so that a server that stalls cannot
+//! hide it by holding the generator back (coordinated omission).
 
 mod cpu;
+mod environment;
+mod error;
 mod generator;
-mod histogram;
+mod hgrm;
+mod mix;
+mod progress;
 mod report;
+mod results;
+mod schedule;
+mod settings;
+mod summary;
 mod target;
+mod threshold;
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,123 +27,225 @@ use signalbox_codec::pdu::Bind;
 use signalbox_session::driver::{DriverConfig, drive};
 use signalbox_session::{BindType, CloseReason, Role, Session, SessionConfig};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
+use tokio::time::{interval_at, sleep_until, timeout};
 
-use self::generator::{Generator, Results};
+pub use self::environment::Environment;
+pub use self::error::LoadError;
+use self::generator::{Command, Generator, News};
+pub use self::mix::{Mix, MixError};
+pub use self::progress::Progress;
 pub use self::report::Report;
+use self::results::{Gathered, Results};
+pub use self::schedule::Schedule;
+pub use self::settings::{LoadSettings, Pace};
+pub use self::summary::Summary;
 pub use self::target::{Target, TargetError};
+pub use self::threshold::{Threshold, ThresholdError};
 
 /// interface_version of the binds.
 const INTERFACE_VERSION: u8 = 0x34;
+/// How long receipts are waited for after the last response.
+const RECEIPTS_MAX: Duration = Duration::from_secs(10);
+/// From one line of progress to the next.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// What to generate.
-#[derive(Clone, Debug)]
-pub struct LoadSettings {
-    /// Where to and who.
-    pub target: Target,
-    /// submit_sm that wait for their responses at the same time, per bind. Default 100.
-    pub window_size: u32,
-    /// Connections. Default 1.
-    pub binds: u32,
-    /// How long new messages are sent. Default 5 s.
-    pub duration: Duration,
-    /// Messages of all binds at most; `None`: as many as the time allows.
-    pub messages_max: Option<u64>,
-    /// Whether receipts are asked for and waited for.
-    pub receipts: bool,
-    /// Octets of each message's text, at most 254. Default 140.
-    pub text_octets: usize,
-    /// Process whose CPU time is measured beside our own.
-    pub server_pid: Option<u32>,
-}
-
-impl LoadSettings {
-    /// Defaults for a target.
-    #[must_use]
-    pub const fn new(target: Target) -> Self {
-        Self {
-            target,
-            window_size: 100,
-            binds: 1,
-            duration: Duration::from_secs(5),
-            messages_max: None,
-            receipts: false,
-            text_octets: 140,
-            server_pid: None,
-        }
-    }
-}
-
-/// Why there was no load.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The target cannot be connected to.
-    Connect(io::Error),
-    /// A session ended before the load did.
-    Closed(CloseReason),
-    /// CPU time cannot be read.
-    Cpu(io::Error),
-    /// A bind's task failed.
-    Task(tokio::task::JoinError),
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect(error) => write!(f, "cannot connect: {error}"),
-            Self::Closed(reason) => write!(f, "a session ended early: {reason}"),
-            Self::Cpu(error) => write!(f, "cannot read the CPU time: {error}"),
-            Self::Task(error) => write!(f, "a bind's task failed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
-/// Binds, generates, unbinds, reports.
+/// Binds, generates, unbinds, reports. `progress` is called each second.
 ///
 /// # Errors
 /// [`LoadError`] when a bind was not possible or did not live to the end.
-pub async fn run(settings: LoadSettings) -> Result<Report, LoadError> {
+pub async fn run(
+    settings: LoadSettings,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, LoadError> {
     let settings = Arc::new(settings);
-    let mut binds = JoinSet::new();
+    let mut crew = Crew::bind(&settings).await?;
     let started = Instant::now();
-    let cpu_before = cpu_times(&settings)?;
-    for ordinal in 0..settings.binds {
-        binds.spawn(bind_and_generate(Arc::clone(&settings), ordinal, started));
-    }
-    let mut results = Results::default();
-    while let Some(ended) = binds.join_next().await {
-        results.merge(&ended.map_err(LoadError::Task)??);
-    }
-    let cpu_after = cpu_times(&settings)?;
-    let spent = |(before, after): (Option<Duration>, Option<Duration>)| {
-        Some(after?.saturating_sub(before?))
-    };
-    Ok(Report {
-        results,
-        own_cpu: spent((Some(cpu_before.0), Some(cpu_after.0))).unwrap_or_default(),
-        server_cpu: spent((cpu_before.1, cpu_after.1)),
-        elapsed: started.elapsed(),
-    })
+    let mut meter = Meter::new(&settings, started)?;
+    crew.tell(Command::Start(started));
+    crew.send_all(&mut meter, progress).await?;
+    // What did not come by then is reported as missing.
+    let _ = timeout(RECEIPTS_MAX, crew.gathered.all_receipts()).await;
+    meter.total.add(&crew.gathered.take());
+    let receipts_missing = crew.gathered.waiting();
+    crew.unbind().await?;
+    meter.report(receipts_missing)
 }
 
-/// CPU time of this process and of the server.
-fn cpu_times(settings: &LoadSettings) -> Result<(Duration, Option<Duration>), LoadError> {
-    let own = cpu::time_of("self").map_err(LoadError::Cpu)?;
-    let server = match settings.server_pid {
-        Some(pid) => Some(cpu::time_of(&pid.to_string()).map_err(LoadError::Cpu)?),
-        None => None,
-    };
-    Ok((own, server))
+/// Runs in a closed loop with one window after the other.
+///
+/// # Errors
+/// [`LoadError`] of the first run that failed.
+pub async fn sweep(
+    settings: &LoadSettings,
+    windows: &[u32],
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Vec<Report>, LoadError> {
+    let mut reports = Vec::with_capacity(windows.len());
+    for window_size in windows {
+        let settings = LoadSettings {
+            window_size: *window_size,
+            pace: Pace::Closed,
+            ..settings.clone()
+        };
+        reports.push(run(settings, progress).await?);
+    }
+    Ok(reports)
+}
+
+/// All binds.
+struct Crew {
+    binds: JoinSet<Result<(), LoadError>>,
+    commands: Vec<UnboundedSender<Command>>,
+    /// Two at most of each bind.
+    news: UnboundedReceiver<News>,
+    gathered: Arc<Gathered>,
+}
+
+impl Crew {
+    /// Connects them and waits until all are bound.
+    async fn bind(settings: &Arc<LoadSettings>) -> Result<Self, LoadError> {
+        let (news_sender, news) = mpsc::unbounded_channel();
+        let mut crew = Self {
+            binds: JoinSet::new(),
+            commands: Vec::new(),
+            news,
+            gathered: Arc::default(),
+        };
+        for ordinal in 0..settings.binds {
+            let (command_sender, commands) = mpsc::unbounded_channel();
+            crew.commands.push(command_sender);
+            let generator = Generator::new(
+                Arc::clone(settings),
+                ordinal,
+                Arc::clone(&crew.gathered),
+                news_sender.clone(),
+            );
+            crew.binds
+                .spawn(bind_and_generate(Arc::clone(settings), generator, commands));
+        }
+        for _ in 0..settings.binds {
+            crew.next_news().await?;
+        }
+        Ok(crew)
+    }
+
+    fn tell(&self, command: Command) {
+        for sender in &self.commands {
+            // A bind that has ended is found by `next_news` or `unbind`.
+            let _ = sender.send(command);
+        }
+    }
+
+    /// The next news; a bind that ends before it was told to is an error.
+    async fn next_news(&mut self) -> Result<News, LoadError> {
+        tokio::select! {
+            Some(news) = self.news.recv() => Ok(news),
+            Some(ended) = self.binds.join_next() => {
+                ended.map_err(LoadError::Task)??;
+                Err(LoadError::Closed(CloseReason::LocalUnbind))
+            }
+        }
+    }
+
+    /// Until nothing more is sent and nothing waits for a response.
+    async fn send_all(
+        &mut self,
+        meter: &mut Meter,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), LoadError> {
+        let first = meter.started + PROGRESS_EVERY;
+        let mut ticker = interval_at(first.into(), PROGRESS_EVERY);
+        let mut drained = 0;
+        while drained < self.commands.len() {
+            let warm_at = meter.started + meter.settings.warmup;
+            tokio::select! {
+                news = self.next_news() => {
+                    news?;
+                    drained += 1;
+                }
+                _ = ticker.tick() => progress(&meter.tick(&self.gathered)),
+                () = sleep_until(warm_at.into()), if !meter.warm => {
+                    meter.warmed_up(&self.gathered)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn unbind(mut self) -> Result<(), LoadError> {
+        self.tell(Command::Unbind);
+        while let Some(ended) = self.binds.join_next().await {
+            ended.map_err(LoadError::Task)??;
+        }
+        Ok(())
+    }
+}
+
+/// Adds up what is measured.
+struct Meter {
+    settings: Arc<LoadSettings>,
+    started: Instant,
+    warm: bool,
+    cpu_before: cpu::Spent,
+    total: Results,
+    in_flight: u64,
+}
+
+impl Meter {
+    fn new(settings: &Arc<LoadSettings>, started: Instant) -> Result<Self, LoadError> {
+        Ok(Self {
+            started,
+            warm: settings.warmup.is_zero(),
+            cpu_before: cpu::Spent::read(settings.server_pid).map_err(LoadError::Cpu)?,
+            total: Results::default(),
+            in_flight: 0,
+            settings: Arc::clone(settings),
+        })
+    }
+
+    fn tick(&mut self, gathered: &Gathered) -> Progress {
+        let second = gathered.take();
+        self.in_flight = (self.in_flight + second.sent)
+            .saturating_sub(second.answered())
+            .saturating_sub(second.unanswered);
+        let progress = Progress::new(self.started.elapsed(), self.warm, self.in_flight, &second);
+        self.total.add(&second);
+        progress
+    }
+
+    /// Forgets what came so far.
+    fn warmed_up(&mut self, gathered: &Gathered) -> Result<(), LoadError> {
+        self.tick(gathered);
+        self.total = Results::default();
+        self.cpu_before = cpu::Spent::read(self.settings.server_pid).map_err(LoadError::Cpu)?;
+        self.warm = true;
+        Ok(())
+    }
+
+    fn report(self, receipts_missing: u64) -> Result<Report, LoadError> {
+        let cpu_after = cpu::Spent::read(self.settings.server_pid).map_err(LoadError::Cpu)?;
+        let measured_from = self.started + self.settings.warmup;
+        let sending = self.total.last_response.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(measured_from)
+        });
+        Ok(Report {
+            cpu: cpu_after.since(&self.cpu_before),
+            elapsed: measured_from.elapsed(),
+            results: self.total,
+            receipts_missing,
+            sending,
+            settings: Arc::unwrap_or_clone(self.settings),
+        })
+    }
 }
 
 async fn bind_and_generate(
     settings: Arc<LoadSettings>,
-    ordinal: u32,
-    started: Instant,
-) -> Result<Results, LoadError> {
+    generator: Generator,
+    commands: UnboundedReceiver<Command>,
+) -> Result<(), LoadError> {
     let target = &settings.target;
     let address = (target.host.as_str(), target.port);
     let stream = TcpStream::connect(address)
@@ -155,17 +267,14 @@ async fn bind_and_generate(
     session
         .bind(now, BindType::Transceiver, &bind)
         .expect("a fresh session takes a bind");
-    // The generator fills its window by itself: nothing comes by these, and they stay open.
+    // The generator makes its requests by itself: nothing comes by this, and it stays open.
     let (_requests_sender, requests) = mpsc::channel(1);
-    let (_control_sender, control) = mpsc::unbounded_channel();
-    let generator = Generator::new(&settings, ordinal, started + settings.duration);
     let config = DriverConfig {
         exact_timeouts: true,
         ..DriverConfig::default()
     };
-    let (generator, reason) = drive(stream, session, generator, requests, control, config).await;
-    match reason {
-        CloseReason::LocalUnbind => Ok(generator.into_results()),
-        reason => Err(LoadError::Closed(reason)),
+    match drive(stream, session, generator, requests, commands, config).await {
+        (_, CloseReason::LocalUnbind) => Ok(()),
+        (_, reason) => Err(LoadError::Closed(reason)),
     }
 }

@@ -1,22 +1,38 @@
-//! What a load run says: for people and as JSON.
+//! The outcome of one run: for people and as JSON.
 
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use signalbox_codec::CommandStatus;
 
-use super::generator::Results;
+use super::cpu::{self, Spent};
+use super::hgrm;
+use super::results::{Results, Times};
+use super::settings::{LoadSettings, Pace};
 
-/// The outcome of a load run.
+/// Quantiles that are shown, with their names.
+const QUANTILES: [(&str, f64); 5] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p999", 0.999),
+    ("max", 1.0),
+];
+/// Lag of the generator's own from which its figures say more about it than about the SMSC.
+const LAG_P99_MAX: Duration = Duration::from_millis(1);
+
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
+    pub(crate) settings: LoadSettings,
     pub(crate) results: Results,
-    /// CPU time of the generator.
-    pub(crate) own_cpu: Duration,
-    /// CPU time of the server, if its process was named.
-    pub(crate) server_cpu: Option<Duration>,
-    /// From the first connection to the end of the last.
+    /// Messages whose receipt did not come in time.
+    pub(crate) receipts_missing: u64,
+    pub(crate) cpu: Spent,
+    /// From the end of the warm-up to the last response.
+    pub(crate) sending: Duration,
+    /// From the end of the warm-up to the end.
     pub(crate) elapsed: Duration,
 }
 
@@ -24,7 +40,7 @@ impl Report {
     /// Messages with a response, whichever.
     #[must_use]
     pub fn answered(&self) -> u64 {
-        self.results.statuses.values().sum()
+        self.results.answered()
     }
 
     /// Messages answered with ESME_ROK.
@@ -34,16 +50,16 @@ impl Report {
         accepted.copied().unwrap_or(0)
     }
 
-    /// Receipts that came.
+    /// Receipts that came for messages of this run.
     #[must_use]
     pub const fn receipts(&self) -> u64 {
         self.results.receipts
     }
 
-    /// Messages per second, from the bind to the last response.
+    /// Messages answered per second, from the end of the warm-up to the last response.
     #[must_use]
     pub fn messages_per_second(&self) -> f64 {
-        let seconds = self.results.sending.as_secs_f64();
+        let seconds = self.sending.as_secs_f64();
         if seconds > 0.0 {
             self.answered() as f64 / seconds
         } else {
@@ -51,28 +67,120 @@ impl Report {
         }
     }
 
-    /// The report as JSON; units stand at the end of the names.
+    /// The time that this share (0 to 1) of the responses did not exceed, counted from the
+    /// scheduled time; `None` without responses.
+    #[must_use]
+    pub fn latency(&self, share: f64) -> Option<Duration> {
+        self.results.latency.quantile(share)
+    }
+
+    /// Messages that were due and found no room in the windows until the end.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        let offered = self.settings.offered().unwrap_or(0);
+        offered.saturating_sub(self.results.sent)
+    }
+
+    /// Whether the generator itself was late: its p99 beyond 1 ms.
+    #[must_use]
+    pub fn is_saturated(&self) -> bool {
+        self.results
+            .lag
+            .quantile(0.99)
+            .is_some_and(|lag| lag > LAG_P99_MAX)
+    }
+
+    /// Share of messages that were refused, not answered or not sent, in percent.
+    #[must_use]
+    pub fn errors_percent(&self) -> f64 {
+        let errors = self.answered() - self.accepted() + self.results.unanswered + self.unsent();
+        let all = self.answered() + self.results.unanswered + self.unsent();
+        100.0 * errors as f64 / (all.max(1) as f64)
+    }
+
+    /// The distribution of the latency in HdrHistogram's text form.
+    #[must_use]
+    pub fn hgrm(&self) -> String {
+        hgrm::write(&self.results.latency)
+    }
+
+    /// As JSON; units stand at the end of the names.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let latency = &self.results.latency;
-        let refused: serde_json::Map<String, Value> = self
+        let refused: Map<String, Value> = self
             .refused()
             .map(|(status, count)| (status.to_string(), count.into()))
             .collect();
-        json!({
+        let mut value = json!({
+            "loop": self.loop_name(),
+            "offered": self.settings.offered(),
+            "window": self.settings.window_size,
+            "binds": self.settings.binds,
             "messages": self.answered(),
             "messages_per_s": self.messages_per_second().round(),
             "accepted": self.accepted(),
             "refused": refused,
             "unanswered": self.results.unanswered,
+            "unsent": self.unsent(),
+            "errors_percent": self.errors_percent(),
             "receipts": self.results.receipts,
-            "latency_p50_us": micros(latency.quantile(0.5)),
-            "latency_p99_us": micros(latency.quantile(0.99)),
-            "latency_max_us": micros(latency.quantile(1.0)),
+            "receipts_missing": self.receipts_missing,
+            "receipts_unexpected": self.results.receipts_unexpected,
+            "generator_saturated": self.is_saturated(),
             "elapsed_s": self.elapsed.as_secs_f64(),
-            "own_cpu_us_per_message": self.per_message(self.own_cpu),
-            "server_cpu_us_per_message": self.server_cpu.map(|cpu| self.per_message(cpu)),
-        })
+            "own_cpu_us_per_message": self.cpu_per_message(Some(self.cpu.own)),
+            "server_cpu_us_per_message": self.cpu_per_message(self.cpu.server),
+        });
+        for (metric, times) in self.times() {
+            for (name, share) in QUANTILES {
+                let us = times.quantile(share).map(micros);
+                value[format!("{metric}_{name}_us")] = us.into();
+            }
+        }
+        value
+    }
+
+    /// One line of the table of a sweep; [`Report::sweep_head`] is its first.
+    pub(crate) fn sweep_line(&self) -> String {
+        let mut line = format!(
+            "{:>6} {:>11.0}",
+            self.settings.window_size,
+            self.messages_per_second()
+        );
+        for (_, share) in QUANTILES {
+            line += &format!(" {:>9}", Shown(self.latency(share)).to_string());
+        }
+        for cpu in [Some(self.cpu.own), self.cpu.server] {
+            let us = self.cpu_per_message(cpu);
+            line += &us.map_or_else(|| format!(" {:>10}", "-"), |us| format!(" {us:>10.2}"));
+        }
+        line
+    }
+
+    /// The head of the table of a sweep.
+    pub(crate) fn sweep_head() -> String {
+        let mut head = format!("{:>6} {:>11}", "window", "msg/s");
+        for (name, _) in QUANTILES {
+            head += &format!(" {name:>9}");
+        }
+        head + " own us/msg SMSC us/msg"
+    }
+
+    const fn loop_name(&self) -> &'static str {
+        match self.settings.pace {
+            Pace::Open(_) => "open",
+            Pace::Closed => "closed",
+        }
+    }
+
+    fn times(&self) -> [(&'static str, &Times); 4] {
+        let results = &self.results;
+        [
+            ("latency", &results.latency),
+            ("service_time", &results.service),
+            ("receipt", &results.receipt),
+            ("lag", &results.lag),
+        ]
     }
 
     fn refused(&self) -> impl Iterator<Item = (CommandStatus, u64)> {
@@ -82,44 +190,157 @@ impl Report {
             .filter(|(status, _)| !status.is_ok())
     }
 
-    fn per_message(&self, cpu: Duration) -> f64 {
-        micros(cpu) / (self.answered().max(1) as f64)
+    /// `None` when there is too little of it to be measured.
+    fn cpu_per_message(&self, cpu: Option<Duration>) -> Option<f64> {
+        let cpu = cpu.filter(|cpu| *cpu >= cpu::TICK)?;
+        Some(cpu.as_secs_f64() * 1e6 / (self.answered().max(1) as f64))
+    }
+
+    fn write_cpu(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CPU per message:")?;
+        for (who, cpu) in [("generator", Some(self.cpu.own)), ("SMSC", self.cpu.server)] {
+            match (cpu, self.cpu_per_message(cpu)) {
+                (None, _) => {}
+                (_, Some(us)) => write!(f, " {who} {us:.2} us")?,
+                (_, None) => write!(f, " {who} too little to measure (10 ms is one tick)")?,
+            }
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let latency = &self.results.latency;
-        writeln!(
+        let rate = self.messages_per_second();
+        write!(
             f,
-            "{} messages answered, {:.0} per second (closed loop)",
-            self.answered(),
-            self.messages_per_second()
+            "{} messages answered, {rate:.1} per second",
+            self.answered()
         )?;
+        match self.settings.pace {
+            Pace::Open(schedule) => writeln!(
+                f,
+                " of {} offered (open loop; latency counts from the scheduled time)",
+                schedule.rate_per_s()
+            )?,
+            Pace::Closed => writeln!(
+                f,
+                " (closed loop: capacity; latencies not corrected for coordinated omission)"
+            )?,
+        }
         for (status, count) in self.refused() {
             writeln!(f, "  {count} refused with {status}")?;
         }
-        writeln!(
-            f,
-            "{} unanswered, {} receipts",
-            self.results.unanswered, self.results.receipts
-        )?;
-        writeln!(
-            f,
-            "response latency: p50 {:.0} us, p99 {:.0} us, max {:.0} us",
-            micros(latency.quantile(0.5)),
-            micros(latency.quantile(0.99)),
-            micros(latency.quantile(1.0))
-        )?;
-        let own = self.per_message(self.own_cpu);
-        write!(f, "CPU per message: generator {own:.2} us")?;
-        match self.server_cpu {
-            Some(cpu) => write!(f, ", server {:.2} us", self.per_message(cpu)),
-            None => Ok(()),
+        write!(f, "{} unanswered", self.results.unanswered)?;
+        if self.settings.offered().is_some() {
+            write!(
+                f,
+                ", {} not sent for lack of room in the window",
+                self.unsent()
+            )?;
+        }
+        if self.settings.receipts {
+            let (came, missing) = (self.results.receipts, self.receipts_missing);
+            let unexpected = self.results.receipts_unexpected;
+            write!(
+                f,
+                ", {came} receipts, {missing} missing, {unexpected} unexpected"
+            )?;
+        }
+        write!(f, "\n{:<14}", "")?;
+        for (name, _) in QUANTILES {
+            write!(f, " {name:>9}")?;
+        }
+        let open = matches!(self.settings.pace, Pace::Open(_));
+        for (name, times) in self.times() {
+            // In a closed loop a message is due when it is sent.
+            if times.quantile(1.0).is_none() || (!open && ["service_time", "lag"].contains(&name)) {
+                continue;
+            }
+            write!(f, "\n{:<14}", name.replace('_', " "))?;
+            for (_, share) in QUANTILES {
+                write!(f, " {:>9}", Shown(times.quantile(share)).to_string())?;
+            }
+        }
+        writeln!(f)?;
+        self.write_cpu(f)?;
+        if self.is_saturated() {
+            write!(
+                f,
+                "\ngenerator saturated: the p99 of its own lag is beyond 1 ms, so these figures say \
+                 more about it than about the SMSC"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A time with three or four digits and its unit; a dash when there is none.
+pub(crate) struct Shown(pub(crate) Option<Duration>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.map(micros) {
+            None => write!(f, "-"),
+            Some(us) if us < 1e3 => write!(f, "{us:.0} us"),
+            Some(us) if us < 1e5 => write!(f, "{:.2} ms", us / 1e3),
+            Some(us) if us < 1e6 => write!(f, "{:.0} ms", us / 1e3),
+            Some(us) => write!(f, "{:.2} s", us / 1e6),
         }
     }
 }
 
 fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
+}
+
+#[cfg(test)]
+impl Report {
+    /// A second in which messages were answered after these times and `unanswered` were not.
+    pub(crate) fn sample(latencies_ms: &[u64], unanswered: u64) -> Self {
+        let mut results = Results {
+            sent: latencies_ms.len() as u64 + unanswered,
+            unanswered,
+            ..Results::default()
+        };
+        for ms in latencies_ms {
+            results.latency.record(Duration::from_millis(*ms));
+            *results.statuses.entry(0).or_default() += 1;
+        }
+        Self {
+            settings: LoadSettings::new("smpp://u:p@localhost".parse().expect("a target")),
+            results,
+            receipts_missing: 0,
+            cpu: Spent::default(),
+            sending: Duration::from_secs(1),
+            elapsed: Duration::from_secs(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_below_a_tick_is_not_shown_as_zero() {
+        let report = Report::sample(&[10], 0);
+        let text = report.to_string();
+        assert!(text.contains("too little to measure"), "{text}");
+        assert_eq!(report.to_json()["own_cpu_us_per_message"], Value::Null);
+    }
+
+    #[test]
+    fn times_are_shown_in_their_unit() {
+        let table = [
+            (Some(7), "7 us"),
+            (Some(50_332), "50.33 ms"),
+            (Some(250_400), "250 ms"),
+            (Some(2_500_000), "2.50 s"),
+            (None, "-"),
+        ];
+        for (us, shown) in table {
+            assert_eq!(Shown(us.map(Duration::from_micros)).to_string(), shown);
+        }
+    }
 }

@@ -1,0 +1,250 @@
+//! `smsc-sim load`: its arguments, its progress on stderr, its results on stdout and in files.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use smsc_sim::load::{
+    self, Environment, LoadSettings, Mix, Pace, Progress, Schedule, Summary, Target, Threshold,
+};
+
+use crate::args::duration;
+use crate::{EXIT_FAILED, print_line};
+
+/// Messages per second when neither a rate nor a window is named.
+const RATE_DEFAULT: u32 = 1_000;
+/// Window of a closed loop when none is named.
+const WINDOW_CLOSED_DEFAULT: u32 = 100;
+/// Window of an open loop when none is named: so large that the schedule decides.
+const WINDOW_OPEN_DEFAULT: u32 = 10_000;
+/// Octets of each text when neither they nor a mix are named.
+const OCTETS_DEFAULT: u16 = 140;
+/// Windows of a sweep at most.
+const SWEEP_MAX: usize = 32;
+
+/// Settings of the load generator.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// smpp://SYSTEM_ID:PASSWORD@HOST:PORT
+    #[arg(long)]
+    target: Target,
+    /// Open loop: messages per second of all binds, each at its time whatever became of those
+    /// before it. Default, without --closed, --window and --sweep: 1000.
+    #[arg(long, value_parser = rate)]
+    rate: Option<u32>,
+    /// Closed loop: keep the windows full, to find the capacity.
+    #[arg(long, conflicts_with = "rate")]
+    closed: bool,
+    /// submit_sm without response at the same time, per bind; without --rate it means --closed.
+    /// Default: 100 in a closed loop, 10000 in an open one.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    window: Option<u32>,
+    /// Closed loop with one window after the other, such as 1,2,5,10; prints a table.
+    #[arg(long, value_name = "WINDOWS", value_parser = sweep, conflicts_with_all = ["rate", "window"])]
+    sweep: Option<Windows>,
+    /// Connections.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    binds: u32,
+    /// How long messages are sent and measured.
+    #[arg(long, default_value = "5s", value_parser = duration)]
+    duration: Duration,
+    /// How long messages are sent before that and not measured.
+    #[arg(long, default_value = "0s", value_parser = duration)]
+    warmup: Duration,
+    /// How long an open loop takes from no messages to its rate.
+    #[arg(long, value_parser = duration, conflicts_with_all = ["closed", "sweep"])]
+    ramp: Option<Duration>,
+    /// Messages at most.
+    #[arg(long)]
+    messages: Option<u64>,
+    /// Octets of each text; default 140.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(0..=254), conflicts_with = "mix")]
+    octets: Option<u16>,
+    /// Kinds of texts and their shares: default (45 % of 25 characters, 45 % of 150, 10 % UCS-2)
+    /// or CODING:CHARACTERS=SHARE,… with gsm7, latin1, binary, ucs2.
+    #[arg(long)]
+    mix: Option<Mix>,
+    /// Ask for receipts, wait for them and time them.
+    #[arg(long)]
+    receipts: bool,
+    /// Exit code 3 if this holds, such as 'p99>50ms', 'errors>0.1%' or 'rate<950/s'; repeat it for
+    /// several.
+    #[arg(long, value_name = "CONDITION")]
+    fail_if: Vec<Threshold>,
+    /// Write the results as JSON to this file; - is stdout.
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+    /// Write the distribution of the latency to this file, as HdrHistogram's plotters read it.
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    hgrm: Option<String>,
+    /// Process of the SMSC: its CPU time is reported too.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// No line on stderr each second.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Windows of a sweep.
+#[derive(Clone, Debug)]
+struct Windows(Vec<u32>);
+
+impl LoadArgs {
+    fn settings(&self) -> LoadSettings {
+        let open = self.rate.is_some() || !(self.closed || self.window.is_some());
+        let (pace, window_default) = if open && self.sweep.is_none() {
+            let ramp = self.ramp.unwrap_or_default();
+            let schedule = Schedule::new(self.rate.unwrap_or(RATE_DEFAULT), ramp);
+            (Pace::Open(schedule), WINDOW_OPEN_DEFAULT)
+        } else {
+            (Pace::Closed, WINDOW_CLOSED_DEFAULT)
+        };
+        let octets = self.octets.unwrap_or(OCTETS_DEFAULT);
+        let mix = self.mix.clone();
+        LoadSettings {
+            pace,
+            window_size: self.window.unwrap_or(window_default),
+            binds: self.binds,
+            warmup: self.warmup,
+            duration: self.duration,
+            messages_max: self.messages,
+            receipts: self.receipts,
+            mix: mix.unwrap_or_else(|| Mix::of_octets(octets)),
+            server_pid: self.server_pid,
+            ..LoadSettings::new(self.target.clone())
+        }
+    }
+}
+
+/// Runs the load. Exit code 3: it could not be run, or a threshold was broken.
+pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let mut runtime = if args.binds == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
+    let summary = match runtime.block_on(measure(args)) {
+        Ok(summary) => summary,
+        Err(error) => {
+            eprintln!("smsc-sim load: {error}");
+            return Ok(ExitCode::from(EXIT_FAILED));
+        }
+    };
+    if let (Some(file), [report]) = (&args.hgrm, summary.reports()) {
+        std::fs::write(file, report.hgrm())?;
+    }
+    match args.json.as_deref() {
+        Some("-") => print_line(&summary.to_json())?,
+        Some(file) => {
+            std::fs::write(file, format!("{}\n", summary.to_json()))?;
+            print_line(&summary)?;
+        }
+        None => print_line(&summary)?,
+    }
+    Ok(if summary.has_failed() {
+        ExitCode::from(EXIT_FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+async fn measure(args: &LoadArgs) -> Result<Summary, load::LoadError> {
+    let quiet = args.quiet;
+    let mut progress = |progress: &Progress| {
+        if !quiet {
+            // Who closed stderr wants no progress.
+            let _ = writeln!(io::stderr(), "{progress}");
+        }
+    };
+    let settings = args.settings();
+    let environment = Environment::of_this_process(&args.target);
+    let thresholds = args.fail_if.clone();
+    if let Some(Windows(windows)) = &args.sweep {
+        let reports = load::sweep(&settings, windows, &mut progress).await?;
+        return Ok(Summary::of_sweep(reports, thresholds, environment));
+    }
+    let report = load::run(settings, &mut progress).await?;
+    Ok(Summary::of_run(report, thresholds, environment))
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match number.parse() {
+        Ok(rate @ 1..=10_000_000) => Ok(rate),
+        _ => Err("wanted: a whole number from 1 to 10000000, such as 1000/s".to_owned()),
+    }
+}
+
+fn sweep(text: &str) -> Result<Windows, String> {
+    let windows: Option<Vec<u32>> = text
+        .split(',')
+        .map(|window| {
+            window
+                .parse()
+                .ok()
+                .filter(|window| (1..=100_000).contains(window))
+        })
+        .collect();
+    windows
+        .filter(|windows| windows.len() <= SWEEP_MAX)
+        .map(Windows)
+        .ok_or_else(|| "wanted: at most 32 windows from 1 to 100000, such as 1,2,5,10".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    fn parse(args: &str) -> Result<LoadArgs, clap::Error> {
+        let args = ["load", "--target", "smpp://u:p@h"]
+            .into_iter()
+            .chain(args.split_whitespace());
+        Alone::try_parse_from(args).map(|alone| alone.load)
+    }
+
+    #[test]
+    fn the_loop_is_open_unless_a_window_or_closed_says_otherwise() {
+        let table = [
+            ("", Some(1_000.0), 10_000),
+            ("--rate 5/s", Some(5.0), 10_000),
+            ("--rate 5 --window 7", Some(5.0), 7),
+            ("--window 7", None, 7),
+            ("--closed", None, 100),
+            ("--sweep 1,2", None, 100),
+        ];
+        for (args, rate, window_size) in table {
+            let settings = parse(args).unwrap().settings();
+            let seen = match settings.pace {
+                Pace::Open(schedule) => Some(schedule.rate_per_s()),
+                Pace::Closed => None,
+            };
+            assert_eq!((seen, settings.window_size), (rate, window_size), "{args}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for args in [
+            "--rate 5 --closed",
+            "--rate 0",
+            "--sweep 0",
+            "--sweep 1 --window 2",
+            "--closed --ramp 1s",
+            "--octets 3 --mix default",
+            "--octets 255",
+            "--fail-if p99",
+        ] {
+            assert!(parse(args).is_err(), "{args}");
+        }
+    }
+}

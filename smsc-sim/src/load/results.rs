@@ -1,0 +1,256 @@
+//! What came of the messages: counted by the binds, gathered here. The lock is held for a batch's
+//! worth of nanoseconds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::sync::Notify;
+
+/// Longest time that a histogram tells from others, in us: ten minutes.
+const TIME_US_MAX: u64 = 600_000_000;
+/// Decimal digits that a histogram keeps of a time.
+const TIME_DIGITS: u8 = 3;
+/// Messages whose receipts are waited for at the same time; the receipts of more are counted and
+/// not timed.
+const RECEIPTS_WAITING_MAX: usize = 1_000_000;
+
+/// Times in us, from 1 us to 10 minutes, three digits each.
+#[derive(Clone, Debug)]
+pub(crate) struct Times(Histogram<u64>);
+
+impl Times {
+    /// Adds a time; one beyond ten minutes counts as ten minutes.
+    pub(crate) fn record(&mut self, time: Duration) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(TIME_US_MAX);
+        self.0.saturating_record(us.clamp(1, TIME_US_MAX));
+    }
+
+    /// The time that this share of the samples (0 to 1) does not exceed; `None` without samples.
+    pub(crate) fn quantile(&self, share: f64) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| Duration::from_micros(self.0.value_at_quantile(share)))
+    }
+
+    /// The histogram itself, in us.
+    pub(crate) const fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0
+            .add(&other.0)
+            .expect("both were made with the same bounds");
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        let histogram = Histogram::new_with_bounds(1, TIME_US_MAX, TIME_DIGITS);
+        Self(histogram.expect("the bounds are in order and the digits at most 5"))
+    }
+}
+
+/// What came of the messages in some time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Results {
+    /// submit_sm sent.
+    pub(crate) sent: u64,
+    /// Messages by command_status of their responses.
+    pub(crate) statuses: BTreeMap<u32, u64>,
+    /// Messages without a response.
+    pub(crate) unanswered: u64,
+    /// Receipts for messages that waited for one.
+    pub(crate) receipts: u64,
+    /// Receipts that nobody waited for: of an earlier run, doubled, or with another address.
+    pub(crate) receipts_unexpected: u64,
+    /// From the scheduled time to the response.
+    pub(crate) latency: Times,
+    /// From the request to the response.
+    pub(crate) service: Times,
+    /// How late the generator itself was, while the window had room.
+    pub(crate) lag: Times,
+    /// From the scheduled time to the receipt.
+    pub(crate) receipt: Times,
+    /// When the last response came.
+    pub(crate) last_response: Option<Instant>,
+}
+
+impl Results {
+    /// Adds a later time.
+    pub(crate) fn add(&mut self, later: &Self) {
+        self.sent += later.sent;
+        for (status, count) in &later.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        self.unanswered += later.unanswered;
+        self.receipts += later.receipts;
+        self.receipts_unexpected += later.receipts_unexpected;
+        self.latency.add(&later.latency);
+        self.service.add(&later.service);
+        self.lag.add(&later.lag);
+        self.receipt.add(&later.receipt);
+        self.last_response = self.last_response.max(later.last_response);
+    }
+
+    /// Messages with a response, whichever.
+    pub(crate) fn answered(&self) -> u64 {
+        self.statuses.values().sum()
+    }
+}
+
+/// What one bind saw in one turn.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Scheduled time and time of sending of each message that was answered.
+    pub(crate) answered: Vec<Answered>,
+    /// How late each message was sent.
+    pub(crate) lags: Vec<Duration>,
+    /// Messages without a response.
+    pub(crate) unanswered: u64,
+    /// Messages sent that want a receipt, and when each was scheduled.
+    pub(crate) asked: Vec<(u64, Instant)>,
+    /// Messages whose receipt will not come.
+    pub(crate) withdrawn: Vec<u64>,
+    /// Messages whose receipt came, as far as it names one.
+    pub(crate) receipts: Vec<Option<u64>>,
+}
+
+/// A message and its response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) command_status: u32,
+    pub(crate) latency: Duration,
+    pub(crate) service: Duration,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.answered.is_empty()
+            && self.lags.is_empty()
+            && self.unanswered == 0
+            && self.receipts.is_empty()
+    }
+}
+
+/// What all binds saw since it was last taken.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    state: Mutex<State>,
+    nothing_waits: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    results: Results,
+    /// When each message that waits for its receipt was scheduled.
+    waiting: HashMap<u64, Instant>,
+}
+
+impl Gathered {
+    /// Adds what a bind saw up to `now`, and empties it.
+    pub(crate) fn add(&self, now: Instant, batch: &mut Batch) {
+        if batch.is_empty() {
+            return;
+        }
+        let state = &mut *self.state();
+        let results = &mut state.results;
+        results.sent += batch.lags.len() as u64;
+        for lag in batch.lags.drain(..) {
+            results.lag.record(lag);
+        }
+        if !batch.answered.is_empty() {
+            results.last_response = Some(now);
+        }
+        for answered in batch.answered.drain(..) {
+            *results.statuses.entry(answered.command_status).or_default() += 1;
+            results.latency.record(answered.latency);
+            results.service.record(answered.service);
+        }
+        results.unanswered += std::mem::take(&mut batch.unanswered);
+        let some_waited = !state.waiting.is_empty();
+        let room = RECEIPTS_WAITING_MAX.saturating_sub(state.waiting.len());
+        state.waiting.extend(batch.asked.drain(..).take(room));
+        for number in batch.withdrawn.drain(..) {
+            state.waiting.remove(&number);
+        }
+        for number in batch.receipts.drain(..) {
+            match number.and_then(|number| state.waiting.remove(&number)) {
+                Some(scheduled) => {
+                    state.results.receipts += 1;
+                    state.results.receipt.record(now - scheduled);
+                }
+                None => state.results.receipts_unexpected += 1,
+            }
+        }
+        if some_waited && state.waiting.is_empty() {
+            self.nothing_waits.notify_waiters();
+        }
+    }
+
+    /// What came since it was last taken.
+    pub(crate) fn take(&self) -> Results {
+        std::mem::take(&mut self.state().results)
+    }
+
+    /// Messages that wait for their receipts.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.state().waiting.len() as u64
+    }
+
+    /// Waits until no message waits for its receipt.
+    pub(crate) async fn all_receipts(&self) {
+        loop {
+            let notified = self.nothing_waits.notified();
+            tokio::pin!(notified);
+            // From here on a batch is not missed.
+            notified.as_mut().enable();
+            if self.waiting() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Counters and histograms stay sound whatever statement a panic interrupts.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_are_timed_from_the_schedule_and_strangers_are_counted_apart() {
+        let gathered = Gathered::default();
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut batch = Batch {
+            lags: vec![Duration::ZERO; 3],
+            asked: vec![(1, start), (2, start), (3, start)],
+            ..Batch::default()
+        };
+        gathered.add(after(1), &mut batch);
+        batch.withdrawn.push(3);
+        batch.receipts = vec![Some(1), Some(1), None, Some(9)];
+        gathered.add(after(20), &mut batch);
+        let results = gathered.take();
+        assert_eq!((results.sent, results.receipts), (3, 1));
+        assert_eq!((results.receipts_unexpected, gathered.waiting()), (3, 1));
+        let receipt = results.receipt.quantile(1.0).unwrap();
+        assert_eq!(receipt.as_millis(), 20);
+        assert_eq!(gathered.take().receipt.quantile(0.5), None, "taken once");
+    }
+
+    #[test]
+    fn times_keep_three_digits_and_end_at_ten_minutes() {
+        for (us, kept) in [(0, 1), (50_332, 50_332), (700_000_000, TIME_US_MAX)] {
+            let mut times = Times::default();
+            times.record(Duration::from_micros(us));
+            let seen = times.quantile(0.5).unwrap().as_micros() as f64;
+            assert!((seen / kept as f64 - 1.0).abs() < 0.001, "{us} {seen}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What to generate.
+
+use std::time::Duration;
+
+use super::mix::Mix;
+use super::schedule::Schedule;
+use super::target::Target;
+
+/// When messages are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// Open loop: each at its scheduled time, whatever became of those before it.
+    Open(Schedule),
+    /// Closed loop: as soon as the window has room.
+    Closed,
+}
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct LoadSettings {
+    /// Where to and who.
+    pub target: Target,
+    /// When messages are sent. Default closed loop.
+    pub pace: Pace,
+    /// submit_sm that wait for their responses at the same time, per bind. Default 100.
+    pub window_size: u32,
+    /// Connections. Default 1.
+    pub binds: u32,
+    /// How long messages are sent before anything is measured. Default zero.
+    pub warmup: Duration,
+    /// How long messages are sent and measured. Default 5 s.
+    pub duration: Duration,
+    /// Messages of all binds at most; `None`: as many as the time allows.
+    pub messages_max: Option<u64>,
+    /// Whether receipts are asked for and waited for.
+    pub receipts: bool,
+    /// What the messages hold. Default 140 characters of the GSM alphabet.
+    pub mix: Mix,
+    /// Process whose CPU time is measured beside our own.
+    pub server_pid: Option<u32>,
+}
+
+impl LoadSettings {
+    /// Defaults for a target.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            pace: Pace::Closed,
+            window_size: 100,
+            binds: 1,
+            warmup: Duration::ZERO,
+            duration: Duration::from_secs(5),
+            messages_max: None,
+            receipts: false,
+            mix: Mix::of_octets(140),
+            server_pid: None,
+        }
+    }
+
+    /// Messages whose time comes while it is measured; `None` in a closed loop.
+    pub(crate) fn offered(&self) -> Option<u64> {
+        let Pace::Open(schedule) = self.pace else {
+            return None;
+        };
+        let within = |time| {
+            schedule
+                .due_before(time)
+                .min(self.messages_max.unwrap_or(u64::MAX))
+        };
+        Some(within(self.warmup + self.duration) - within(self.warmup))
+    }
+}

@@ -1,0 +1,103 @@
+//! All that a load prints at its end: the outcome of each run, what it had to keep to, and where it
+//! was measured.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::environment::Environment;
+use super::report::Report;
+use super::threshold::Threshold;
+
+/// The outcome of one run, or of a sweep over windows.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    reports: Vec<Report>,
+    sweep: bool,
+    environment: Environment,
+    /// Each with whether a run broke it.
+    thresholds: Vec<(Threshold, bool)>,
+}
+
+impl Summary {
+    /// Of one run.
+    #[must_use]
+    pub fn of_run(report: Report, thresholds: Vec<Threshold>, environment: Environment) -> Self {
+        Self::new(vec![report], false, thresholds, environment)
+    }
+
+    /// Of a sweep.
+    #[must_use]
+    pub fn of_sweep(
+        reports: Vec<Report>,
+        thresholds: Vec<Threshold>,
+        environment: Environment,
+    ) -> Self {
+        Self::new(reports, true, thresholds, environment)
+    }
+
+    fn new(
+        reports: Vec<Report>,
+        sweep: bool,
+        thresholds: Vec<Threshold>,
+        environment: Environment,
+    ) -> Self {
+        let judged = thresholds.into_iter().map(|threshold| {
+            let broken = reports.iter().any(|report| threshold.is_broken_by(report));
+            (threshold, broken)
+        });
+        Self {
+            thresholds: judged.collect(),
+            reports,
+            sweep,
+            environment,
+        }
+    }
+
+    /// Whether a threshold was broken.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.thresholds.iter().any(|(_, broken)| *broken)
+    }
+
+    /// The outcome of each run.
+    #[must_use]
+    pub fn reports(&self) -> &[Report] {
+        &self.reports
+    }
+
+    /// As JSON: the fields of the run, or `sweep` with those of each.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut value = match self.reports.as_slice() {
+            [report] if !self.sweep => report.to_json(),
+            reports => {
+                json!({"sweep": reports.iter().map(Report::to_json).collect::<Vec<_>>()})
+            }
+        };
+        let threshold = |(threshold, broken): &(Threshold, bool)| json!({"fail_if": threshold.to_string(), "failed": broken});
+        value["thresholds"] = self.thresholds.iter().map(threshold).collect();
+        value["environment"] = self.environment.to_json();
+        value
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sweep {
+            writeln!(f, "{}", Report::sweep_head())?;
+        }
+        for report in &self.reports {
+            if self.sweep {
+                writeln!(f, "{}", report.sweep_line())?;
+            } else {
+                writeln!(f, "{report}")?;
+            }
+        }
+        for (threshold, broken) in &self.thresholds {
+            let result = if *broken { "FAILED" } else { "kept" };
+            writeln!(f, "fail if {threshold}: {result}")?;
+        }
+        write!(f, "{}", self.environment)
+    }
+}

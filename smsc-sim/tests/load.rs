@@ -1,0 +1,191 @@
+//! The load generator against a simulator whose times are known.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use smsc_sim::load::{self, LoadSettings, Pace, Report, Schedule};
+use support::program::{Program, run};
+
+/// Runs a load against an SMSC with this latency and receipt delay, both in ms.
+async fn measure(
+    latency_ms: u64,
+    receipt_delay_ms: u64,
+    change: impl FnOnce(&mut LoadSettings),
+) -> Report {
+    let smsc = support::smsc(|settings| {
+        settings.behaviour.latency = Duration::from_millis(latency_ms);
+        settings.behaviour.receipt_delay = Duration::from_millis(receipt_delay_ms);
+    })
+    .await;
+    let target = format!("smpp://load:pw@{}", smsc.addr()).parse().unwrap();
+    let mut settings = LoadSettings::new(target);
+    change(&mut settings);
+    load::run(settings, &mut |_| {}).await.unwrap()
+}
+
+fn open(settings: &mut LoadSettings, rate_per_s: u32, duration_ms: u64) {
+    settings.pace = Pace::Open(Schedule::new(rate_per_s, Duration::ZERO));
+    settings.duration = Duration::from_millis(duration_ms);
+}
+
+fn ms(time: Option<Duration>) -> u128 {
+    time.expect("something was measured").as_millis()
+}
+
+#[tokio::test]
+async fn a_closed_loop_keeps_to_its_time() {
+    let report = measure(50, 0, |settings| {
+        settings.window_size = 10;
+        settings.duration = Duration::from_millis(500);
+    })
+    .await;
+    // Ten at once each 50 ms, for 500 ms.
+    let accepted = report.accepted();
+    assert!((50..=110).contains(&accepted), "{accepted}");
+    assert_eq!(report.answered(), accepted);
+    assert_eq!(report.unsent(), 0);
+}
+
+#[tokio::test]
+async fn an_open_loop_sends_at_its_rate() {
+    let report = measure(0, 0, |settings| {
+        open(settings, 500, 1_000);
+        settings.binds = 3;
+    })
+    .await;
+    assert_eq!((report.accepted(), report.unsent()), (500, 0));
+    let rate = report.messages_per_second();
+    assert!((400.0..510.0).contains(&rate), "{rate}");
+}
+
+/// A generator that waits for responses would report 100 ms and hide that messages came too late.
+#[tokio::test]
+async fn an_open_loop_counts_from_the_scheduled_time_and_says_what_was_not_sent() {
+    let report = measure(100, 0, |settings| {
+        open(settings, 100, 1_000);
+        settings.window_size = 1;
+    })
+    .await;
+    let json = report.to_json();
+    let service_us = json["service_time_p99_us"].as_f64().unwrap();
+    assert!((100e3..300e3).contains(&service_us), "{json}");
+    assert!(ms(report.latency(0.9)) > 600, "{json}");
+    // One each 100 ms instead of 100.
+    assert!(report.unsent() >= 85, "{json}");
+    assert!(report.errors_percent() > 80.0, "{json}");
+    // What waits for the window is not the generator's own fault.
+    assert!(json["lag_p50_us"].as_f64().unwrap() < 5_000.0, "{json}");
+}
+
+#[tokio::test]
+async fn what_is_sent_in_the_warm_up_is_not_counted() {
+    let report = measure(0, 0, |settings| {
+        open(settings, 200, 500);
+        settings.warmup = Duration::from_millis(500);
+    })
+    .await;
+    let accepted = report.accepted();
+    assert!((90..=110).contains(&accepted), "{accepted}");
+}
+
+#[tokio::test]
+async fn receipts_are_timed_end_to_end() {
+    let report = measure(20, 100, |settings| {
+        open(settings, 100, 500);
+        settings.receipts = true;
+    })
+    .await;
+    assert_eq!(report.receipts(), report.accepted());
+    let json = report.to_json();
+    assert_eq!(json["receipts_missing"], 0);
+    let receipt_us = json["receipt_p50_us"].as_f64().unwrap();
+    assert!((100e3..400e3).contains(&receipt_us), "{json}");
+}
+
+#[test]
+fn a_broken_threshold_is_exit_code_3_and_stands_in_the_report() {
+    let program = Program::start(&["--latency", "20ms"]);
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let load = |conditions: &[&str]| {
+        let mut args = vec![
+            "load",
+            "--target",
+            &target,
+            "--rate",
+            "50",
+            "--duration",
+            "300ms",
+        ];
+        args.extend(["--json", "-", "--mix", "default"]);
+        for condition in conditions {
+            args.extend(["--fail-if", condition]);
+        }
+        let output = run(&args);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = load(&["p50>5s", "errors>0.1%"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = load(&["p50>5s", "p50>1ms"]);
+    assert_eq!(code, Some(3), "{said}");
+    let failed: Vec<&Value> = said["thresholds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|threshold| &threshold["failed"])
+        .collect();
+    assert_eq!(failed, [false, true]);
+    assert_eq!(said["environment"]["version"], env!("CARGO_PKG_VERSION"));
+    let command_line = said["environment"]["command_line"].as_str().unwrap();
+    assert!(!command_line.contains("load:pw"), "{command_line}");
+}
+
+#[test]
+fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
+    let program = Program::start(&["--latency", "10ms"]);
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let output = run(&[
+        "load",
+        "--target",
+        &target,
+        "--sweep",
+        "1,4",
+        "--duration",
+        "200ms",
+        "--quiet",
+    ]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let windows: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(windows[..3], ["window", "1", "4"], "{said}");
+    assert!(output.stderr.is_empty());
+
+    let file = std::env::temp_dir().join(format!("smsc-sim-{}.hgrm", std::process::id()));
+    let path = file.to_str().unwrap();
+    let output = run(&[
+        "load",
+        "--target",
+        &target,
+        "--rate",
+        "100",
+        "--duration",
+        "1200ms",
+        "--hgrm",
+        path,
+    ]);
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(progress.contains("1 s  sent "), "{progress}");
+    let distribution = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(distribution.contains("1/(1-Percentile)"), "{distribution}");
+    assert!(
+        distribution.contains("Total count    =          120"),
+        "{distribution}"
+    );
+}
