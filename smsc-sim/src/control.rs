@@ -74,6 +74,28 @@ impl Control {
         messages
     }
 
+    /// How many of the newest messages are wanted.
+    pub(crate) fn newest_messages(&self, newest: usize, wanted: impl Fn(&Message) -> bool) -> u64 {
+        let at = self.shared.time();
+        let newest = self.newest_first(
+            |batch, entry, pdu| Some(Message::new(batch, entry, pdu.clone(), at)),
+            newest,
+        );
+        newest
+            .iter()
+            .flatten()
+            .filter(|message| wanted(message))
+            .count() as u64
+    }
+
+    /// Ends when there are messages that were not there when it was called, or the clock was set.
+    pub(crate) fn messages_news(&self) -> impl Future<Output = ()> + '_ {
+        let mut recorded = Box::pin(self.shared.recorded.notified());
+        // From here on a batch is not missed.
+        recorded.as_mut().enable();
+        recorded
+    }
+
     /// Messages since the start or since they were cleared.
     pub(crate) fn messages_total(&self) -> u64 {
         self.shared.ring().total()
@@ -86,14 +108,11 @@ impl Control {
     ) -> Result<Vec<Message>, u64> {
         let waiting = async {
             loop {
-                let recorded = self.shared.recorded.notified();
-                tokio::pin!(recorded);
-                // From here on a batch is not missed.
-                recorded.as_mut().enable();
+                let news = self.messages_news();
                 if self.messages_total() >= count {
                     return;
                 }
-                recorded.await;
+                news.await;
             }
         };
         match tokio::time::timeout(within, waiting).await {
@@ -201,6 +220,7 @@ impl Control {
         if tokio::time::timeout(FIRED_WAIT, collecting).await.is_err() {
             tracing::warn!("not all sessions followed the clock in time");
         }
+        self.shared.recorded.notify_waiters();
         all.sort_by_key(|fired| (fired.unix_ms, fired.session));
         Ok(all)
     }

@@ -1,5 +1,7 @@
 //! Which messages are meant: the filter of searches and of `verify`. Pure.
 
+use std::fmt;
+
 use signalbox_codec::receipt::ReceiptState;
 
 use crate::message::Message;
@@ -123,6 +125,32 @@ impl Match {
             differences.add(found, "since", &since.to_string(), shown);
         }
         differences.0
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since_unix_ms.map(|since| since.to_string());
+        let parts = [
+            ("to", self.to.as_deref()),
+            ("from", self.from.as_deref()),
+            ("system_id", self.system_id.as_deref()),
+            ("text", self.text.as_deref()),
+            ("text~", self.text_contains.as_deref()),
+            ("state", self.state.map(ReceiptState::stat)),
+            ("since", since.as_deref()),
+        ];
+        let mut separator = "";
+        for (name, value) in parts {
+            if let Some(value) = value {
+                write!(f, "{separator}{name} {value:?}")?;
+                separator = ", ";
+            }
+        }
+        match separator {
+            "" => f.write_str("anything"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -49,6 +49,7 @@ mod shared;
 mod smsc;
 mod smscs;
 mod socket;
+mod verify;
 
 pub use behaviour::Behaviour;
 pub use clock::{ClockError, ClockMode};
@@ -60,3 +61,4 @@ pub use message::Message;
 pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
 pub use settings::Settings;
 pub use smsc::{Builder, ClockControl, Smsc, StartError};
+pub use verify::{Miss, Verify, VerifyError};

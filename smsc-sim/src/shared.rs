@@ -19,7 +19,7 @@ use crate::settings::Settings;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
-    /// Told after each batch that was recorded.
+    /// Told after each batch that was recorded, and when the clock was set.
     pub(crate) recorded: Notify,
     clock: Mutex<Clock>,
     behaviour: Mutex<Arc<Behaviour>>,

@@ -15,6 +15,7 @@ use crate::behaviour::Behaviour;
 use crate::clock::{Clock, ClockError, ClockMode, Forward, SmscTime};
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
+use crate::filter::Match;
 use crate::message::Message;
 use crate::registry::{Disconnect, Fired, SessionInfo};
 use crate::server::{self, MADE_MAX, Made};
@@ -22,6 +23,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::smscs::Smscs;
 use crate::socket::Transport;
+use crate::verify::{self, Verify, VerifyError};
 
 /// Octets on their way in each direction of [`Smsc::connect`].
 const PIPE_OCTETS: usize = 64 * 1024;
@@ -242,6 +244,24 @@ impl Smsc {
         within: Duration,
     ) -> Result<Vec<Message>, u64> {
         self.control.wait_for_messages(count, within).await
+    }
+
+    /// Waits for messages like this, and says what came instead.
+    #[must_use]
+    pub fn verify(&self, wanted: Match) -> Verify<'_> {
+        Verify::new(&self.control, wanted)
+    }
+
+    /// Waits until there is a message for each of `wanted`, in this order, and gives them.
+    ///
+    /// # Errors
+    /// The first that none came for.
+    pub async fn verify_sequence(
+        &self,
+        wanted: &[Match],
+        within: Duration,
+    ) -> Result<Vec<Message>, VerifyError> {
+        verify::verify_sequence(&self.control, wanted, true, within).await
     }
 
     /// Forgets the messages.

@@ -24,6 +24,14 @@ impl Fields {
         Self(texts.collect())
     }
 
+    /// The fields of an object that is itself the field `name`.
+    pub(crate) fn of_value(name: &str, value: Value) -> Result<Self, Problem> {
+        match value {
+            Value::Object(fields) => Ok(Self(fields)),
+            other => Err(Problem::field(name, format!("{other} is no object"))),
+        }
+    }
+
     /// Reads a body; none at all is an empty object.
     pub(crate) fn new_or_empty(body: Result<Bytes, BytesRejection>) -> Result<Self, Problem> {
         match body {
@@ -106,6 +114,15 @@ impl Fields {
     pub(crate) fn time(&mut self, name: &str) -> Result<Option<SmscTime>, Problem> {
         let value = self.take(name);
         value.map(|value| time_of(name, &value)).transpose()
+    }
+
+    /// true or false; `None` when it is absent or null.
+    pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, Problem> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => Err(Problem::field(name, format!("{other} is no boolean"))),
+        }
     }
 
     /// A value of any kind; `None` when it is absent or null.

@@ -8,6 +8,7 @@ mod pdu_json;
 mod problem;
 mod sessions;
 mod smscs;
+mod verify;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -66,6 +67,8 @@ fn of_smsc(control: Control) -> Router {
         .route("/messages", get(messages::list).delete(messages::clear))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/receipt", post(messages::receipt))
+        .route("/verify", post(verify::one))
+        .route("/verify-sequence", post(verify::sequence))
         .route("/mo", post(messages::mobile_originated))
         .route("/clock", get(clock::show).post(clock::change))
         .route(

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::delivery::DeliveryError;
 
@@ -13,6 +13,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     detail: String,
     field: Option<String>,
+    more: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
@@ -22,6 +23,7 @@ impl Problem {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             detail: detail.into(),
             field: Some(field.to_owned()),
+            more: Vec::new(),
         }
     }
 
@@ -31,6 +33,7 @@ impl Problem {
             status,
             detail: detail.into(),
             field: None,
+            more: Vec::new(),
         }
     }
 
@@ -47,6 +50,12 @@ impl Problem {
     /// The same, and it is about that field.
     pub(crate) fn about(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
+        self
+    }
+
+    /// The same, with one more member.
+    pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.more.push((name, value));
         self
     }
 
@@ -82,6 +91,9 @@ impl IntoResponse for Problem {
         });
         if let Some(field) = self.field {
             body["field"] = field.into();
+        }
+        for (name, value) in self.more {
+            body[name] = value;
         }
         let kind = [(CONTENT_TYPE, "application/problem+json")];
         (self.status, kind, body.to_string()).into_response()

@@ -1,0 +1,237 @@
+//! Waiting for messages, in the library and through the control API.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use smsc_sim::{Match, Smsc};
+
+use support::program::Program;
+use support::{Client, smsc, submit_sm};
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(150);
+
+async fn send(client: &mut Client, to: &str, text: &str) {
+    client.send(&submit_sm(to, text, 0)).await;
+    client.read().await;
+}
+
+/// An SMSC that got `hello` to 49171, twice, and `bye` to 49172.
+async fn with_messages() -> (Smsc, Client) {
+    let smsc = smsc(|_| {}).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    for (to, text) in [("49171", "hello"), ("49171", "hello"), ("49172", "bye")] {
+        send(&mut client, to, text).await;
+    }
+    (smsc, client)
+}
+
+#[tokio::test]
+async fn what_is_there_is_found_at_once() {
+    let (smsc, _client) = with_messages().await;
+    let asked = Instant::now();
+    let hello = || Match::to("+49171").text("hello");
+    assert_eq!(
+        smsc.verify(hello())
+            .within(LONG)
+            .exactly(2)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        smsc.verify(hello())
+            .within(LONG)
+            .at_least(1)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    let part = Match::any().from("100").text_contains("ell");
+    smsc.verify(part).within(LONG).await.unwrap();
+    smsc.verify(hello())
+        .within(LONG)
+        .exactly(1)
+        .await
+        .unwrap_err();
+    smsc.verify(hello())
+        .within(LONG)
+        .at_most(1)
+        .await
+        .unwrap_err();
+    assert!(asked.elapsed() < LONG / 2, "too many are seen at once too");
+}
+
+#[tokio::test]
+async fn what_comes_later_is_waited_for() {
+    let (smsc, mut client) = with_messages().await;
+    let wanted = smsc.verify(Match::to("49173")).within(LONG).exactly(1);
+    let ((), found) = tokio::join!(send(&mut client, "49173", "late"), wanted);
+    assert_eq!(found.unwrap()[0].text().as_deref(), Some("late"));
+}
+
+#[tokio::test]
+async fn none_is_only_sure_when_the_whole_time_is_over() {
+    let (smsc, mut client) = with_messages().await;
+    let asked = Instant::now();
+    let nobody = || Match::to("49179");
+    assert_eq!(
+        smsc.verify(nobody()).within(SHORT).exactly(0).await,
+        Ok(vec![])
+    );
+    assert!(asked.elapsed() >= SHORT);
+    let wanted = smsc.verify(nobody()).within(LONG).exactly(0);
+    let ((), refused) = tokio::join!(send(&mut client, "49179", "surprise"), wanted);
+    assert_eq!(refused.unwrap_err().matched, 1);
+    assert!(asked.elapsed() < LONG / 2, "one too many ends it at once");
+}
+
+#[tokio::test]
+async fn a_state_is_waited_for_too() {
+    let builder = Smsc::builder().virtual_clock(1_767_225_600_000);
+    let delay = Duration::from_secs(3_600);
+    let smsc = builder.with(|s| s.behaviour.receipt_delay = delay);
+    let smsc = smsc.start().await.unwrap();
+    let mut client = Client::transceiver(smsc.addr()).await;
+    send(&mut client, "49171", "hello").await;
+    let messages = smsc.messages();
+    let enroute = messages[0].state.unwrap();
+    assert_eq!(messages[0].state_name(), Some("ENROUTE"));
+    smsc.clock().advance(delay).await.unwrap();
+    let delivered = smsc.messages()[0].state.unwrap();
+    let wanted = Match::any().state(delivered);
+    smsc.verify(wanted).within(LONG).exactly(1).await.unwrap();
+    let wanted = Match::any().state(enroute);
+    smsc.verify(wanted).within(SHORT).exactly(0).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_comes_nearest() {
+    let (smsc, _client) = with_messages().await;
+    let wanted = Match::to("49172").text("hello").from("100");
+    let refused = smsc.verify(wanted).within(SHORT).await.unwrap_err();
+    assert_eq!((refused.matched, refused.nearest.len()), (0, 3));
+    let said = format!("{refused:?}");
+    for part in [
+        "wanted at least 1 with to \"49172\", from \"100\", text \"hello\"; 0 came",
+        "to: wanted \"49172\", found \"49171\"",
+        "text: wanted \"hello\", found \"bye\"",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(
+        refused
+            .nearest
+            .iter()
+            .all(|miss| miss.differences.len() == 1)
+    );
+}
+
+#[tokio::test]
+async fn a_sequence_has_its_order() {
+    let (smsc, _client) = with_messages().await;
+    let (hello, bye) = (Match::any().text("hello"), Match::any().text("bye"));
+    let good = [hello.clone(), bye.clone()];
+    assert_eq!(smsc.verify_sequence(&good, SHORT).await.unwrap().len(), 2);
+    let bad = [bye, hello];
+    let refused = smsc.verify_sequence(&bad, SHORT).await.unwrap_err();
+    assert!(refused.wanted.contains("number 2"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_control_api_answers_200_or_406() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    for text in ["one", "two", "three", "four"] {
+        send(&mut client, "49171", text).await;
+    }
+    let table = [
+        (
+            "verify",
+            json!({"match": {"to": "+49171", "text": "one"}}),
+            200,
+            1,
+        ),
+        (
+            "verify",
+            json!({"match": {"text~": "o"}, "count": {"exactly": 3}}),
+            200,
+            3,
+        ),
+        (
+            "verify",
+            json!({"count": {"at_most": 3}, "within": "50ms"}),
+            406,
+            4,
+        ),
+        (
+            "verify",
+            json!({"match": {"to": "1"}, "count": {"exactly": 0}, "within": "50ms"}),
+            200,
+            0,
+        ),
+        (
+            "verify",
+            json!({"match": {"text": "five"}, "within": "50ms"}),
+            406,
+            0,
+        ),
+        (
+            "verify",
+            json!({"match": [{"text": "two"}, {"text": "one"}]}),
+            200,
+            2,
+        ),
+        (
+            "verify-sequence",
+            json!({"matches": [{"text": "one"}, {"text": "four"}]}),
+            200,
+            2,
+        ),
+        (
+            "verify-sequence",
+            json!({"matches": [{"text": "two"}, {"text": "one"}], "within": "50ms"}),
+            406,
+            0,
+        ),
+    ];
+    for (path, body, status, matched) in table {
+        let path = format!("/api/v1/smscs/main/{path}");
+        let answer = program.http("POST", &path, &body.to_string()).await;
+        assert_eq!(
+            (answer.status, &answer.body["matched"]),
+            (status, &json!(matched)),
+            "{body}"
+        );
+        let nearest = answer.body["nearest"].as_array().map_or(0, Vec::len);
+        assert!(nearest <= 3 && (status == 406 || nearest == 0), "{body}");
+    }
+    for (body, field) in [
+        (json!({"match": 1}), "match"),
+        (json!({"match": {"colour": 1}}), "colour"),
+        (json!({"match": []}), "match"),
+        (json!({"count": {}}), "count"),
+        (json!({"count": {"exactly": -1}}), "exactly"),
+        (json!({"within": "1d"}), "within"),
+        (json!({"match": {"state": "FINE"}}), "state"),
+        (json!({"match": [{}], "in_order": 1}), "in_order"),
+    ] {
+        let path = "/api/v1/smscs/main/verify";
+        let answer = program.http("POST", path, &body.to_string()).await;
+        assert_eq!(
+            (answer.status, &answer.body["field"]),
+            (422, &json!(field)),
+            "{body}"
+        );
+    }
+    let shown = program
+        .main("GET", "messages?text=three", &Value::Null)
+        .await;
+    assert_eq!(shown["messages"].as_array().unwrap().len(), 1);
+}
