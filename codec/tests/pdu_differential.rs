@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // Test code.
 
+mod checks;
 mod pdu_support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pdu_support::checks::{check_differential, rusmpp_decode};
+use checks::pdu::{check_differential, rusmpp_decode};
 use pdu_support::{Random, vectors};
 use signalbox_codec::{Pdu, Quirks, Tag};
 
@@ -27,7 +28,7 @@ fn what_it_reads_of_the_vectors_we_read_alike() {
 /// Why rusmpp refuses what is within the specification.
 fn reason_of_refusal(octets: &[u8], pdu: &Pdu<'_>) -> Option<&'static str> {
     let long = |string: &signalbox_codec::COctetStr<'_>| string.as_octets().len() > 20;
-    let tlvs = pdu_support::checks::tlvs_of(pdu);
+    let tlvs = checks::pdu::tlvs_of(pdu);
     match pdu {
         Pdu::DataSm(pdu) if long(&pdu.source_addr) || long(&pdu.destination_addr) => {
             Some("it allows data_sm addresses of 20 characters, the specification 64")

@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // Test code.
 
+mod checks;
 mod pdu_support;
 
 use std::collections::BTreeMap;
 
-use pdu_support::checks::encode;
+use checks::pdu::encode;
 use pdu_support::{Vector, to_json, vectors};
 use serde_json::Value as Json;
 use signalbox_codec::{

@@ -165,6 +165,7 @@ fn tlvs_win_when_they_say_something() {
 fn ids_are_compared_by_value() {
     for (id, canonical) in [
         ("0012AF", "12af"),
+        ("0 012AF ", "12af"),
         ("0000", "0"),
         ("", ""),
         (

@@ -5,11 +5,12 @@
 
 #![allow(clippy::unwrap_used)] // Test code.
 
+mod checks;
 mod pdu_support;
 
 use std::sync::OnceLock;
 
-use pdu_support::checks::{check_frame, check_pdu, check_roundtrip, check_tlv, encode};
+use checks::pdu::{check_frame, check_pdu, check_roundtrip, check_tlv, encode};
 use pdu_support::{Random, Vector, vectors};
 use signalbox_codec::{COMMAND_LENGTH_MAX_BOUND, Frame, Pdu, Quirks, inspect, next_frame};
 

@@ -2,6 +2,6 @@
 
 #![no_main]
 
-use signalbox_fuzz::checks::check_pdu;
+use signalbox_fuzz::checks::pdu::check_pdu;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| check_pdu(octets));

@@ -2,6 +2,6 @@
 
 #![no_main]
 
-use signalbox_fuzz::checks::check_roundtrip;
+use signalbox_fuzz::checks::pdu::check_roundtrip;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| check_roundtrip(octets));

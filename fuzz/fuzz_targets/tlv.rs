@@ -2,6 +2,6 @@
 
 #![no_main]
 
-use signalbox_fuzz::checks::check_tlv;
+use signalbox_fuzz::checks::pdu::check_tlv;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| check_tlv(octets));

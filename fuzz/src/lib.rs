@@ -1,4 +1,7 @@
-//! The bodies of the fuzz targets: those that the codec's sweeps call on stable.
+//! The bodies of the fuzz targets: those that the tests of the codec and of the session call on
+//! stable.
 
-#[path = "../../codec/tests/pdu_support/checks.rs"]
+#[path = "../../codec/tests/checks/mod.rs"]
 pub mod checks;
+#[path = "../../esme/session/tests/operations/mod.rs"]
+pub mod operations;

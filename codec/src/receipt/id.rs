@@ -11,7 +11,8 @@ pub fn canonical_id(id: &str) -> String {
     if is_uuid(canonical.as_bytes()) {
         canonical.retain(|character| character != '-');
     }
-    let kept = canonical.trim_start_matches('0');
+    // Blanks as well: what is left has to be its own canonical form.
+    let kept = canonical.trim_start_matches(|one: char| one == '0' || one.is_whitespace());
     match (canonical.is_empty(), kept.is_empty()) {
         (true, _) => canonical,
         (false, true) => "0".to_owned(),

@@ -2,8 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // Test code; each file uses its part.
 
-pub mod checks;
-
 use std::fmt::Write;
 use std::path::PathBuf;
 

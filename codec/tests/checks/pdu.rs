@@ -8,8 +8,8 @@ use rusmpp::decode::DecodeWithLength;
 use rusmpp::encode::{Encode as _, Length as _};
 use signalbox_codec::pdu::Sm;
 use signalbox_codec::{
-    COMMAND_LENGTH_MAX_BOUND, Deviation, Deviations, Encode, Frame, Item, Pdu, Quirks, Tag, TlvBuf,
-    Tlvs, Value, encode_pdu, inspect, next_frame,
+    COMMAND_LENGTH_MAX_BOUND, Deviation, Deviations, Encode, Frame, Item, Pdu, Quirks, Tag, Tlv,
+    TlvBuf, Tlvs, Value, encode_pdu, inspect, next_frame,
 };
 
 /// A stream gives the same frames in one piece and in two.
@@ -202,15 +202,26 @@ pub fn check_differential(octets: &[u8]) {
 }
 
 /// Exception: it reads a parameter whose type it knows by that type, whatever length is declared,
-/// so that it sees other parameters behind it.
+/// so that it sees other parameters behind it, or a rest that we see as trailing octets.
 fn cuts_tlvs_alike(deviations: Deviations, tlvs: Tlvs<'_>) -> bool {
-    let ends_with_its_only_nul =
-        |value: &[u8]| value.iter().position(|octet| *octet == 0) == value.len().checked_sub(1);
-    !deviations.contains(Deviation::TlvLength)
-        && !deviations.contains(Deviation::TlvOverrun)
-        && tlvs
-            .iter()
-            .all(|tlv| !tlv.tag.is_c_octet_string() || ends_with_its_only_nul(tlv.value))
+    let cuts_alike = |tlv: Tlv<'_>| match tlv.tag {
+        // Integers of 2 octets and of 1 to it, of 1 and of 2 to the specification.
+        Tag::SOURCE_TELEMATICS_ID | Tag::BROADCAST_REP_NUM => false,
+        Tag::RECEIPTED_MESSAGE_ID
+        | Tag::ADDITIONAL_STATUS_INFO_TEXT
+        | Tag::SOURCE_NETWORK_ID
+        | Tag::DEST_NETWORK_ID => {
+            let nul = tlv.value.iter().position(|octet| *octet == 0);
+            nul == tlv.value.len().checked_sub(1)
+        }
+        _ => true,
+    };
+    let differing = [
+        Deviation::TlvLength,
+        Deviation::TlvOverrun,
+        Deviation::TrailingOctets,
+    ];
+    !differing.iter().any(|one| deviations.contains(*one)) && tlvs.iter().all(cuts_alike)
 }
 
 /// The fields of the commonest PDUs, one by one: equal octets could still be cut differently.
