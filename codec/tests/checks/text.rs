@@ -208,7 +208,7 @@ fn check_planned(text: &str, options: &PlanOptions<'_>, plan: &Plan) {
             _ => Some(Udh::split(segment.user_data).expect("a header").0),
         };
         let is_part = plan.segments.count() > 1;
-        let concatenation = segment.sar.or(udh.and_then(Udh::concatenation));
+        let concatenation = segment.sar.or_else(|| udh.and_then(Udh::concatenation));
         assert_eq!(concatenation.is_some(), is_part);
         // Of a mark at the beginning of a part a receiver cannot know that it is text.
         if plan.encoding == Encoding::Octets || is_marked(segment.body()) {
