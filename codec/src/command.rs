@@ -60,4 +60,17 @@ impl CommandId {
     pub const fn has_response(self) -> bool {
         !self.is_response() && !matches!(self, Self::OUTBIND | Self::ALERT_NOTIFICATION)
     }
+
+    /// Whether the PDU is a header and nothing else.
+    #[must_use]
+    pub const fn is_without_fields(self) -> bool {
+        matches!(
+            self,
+            Self::ENQUIRE_LINK
+                | Self::ENQUIRE_LINK_RESP
+                | Self::UNBIND
+                | Self::UNBIND_RESP
+                | Self::GENERIC_NACK
+        )
+    }
 }

@@ -72,8 +72,9 @@ pub(crate) trait FieldPass<'a> {
     /// The optional parameters.
     fn tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Self::Error>;
 
-    /// The end of a PDU that has no optional parameters.
-    fn end(&mut self) -> Result<(), Self::Error>;
+    /// The end of a PDU for which the specification has no optional parameters. Those that stand
+    /// there all the same are kept.
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Self::Error>;
 }
 
 impl<'a> Fields<'a> for Tlvs<'a> {
@@ -158,8 +159,8 @@ impl<'a> FieldPass<'a> for Counter {
     }
 
     #[inline]
-    fn end(&mut self) -> Result<(), Infallible> {
-        Ok(())
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Infallible> {
+        self.tlvs(value)
     }
 }
 
@@ -278,8 +279,7 @@ impl<'a> FieldPass<'a> for Writer<'_> {
     }
 
     #[inline(always)]
-    fn end(&mut self) -> Result<(), Infallible> {
-        self.put(&[]);
-        Ok(())
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Infallible> {
+        self.tlvs(value)
     }
 }

@@ -63,7 +63,7 @@ pub fn inspect<'a>(frame: &Frame<'a>, pdu: &Pdu<'a>, visit: impl FnMut(Placed<'a
         visit,
     };
     let Ok(()) = pdu.pass(&mut inspector);
-    inspector.rest();
+    inspector.rest(frame.header.command_id.is_without_fields());
 }
 
 struct Inspector<'a, V> {
@@ -93,16 +93,16 @@ impl<'a, V: FnMut(Placed<'a>)> Inspector<'a, V> {
     }
 
     /// What the fields of the PDU do not cover.
-    fn rest(&mut self) {
+    fn rest(&mut self, is_without_fields: bool) {
         let rest = &self.body[self.at..];
         if rest.is_empty() {
             return;
         }
         let tlvs = Tlvs::of_wire(rest);
-        if self.at == 0 {
-            self.show(Item::Body(rest), rest.len());
-        } else if tlvs.is_whole() {
+        if tlvs.is_whole() && (self.at > 0 || is_without_fields) {
             let Ok(()) = self.tlvs(&mut { tlvs });
+        } else if self.at == 0 {
+            self.show(Item::Body(rest), rest.len());
         } else {
             self.show(Item::Trailing(rest), rest.len());
         }
@@ -178,7 +178,7 @@ impl<'a, V: FnMut(Placed<'a>)> FieldPass<'a> for Inspector<'a, V> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), Infallible> {
-        Ok(())
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Infallible> {
+        self.tlvs(value)
     }
 }

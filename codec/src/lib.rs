@@ -47,7 +47,7 @@ pub use header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
 pub use inspect::{Item, Placed, Value, inspect};
 pub use named::{FieldError, FieldReason};
 pub use pdu::{Decoded, Encode, Pdu, encode_pdu};
-pub use quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
+pub use quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks, Sighting};
 pub use status::CommandStatus;
 pub use string::COctetStr;
 pub use tag::Tag;

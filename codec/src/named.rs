@@ -253,12 +253,8 @@ impl<'a> FieldPass<'a> for Named<'_, 'a> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), FieldError> {
-        if self.tlvs.is_empty() {
-            Ok(())
-        } else {
-            Err(unknown("tlvs"))
-        }
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), FieldError> {
+        self.tlvs(value)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What real peers do differently from the specification, by name, and which of it is tolerated.
 //! A tolerated deviation is reported with the PDU; one that is not is a [`DecodeError`].
-//!
-//! [`DecodeError`]: crate::DecodeError
 
 use std::fmt;
+
+use crate::error::DecodeError;
 
 /// Most octets of a C-octet string when [`Deviation::OverlongString`] is tolerated, without the
 /// NUL. Ids of real SMSCs stay far below; what is longer is an error under any policy.
@@ -64,7 +64,8 @@ deviations! {
     /// number_of_dests 0 or 255.
     NumberOfDests, "number_of_dests", "number_of_dests is outside 1 to 254", "§5.2.24";
     /// Octets after the last field, where the PDU should end or an optional parameter start. They
-    /// are passed over.
+    /// are passed over, unless they are whole optional parameters: of a PDU that should have none,
+    /// such as enquire_link, these are kept.
     TrailingOctets, "trailing_octets", "octets follow the last field", "§5.1.1";
     /// The last optional parameter declares more octets than are there; those that are there are
     /// its value.
@@ -130,6 +131,15 @@ impl fmt::Debug for Deviations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
     }
+}
+
+/// A tolerated deviation and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// What was tolerated.
+    pub deviation: Deviation,
+    /// The error that it would have been: which field, where, and what is wrong with it.
+    pub error: DecodeError,
 }
 
 /// Which deviations are tolerated: one switch per [`Deviation`].

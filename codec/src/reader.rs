@@ -8,28 +8,34 @@ use crate::frame::Frame;
 use crate::header::{HEADER_OCTETS, Header};
 use crate::pdu::{DEST_FLAG_DISTRIBUTION_LIST, DEST_FLAG_SME, NUMBER_OF_DESTS_MAX};
 use crate::pdu::{DestAddresses, ShortMessage, UnsuccessSmes};
-use crate::quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks};
+use crate::quirks::{Deviation, Deviations, OVERLONG_STRING_OCTETS_MAX, Quirks, Sighting};
 use crate::string::COctetStr;
 use crate::tlv::{self, Tlvs};
 
 /// A position in the body of a PDU.
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct Reader<'a, 's> {
     header: Header,
     body_octets: usize,
     rest: &'a [u8],
     quirks: Quirks,
     deviations: Deviations,
     error: Option<DecodeError>,
+    /// Where deviations are told in full, if somebody asks.
+    sightings: Option<&'s mut Vec<Sighting>>,
 }
 
 /// The PDU is refused. The reason stays in the reader until [`FillPass::refusal`] takes it.
 #[derive(Debug)]
 pub(crate) struct Refused;
 
-impl<'a> Reader<'a> {
+impl<'a, 's> Reader<'a, 's> {
     #[inline]
-    pub(crate) const fn new(frame: &Frame<'a>, quirks: Quirks) -> Self {
+    pub(crate) const fn new(
+        frame: &Frame<'a>,
+        quirks: Quirks,
+        sightings: Option<&'s mut Vec<Sighting>>,
+    ) -> Self {
         Self {
             header: frame.header,
             body_octets: frame.body.len(),
@@ -37,6 +43,7 @@ impl<'a> Reader<'a> {
             quirks,
             deviations: Deviations::NONE,
             error: None,
+            sightings,
         }
     }
 
@@ -52,19 +59,28 @@ impl<'a> Reader<'a> {
     }
 
     /// Forgets the fields read so far and passes over all of the body because of `deviation`.
-    pub(crate) const fn pass_over(&mut self, deviation: Deviation) {
-        self.deviations = self.deviations.with(deviation);
+    pub(crate) fn pass_over(&mut self, deviation: Deviation, error: DecodeError) {
+        self.note(deviation, error);
         self.rest = &[];
+    }
+
+    /// Remembers a deviation that is tolerated.
+    fn note(&mut self, deviation: Deviation, error: DecodeError) {
+        self.deviations = self.deviations.with(deviation);
+        if let Some(sightings) = &mut self.sightings {
+            let error = error.of(&self.header);
+            sightings.push(Sighting { deviation, error });
+        }
     }
 
     /// Notes or refuses a sequence_number outside its range.
     pub(crate) fn deviate_sequence_number(&mut self, value: u32) -> Result<(), Refused> {
+        let error = DecodeError::new("sequence_number", 12, DecodeReason::Value { value });
         if self.quirks.tolerates(Deviation::SequenceNumber) {
-            self.deviations = self.deviations.with(Deviation::SequenceNumber);
+            self.note(Deviation::SequenceNumber, error);
             return Ok(());
         }
-        let reason = DecodeReason::Value { value };
-        self.error = Some(DecodeError::new("sequence_number", 12, reason));
+        self.error = Some(error);
         Err(Refused)
     }
 
@@ -81,8 +97,13 @@ impl<'a> Reader<'a> {
     /// Refuses the PDU because of the field that starts here.
     #[cold]
     fn refuse(&mut self, field: &'static str, reason: DecodeReason) -> Refused {
-        self.error = Some(DecodeError::new(field, HEADER_OCTETS + self.at(), reason));
+        self.error = Some(self.error_here(field, reason));
         Refused
+    }
+
+    /// What is wrong with the field that starts here.
+    const fn error_here(&self, field: &'static str, reason: DecodeReason) -> DecodeError {
+        DecodeError::new(field, HEADER_OCTETS + self.at(), reason)
     }
 
     /// Notes a deviation in the field that starts here, or refuses it.
@@ -96,7 +117,7 @@ impl<'a> Reader<'a> {
         if !self.quirks.tolerates(deviation) {
             return Err(self.refuse(field, reason));
         }
-        self.deviations = self.deviations.with(deviation);
+        self.note(deviation, self.error_here(field, reason));
         Ok(())
     }
 
@@ -275,7 +296,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> FillPass<'a> for Reader<'a> {
+impl<'a> FillPass<'a> for Reader<'a, '_> {
     type Refusal = DecodeError;
 
     #[cold]
@@ -285,7 +306,7 @@ impl<'a> FillPass<'a> for Reader<'a> {
     }
 }
 
-impl<'a> FieldPass<'a> for Reader<'a> {
+impl<'a> FieldPass<'a> for Reader<'a, '_> {
     type Error = Refused;
 
     #[inline(always)]
@@ -437,11 +458,15 @@ impl<'a> FieldPass<'a> for Reader<'a> {
     }
 
     #[inline]
-    fn end(&mut self) -> Result<(), Refused> {
+    fn stray_tlvs(&mut self, value: &mut Tlvs<'a>) -> Result<(), Refused> {
         let octets = self.rest.len();
         if octets != 0 {
             let reason = DecodeReason::Trailing { octets };
             self.deviate(Deviation::TrailingOctets, "command_length", reason)?;
+            let tlvs = Tlvs::of_wire(self.rest);
+            if tlvs.is_whole() {
+                *value = tlvs;
+            }
         }
         Ok(())
     }

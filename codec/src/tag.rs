@@ -124,8 +124,7 @@ impl Tag {
             Self::QOS_TIME_TO_LIVE | Self::BROADCAST_ERROR_STATUS => (4, 4),
             Self::SOURCE_NODE_ID | Self::DEST_NODE_ID => (6, 6),
             Self::DEST_ADDR_NP_INFORMATION => (10, 10),
-            // 16 characters; peers differ on whether the NUL is part of the value.
-            Self::BROADCAST_END_TIME => (16, 17),
+            Self::BROADCAST_END_TIME => (16, 16),
             Self::MS_VALIDITY => (1, 4),
             Self::DEST_ADDR_NP_COUNTRY => (1, 5),
             Self::SOURCE_SUBADDRESS | Self::DEST_SUBADDRESS => (2, 23),

@@ -165,6 +165,7 @@ impl ClientConfig {
             } else {
                 checked(&self.address_range)
             },
+            ..Bind::default()
         }
     }
 

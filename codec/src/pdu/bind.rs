@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;
+use crate::tlv::Tlvs;
 
 /// Fields of a bind request. `Debug` hides the password.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +24,8 @@ pub struct Bind<'a> {
     pub addr_npi: u8,
     /// Addresses served, as a regular expression; at most 40 octets.
     pub address_range: COctetStr<'a>,
+    /// None by the specification; those of a peer that appends some.
+    pub tlvs: Tlvs<'a>,
 }
 
 impl<'a> Fields<'a> for Bind<'a> {
@@ -39,7 +42,7 @@ impl<'a> Fields<'a> for Bind<'a> {
             ],
         )?;
         pass.last_string("address_range", 41, &mut self.address_range)?;
-        pass.end()
+        pass.stray_tlvs(&mut self.tlvs)
     }
 }
 
@@ -53,6 +56,7 @@ impl fmt::Debug for Bind<'_> {
             .field("addr_ton", &self.addr_ton)
             .field("addr_npi", &self.addr_npi)
             .field("address_range", &self.address_range)
+            .field("tlvs", &self.tlvs)
             .finish()
     }
 }

@@ -8,7 +8,7 @@ use crate::error::DecodeError;
 use crate::fields::{Counter, FieldPass, Fields, FillPass, Writer};
 use crate::frame::Frame;
 use crate::header::{HEADER_OCTETS, Header, SEQUENCE_NUMBER_MAX};
-use crate::quirks::{Deviation, Deviations, Quirks};
+use crate::quirks::{Deviation, Deviations, Quirks, Sighting};
 use crate::reader::Reader;
 use crate::status::CommandStatus;
 use crate::tlv::Tlvs;
@@ -120,7 +120,8 @@ pub enum Pdu<'a> {
     UnbindResp,
     /// generic_nack. SMPP v3.4 §4.3.1.
     GenericNack,
-    /// Any other command_id, with its body as it stands on the wire.
+    /// Any other command_id, with its body as it stands on the wire. Also a PDU without fields
+    /// (such as enquire_link) when optional parameters follow its header all the same.
     Raw {
         /// Which.
         command_id: CommandId,
@@ -185,7 +186,7 @@ impl<'a> Pdu<'a> {
     /// [`DecodeError`] with the field, where it stands, and the command_status to answer with.
     #[inline]
     pub fn decode(frame: &Frame<'a>) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(frame, Quirks::LENIENT);
+        let mut reader = Reader::new(frame, Quirks::LENIENT, None);
         read(frame, &mut reader, Quirks::LENIENT)
     }
 
@@ -195,7 +196,23 @@ impl<'a> Pdu<'a> {
     /// [`DecodeError`] with the field, where it stands, and the command_status to answer with.
     #[inline]
     pub fn decode_with(frame: &Frame<'a>, quirks: Quirks) -> Result<Decoded<'a>, DecodeError> {
-        let mut reader = Reader::new(frame, quirks);
+        let mut reader = Reader::new(frame, quirks, None);
+        let pdu = read(frame, &mut reader, quirks)?;
+        let deviations = reader.deviations();
+        Ok(Decoded { pdu, deviations })
+    }
+
+    /// As [`Pdu::decode_with`], and appends to `sightings` where each deviation was tolerated, in
+    /// the order of the wire: at most one per field and optional parameter. For tools.
+    ///
+    /// # Errors
+    /// As [`Pdu::decode_with`].
+    pub fn decode_noting(
+        frame: &Frame<'a>,
+        quirks: Quirks,
+        sightings: &mut Vec<Sighting>,
+    ) -> Result<Decoded<'a>, DecodeError> {
+        let mut reader = Reader::new(frame, quirks, Some(sightings));
         let pdu = read(frame, &mut reader, quirks)?;
         let deviations = reader.deviations();
         Ok(Decoded { pdu, deviations })
@@ -237,7 +254,7 @@ impl<'a> Pdu<'a> {
             | Self::Unbind
             | Self::UnbindResp
             | Self::GenericNack
-            | Self::Raw { .. } => pass.end(),
+            | Self::Raw { .. } => Ok(()),
         }
     }
 
@@ -278,11 +295,11 @@ impl<'a> Pdu<'a> {
             CommandId::QUERY_BROADCAST_SM_RESP => filled(pass, Self::QueryBroadcastSmResp),
             CommandId::CANCEL_BROADCAST_SM => filled(pass, Self::CancelBroadcastSm),
             CommandId::CANCEL_BROADCAST_SM_RESP => filled(pass, Self::CancelBroadcastSmResp),
-            CommandId::ENQUIRE_LINK => without_fields(Self::EnquireLink, pass),
-            CommandId::ENQUIRE_LINK_RESP => without_fields(Self::EnquireLinkResp, pass),
-            CommandId::UNBIND => without_fields(Self::Unbind, pass),
-            CommandId::UNBIND_RESP => without_fields(Self::UnbindResp, pass),
-            CommandId::GENERIC_NACK => without_fields(Self::GenericNack, pass),
+            CommandId::ENQUIRE_LINK => without_fields(Self::EnquireLink, command_id, pass),
+            CommandId::ENQUIRE_LINK_RESP => without_fields(Self::EnquireLinkResp, command_id, pass),
+            CommandId::UNBIND => without_fields(Self::Unbind, command_id, pass),
+            CommandId::UNBIND_RESP => without_fields(Self::UnbindResp, command_id, pass),
+            CommandId::GENERIC_NACK => without_fields(Self::GenericNack, command_id, pass),
             _ => Ok(Self::Raw { command_id, body }),
         }
     }
@@ -292,7 +309,7 @@ impl<'a> Pdu<'a> {
 #[inline(always)]
 fn read<'a>(
     frame: &Frame<'a>,
-    reader: &mut Reader<'a>,
+    reader: &mut Reader<'a, '_>,
     quirks: Quirks,
 ) -> Result<Pdu<'a>, DecodeError> {
     let header = &frame.header;
@@ -307,7 +324,7 @@ fn read<'a>(
 }
 
 #[cold]
-fn check_sequence_number(header: &Header, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+fn check_sequence_number(header: &Header, reader: &mut Reader<'_, '_>) -> Result<(), DecodeError> {
     if header.sequence_number == 0 && header.command_id == CommandId::GENERIC_NACK {
         return Ok(());
     }
@@ -321,7 +338,7 @@ fn check_sequence_number(header: &Header, reader: &mut Reader<'_>) -> Result<(),
 #[cold]
 fn read_error_response<'a>(
     frame: &Frame<'a>,
-    reader: &mut Reader<'a>,
+    reader: &mut Reader<'a, '_>,
     quirks: Quirks,
 ) -> Result<Pdu<'a>, DecodeError> {
     let command_id = frame.header.command_id;
@@ -329,8 +346,8 @@ fn read_error_response<'a>(
         return Pdu::build(command_id, frame.body, reader);
     }
     reader.stop_tolerating(Deviation::MissingNul);
-    Pdu::build(command_id, frame.body, reader).or_else(|_| {
-        reader.pass_over(Deviation::ErrorBodyUnreadable);
+    Pdu::build(command_id, frame.body, reader).or_else(|error| {
+        reader.pass_over(Deviation::ErrorBodyUnreadable, error);
         Pdu::build(command_id, frame.body, reader)
     })
 }
@@ -353,9 +370,18 @@ fn filled<'a, T: Fields<'a> + Default, P: FillPass<'a>>(
 }
 
 /// A PDU that is only a header.
-fn without_fields<'a, P: FillPass<'a>>(pdu: Pdu<'a>, pass: &mut P) -> Result<Pdu<'a>, P::Refusal> {
-    match pass.end() {
-        Ok(()) => Ok(pdu),
+fn without_fields<'a, P: FillPass<'a>>(
+    pdu: Pdu<'a>,
+    command_id: CommandId,
+    pass: &mut P,
+) -> Result<Pdu<'a>, P::Refusal> {
+    let mut tlvs = Tlvs::EMPTY;
+    match pass.stray_tlvs(&mut tlvs) {
+        Ok(()) if tlvs.is_empty() => Ok(pdu),
+        Ok(()) => Ok(Pdu::Raw {
+            command_id,
+            body: tlvs.as_octets(),
+        }),
         Err(error) => Err(pass.refusal(error)),
     }
 }

@@ -143,6 +143,7 @@ pub fn tlvs_of<'a>(pdu: &Pdu<'a>) -> Tlvs<'a> {
         Pdu::BindReceiverResp(pdu)
         | Pdu::BindTransmitterResp(pdu)
         | Pdu::BindTransceiverResp(pdu) => pdu.tlvs,
+        Pdu::BindReceiver(pdu) | Pdu::BindTransmitter(pdu) | Pdu::BindTransceiver(pdu) => pdu.tlvs,
         Pdu::SubmitMulti(pdu) => pdu.tlvs,
         Pdu::SubmitMultiResp(Some(pdu)) => pdu.tlvs,
         Pdu::QuerySm(pdu) => pdu.tlvs,

@@ -189,7 +189,7 @@ fn write_json(opened: &Opened<'_>, out: &mut Vec<u8>) {
         object.end();
     });
     // A command that nobody knows has a body, be it empty.
-    if body.is_some() || matches!(decoded.pdu, Pdu::Raw { .. }) {
+    if body.is_some() || header.command_id.name().is_none() {
         whole.octets("body", body.unwrap_or_default());
     }
     if let Some(trailing) = trailing {
