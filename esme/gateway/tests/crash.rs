@@ -39,7 +39,7 @@ async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
     let mut random = seed;
     let numbers = Arc::new(AtomicU64::new(0));
     let mut accepted = Accepted::new();
-    for _ in 0..CYCLES {
+    for cycle in 1..=CYCLES {
         let gateway = GatewayProcess::start(&home);
         let senders: Vec<_> = (0..SENDERS)
             .map(|_| tokio::spawn(send_until_dead(gateway.http(), Arc::clone(&numbers))))
@@ -53,10 +53,17 @@ async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
         for sender in senders {
             accepted.extend(sender.await.unwrap());
         }
+        let copies = copies(&received(&smsc));
+        let copies_max = cycle * WINDOW;
+        assert!(
+            copies <= copies_max,
+            "{copies} copies after {cycle} crashes"
+        );
     }
 
     let gateway = GatewayProcess::start(&home);
     let received = wait_until_received(&smsc, &accepted).await;
+    let copies = copies(&received);
     let lost: Vec<_> = accepted
         .keys()
         .filter(|text| !received.contains_key(*text))
@@ -68,7 +75,6 @@ async fn nothing_accepted_is_lost_and_copies_are_few_and_marked() {
         lost[0]
     );
 
-    let copies: u64 = received.values().map(|count| count - 1).sum();
     support::note(&format!(
         "{} accepted, 0 lost, {copies} copies",
         accepted.len()
@@ -130,11 +136,7 @@ async fn wait_until_received(smsc: &Smsc, accepted: &Accepted) -> HashMap<String
     let until = Instant::now() + PATIENCE;
     let mut count = accepted.len() as u64;
     loop {
-        let mut received: HashMap<String, u64> = HashMap::new();
-        for message in smsc.messages() {
-            let text = message.text().expect("every message has a text");
-            *received.entry(text).or_default() += 1;
-        }
+        let received = received(smsc);
         let missing = accepted
             .keys()
             .filter(|text| !received.contains_key(*text))
@@ -148,6 +150,20 @@ async fn wait_until_received(smsc: &Smsc, accepted: &Accepted) -> HashMap<String
             .wait_for_messages(count, Duration::from_millis(500))
             .await;
     }
+}
+
+/// How often each text arrived at the SMSC.
+fn received(smsc: &Smsc) -> HashMap<String, u64> {
+    let mut received = HashMap::new();
+    for message in smsc.messages() {
+        let text = message.text().expect("every message has a text");
+        *received.entry(text).or_default() += 1;
+    }
+    received
+}
+
+fn copies(received: &HashMap<String, u64>) -> u64 {
+    received.values().map(|count| count - 1).sum()
 }
 
 fn seed() -> u64 {

@@ -107,6 +107,97 @@ async fn a_full_disk_refuses_new_work_and_goes_on_sending() {
     smsc.stop().await;
 }
 
+/// The disk takes nothing any more, although the reserve let work in: who asks is told that it is
+/// not decided, and once there is room again everything that was accepted goes its way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_is_really_full_loses_nothing_and_recovers() {
+    let smsc = Smsc::builder().start().await.unwrap();
+    let mut settings = Settings::new(smsc.addr().port());
+    settings.store = "reserve = \"0\"".into();
+    let home = Home::new(&settings);
+    let gateway = GatewayProcess::start_on_small_disk(&home, 16 << 20);
+    let mut client = gateway.client().await;
+    let mut accepted = vec![send(&mut client, &message()).await];
+    let filler = gateway.sees(&home.store()).join("filler");
+    let error = std::fs::write(&filler, vec![0; 32 << 20]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+
+    // A page that is already there may still take some.
+    let mut refused = 0;
+    for _ in 0..200 {
+        let (status, answer) = client
+            .request(Method::POST, "/v1/messages", Some(&message()))
+            .await
+            .unwrap();
+        match status {
+            StatusCode::ACCEPTED => accepted.push(answer["id"].as_str().unwrap().to_owned()),
+            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::INSUFFICIENT_STORAGE => refused += 1,
+            _ => panic!("{status}: {answer:#}"),
+        }
+    }
+    assert!(refused > 0, "the disk took {} messages", accepted.len());
+
+    std::fs::remove_file(&filler).unwrap();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (status, answer) = client
+            .request(Method::POST, "/v1/messages", Some(&message()))
+            .await
+            .unwrap();
+        if status == StatusCode::ACCEPTED {
+            accepted.push(answer["id"].as_str().unwrap().to_owned());
+            break;
+        }
+        assert!(Instant::now() < until, "{status}: {answer:#}");
+    }
+    for id in &accepted {
+        wait_for_message(&mut client, id, |view| view["state"] == "delivered").await;
+    }
+    assert_eq!(gateway.terminate(), Some(0));
+    smsc.stop().await;
+}
+
+/// An SMSC that takes messages and never answers must not hold up the end. What it was sent is
+/// unknown from then on and waits for its receipt; the rest goes out after the next start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_smsc_does_not_hold_up_the_end() {
+    const WINDOW: usize = 10;
+    let smsc = Smsc::builder().start().await.unwrap();
+    let port = smsc.addr().port();
+    let mut settings = Settings::new(port);
+    settings.bind = format!("window_size = {WINDOW}");
+    settings.provider = "drain_timer = \"200ms\"".into();
+    let home = Home::new(&settings);
+    let gateway = GatewayProcess::start(&home);
+    let mut client = gateway.client().await;
+    let silent = json!({"to": "+99900000030", "from": "100", "text": "no response"});
+    let mut ids = Vec::new();
+    for _ in 0..2 * WINDOW {
+        ids.push(send(&mut client, &silent).await);
+    }
+    let received = smsc.wait_for_messages(WINDOW as u64, PATIENCE).await;
+    assert_eq!(received.map(|messages| messages.len()), Ok(WINDOW));
+    let started = Instant::now();
+    assert_eq!(gateway.terminate(), Some(0));
+    assert!(started.elapsed() < PATIENCE / 3, "{:?}", started.elapsed());
+    assert_eq!(
+        smsc.messages().len(),
+        WINDOW,
+        "nothing left after the end began"
+    );
+
+    let gateway = GatewayProcess::start(&home);
+    let mut client = gateway.client().await;
+    let mut unknown = 0;
+    for id in &ids {
+        let view = wait_for_message(&mut client, id, |view| view["state"].is_string()).await;
+        unknown += usize::from(view["state"] == "unknown");
+    }
+    assert_eq!(unknown, WINDOW);
+    let received = smsc.wait_for_messages(2 * WINDOW as u64, PATIENCE).await;
+    assert_eq!(received.map(|messages| messages.len()), Ok(2 * WINDOW));
+}
+
 #[tokio::test]
 async fn an_account_is_kept_to_its_rate() {
     let mut settings = Settings::new(unused_port().await);

@@ -131,7 +131,24 @@ pub(crate) struct GatewayProcess {
 impl GatewayProcess {
     /// Starts the program and waits for its ready line.
     pub(crate) fn start(home: &Home) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_signalbox"))
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_signalbox")), home)
+    }
+
+    /// Starts the program with a store of its own that lies on a disk of `octets`, in memory.
+    pub(crate) fn start_on_small_disk(home: &Home, octets: u64) -> Self {
+        std::fs::create_dir_all(home.store()).unwrap();
+        let mut command = Command::new("unshare");
+        let script = "mount -t tmpfs -o size=$0 tmpfs \"$1\" && shift && exec \"$@\"";
+        command
+            .args(["--map-root-user", "--mount", "sh", "-c", script])
+            .arg(octets.to_string())
+            .arg(home.store())
+            .arg(env!("CARGO_BIN_EXE_signalbox"));
+        Self::start_by(command, home)
+    }
+
+    fn start_by(mut command: Command, home: &Home) -> Self {
+        let mut child = command
             .args(["run", "--config"])
             .arg(home.config())
             .env("SIGNALBOX_LOG", "warn")
@@ -155,6 +172,12 @@ impl GatewayProcess {
                 .as_str()
                 .expect("the ready line has http")
         )
+    }
+
+    /// A path as the process sees it, which may have mounted something there.
+    pub(crate) fn sees(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.pid()));
+        root.join(path.strip_prefix("/").expect("an absolute path"))
     }
 
     pub(crate) fn pid(&self) -> u32 {
