@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::behaviour::Behaviour;
 use crate::clock::{ClockError, ClockMode, Forward, SmscTime};
-use crate::delivery::{Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
+use crate::delivery::{About, Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
+use crate::events::{Item, What};
 use crate::ids::MessageId;
 use crate::message::Message;
 use crate::record::{self, Batch, Entry};
@@ -88,12 +89,22 @@ impl Control {
             .count() as u64
     }
 
-    /// Ends when there are messages that were not there when it was called, or the clock was set.
-    pub(crate) fn messages_news(&self) -> impl Future<Output = ()> + '_ {
-        let mut recorded = Box::pin(self.shared.recorded.notified());
-        // From here on a batch is not missed.
-        recorded.as_mut().enable();
-        recorded
+    /// Ends when something happens after it was called.
+    pub(crate) fn news(&self) -> impl Future<Output = ()> + '_ {
+        let mut news = Box::pin(self.shared.news.notified());
+        // From here on nothing is missed.
+        news.as_mut().enable();
+        news
+    }
+
+    /// Number of the next event.
+    pub(crate) fn events_next(&self) -> u64 {
+        self.shared.events().next()
+    }
+
+    /// At least `limit` events from that number on, and how many of those are forgotten.
+    pub(crate) fn events(&self, cursor: u64, limit: usize) -> (Vec<Arc<Item>>, u64) {
+        self.shared.events().after(cursor, limit)
     }
 
     /// Messages since the start or since they were cleared.
@@ -108,7 +119,7 @@ impl Control {
     ) -> Result<Vec<Message>, u64> {
         let waiting = async {
             loop {
-                let news = self.messages_news();
+                let news = self.news();
                 if self.messages_total() >= count {
                     return;
                 }
@@ -132,6 +143,7 @@ impl Control {
 
     pub(crate) fn clear_messages(&self) {
         self.shared.ring().clear();
+        self.tell(What::MessagesCleared);
     }
 
     /// Sends a message and waits for its response.
@@ -139,7 +151,7 @@ impl Control {
         let body = mo
             .body()
             .map_err(|field| DeliveryError::NotEncodable { field })?;
-        self.deliver(mo.system_id.as_deref(), body).await
+        self.deliver(mo.system_id.as_deref(), body, None).await
     }
 
     /// Sends a receipt about a message that is kept; `None` when there is none of this id.
@@ -150,7 +162,7 @@ impl Control {
         error_code: u16,
     ) -> Option<DeliveryResult> {
         let at = self.shared.time();
-        let (system_id, body) = {
+        let (system_id, body, about) = {
             let ring = self.shared.ring();
             let mut candidates = MessageId::candidates(id.as_bytes());
             let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
@@ -164,9 +176,14 @@ impl Control {
                 submitted_unix_ms: entry.received.unix_ms(),
                 done_unix_ms: at.unix_ms(),
             };
-            (Arc::clone(&batch.system_id), receipt.body())
+            let Entry { id, plan, .. } = entry;
+            (
+                Arc::clone(&batch.system_id),
+                receipt.body(),
+                About { id, plan },
+            )
         };
-        Some(self.deliver(Some(&system_id), body).await)
+        Some(self.deliver(Some(&system_id), body, Some(about)).await)
     }
 
     pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
@@ -187,7 +204,9 @@ impl Control {
     }
 
     pub(crate) fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) -> Arc<Behaviour> {
-        self.shared.change_behaviour(change)
+        let changed = self.shared.change_behaviour(change);
+        self.tell(What::BehaviourChanged);
+        changed
     }
 
     /// What moves the clock, and what it shows.
@@ -211,6 +230,8 @@ impl Control {
             registry.tell_all(&registry::Control::Clock { clock, fired });
             answers
         };
+        let mode = self.clock().0;
+        self.tell(What::ClockSet { mode });
         let mut all = Vec::new();
         let collecting = async {
             while let Some(mut fired) = answers.recv().await {
@@ -220,7 +241,6 @@ impl Control {
         if tokio::time::timeout(FIRED_WAIT, collecting).await.is_err() {
             tracing::warn!("not all sessions followed the clock in time");
         }
-        self.shared.recorded.notify_waiters();
         all.sort_by_key(|fired| (fired.unix_ms, fired.session));
         Ok(all)
     }
@@ -248,12 +268,21 @@ impl Control {
         metrics
     }
 
-    async fn deliver(&self, system_id: Option<&str>, body: bytes::Bytes) -> DeliveryResult {
+    fn tell(&self, what: What) {
+        self.shared.tell(self.shared.time(), None, what);
+    }
+
+    async fn deliver(
+        &self,
+        system_id: Option<&str>,
+        body: bytes::Bytes,
+        about: Option<About>,
+    ) -> DeliveryResult {
         let (sender, receiver) = oneshot::channel();
         let delivery = Delivery {
             due: self.shared.time(),
             body,
-            about: None,
+            about,
             answer: Some(sender),
         };
         self.shared.registry().send_now(system_id, delivery);

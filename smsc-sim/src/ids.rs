@@ -13,7 +13,9 @@ const PADDED_DIGITS: usize = 20;
 
 const COUNTER_BITS: u32 = 36;
 const BIND_BITS: u32 = 14;
-const SEED_BITS: u32 = 13;
+/// Where a packed id has its style.
+const STYLE_SHIFT: u32 = 62;
+const SEED_BITS: u32 = 11;
 
 /// How message ids are written in responses and receipts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub(crate) struct MessageId {
 }
 
 impl MessageId {
-    /// The id of message `counter` of a bind. Ids differ between seeds (13 bits of them), binds
+    /// The id of message `counter` of a bind. Ids differ between seeds (11 bits of them), binds
     /// (2^14, then they repeat) and messages of a bind (2^36, then they repeat).
     #[must_use]
     pub(crate) const fn new(seed: u64, bind_ordinal: u64, counter: u64) -> Self {
@@ -96,6 +98,28 @@ impl MessageId {
             let id = Self { number: number? };
             (id.text(style).as_str() == text).then_some((id, style))
         })
+    }
+
+    /// Id and style in one number, never 0: ids take less than 62 bits.
+    pub(crate) const fn packed(self, style: IdStyle) -> u64 {
+        let style = match style {
+            IdStyle::Hex => 1,
+            IdStyle::Decimal => 2,
+            IdStyle::Uuid => 3,
+        };
+        style << STYLE_SHIFT | self.number & !(0b11 << STYLE_SHIFT)
+    }
+
+    /// The inverse; `None` when it is another number.
+    pub(crate) const fn unpacked(packed: u64) -> Option<(Self, IdStyle)> {
+        let style = match packed >> STYLE_SHIFT {
+            1 => IdStyle::Hex,
+            2 => IdStyle::Decimal,
+            3 => IdStyle::Uuid,
+            _ => return None,
+        };
+        let number = packed & !(0b11 << STYLE_SHIFT);
+        Some((Self { number }, style))
     }
 
     /// The id as it stands in the response.
@@ -273,6 +297,15 @@ mod tests {
             let found = MessageId::candidates(text.as_bytes());
             assert_eq!(found.count(), 0, "{text}");
         }
+    }
+
+    #[test]
+    fn an_id_and_its_style_fit_into_one_number() {
+        for style in [IdStyle::Hex, IdStyle::Decimal, IdStyle::Uuid] {
+            let id = MessageId::new(u64::MAX, u64::MAX, u64::MAX);
+            assert_eq!(MessageId::unpacked(id.packed(style)), Some((id, style)));
+        }
+        assert_eq!(MessageId::unpacked(7), None);
     }
 
     #[test]

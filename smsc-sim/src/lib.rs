@@ -20,6 +20,7 @@
 //! | which bind gets what | `registry.rs` |
 //! | the messages kept | `record.rs`, [`Message`] |
 //! | its time | `clock.rs`, [`ClockControl`] |
+//! | what happened | `events.rs` |
 //! | the control API | `api/` |
 //! | the load generator | [`load`] |
 
@@ -33,6 +34,7 @@ mod connection;
 mod control;
 mod delivery;
 mod duration;
+mod events;
 mod faults;
 mod filter;
 mod ids;

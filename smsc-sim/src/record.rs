@@ -108,6 +108,21 @@ impl Batch {
             .slice(start as usize..self.entries[at].end as usize)
     }
 
+    /// How many messages it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// What is known of one of them.
+    pub(crate) fn entry(&self, at: usize) -> Option<&Entry> {
+        self.entries.get(at)
+    }
+
+    /// The same with its PDU.
+    pub(crate) fn get(&self, at: usize) -> Option<(&Entry, Bytes)> {
+        Some((self.entry(at)?, self.pdu(at)))
+    }
+
     fn find(&self, id: (MessageId, IdStyle)) -> Option<usize> {
         let at = self.entries.binary_search_by_key(&id.0, |entry| entry.id.0);
         at.ok().filter(|at| self.entries[*at].id == id)
@@ -184,11 +199,11 @@ impl Ring {
     }
 
     /// Appends a batch.
-    pub(crate) fn push(&mut self, batch: Batch) {
+    pub(crate) fn push(&mut self, batch: Arc<Batch>) {
         self.total += batch.entries.len() as u64;
         self.messages += batch.entries.len();
         self.octets += batch.octets.len();
-        self.batches.push_back(Arc::new(batch));
+        self.batches.push_back(batch);
         while let Some(oldest) = self.batches.front() {
             let (messages, octets) = (oldest.entries.len(), oldest.octets_kept());
             if self.messages - messages < self.messages_max && self.octets <= self.octets_max {
@@ -283,7 +298,7 @@ mod tests {
 
     use super::*;
 
-    fn batch(counters: std::ops::Range<u64>, text: &[u8]) -> Batch {
+    fn batch(counters: std::ops::Range<u64>, text: &[u8]) -> Arc<Batch> {
         let mut recorder = Recorder::default();
         for counter in counters {
             let pdu = Pdu::SubmitSm(Sm {
@@ -306,7 +321,8 @@ mod tests {
             let entry = Entry::new(received, id(counter), CommandStatus::ESME_ROK, outcome);
             recorder.push(header, &pdu, entry);
         }
-        recorder.take(1, &Arc::from("esme")).expect("not empty")
+        let batch = recorder.take(1, &Arc::from("esme"));
+        Arc::new(batch.expect("not empty"))
     }
 
     fn id(counter: u64) -> (MessageId, IdStyle) {

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
+use crate::events::What;
 use crate::registry::{Control, Disconnect, Outbind};
 use crate::shared::Shared;
 use crate::socket::{Socket, Transport};
@@ -108,6 +109,7 @@ async fn serve(shared: Arc<Shared>, made: Made) {
         .registry()
         .connect(peer, connected_unix_ms, control_sender);
     tracing::info!(session = id, %peer, "connected");
+    shared.tell(shared.time(), Some(id), What::Connected { peer });
     let _entry = RegistryEntry {
         shared: Arc::clone(&shared),
         id,

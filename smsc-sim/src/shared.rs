@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
 use crate::delivery::About;
+use crate::events::{Events, What};
 use crate::record::{Batch, Ring};
 use crate::registry::Registry;
 use crate::settings::Settings;
@@ -19,14 +20,15 @@ use crate::settings::Settings;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
-    /// Told after each batch that was recorded, and when the clock was set.
-    pub(crate) recorded: Notify,
+    /// Told after each event.
+    pub(crate) news: Notify,
     clock: Mutex<Clock>,
     behaviour: Mutex<Arc<Behaviour>>,
     behaviour_version: AtomicU64,
     /// Whether any message was cancelled or replaced.
     plans_changed: AtomicBool,
     ring: Mutex<Ring>,
+    events: Mutex<Events>,
     registry: Mutex<Registry>,
 }
 
@@ -36,11 +38,12 @@ impl Shared {
         Self {
             clock: Mutex::new(clock),
             counters: Counters::default(),
-            recorded: Notify::new(),
+            news: Notify::new(),
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
             behaviour_version: AtomicU64::new(0),
             plans_changed: AtomicBool::new(false),
             ring: Mutex::new(Ring::new(settings.record_messages_max)),
+            events: Mutex::default(),
             registry: Mutex::default(),
             settings,
         }
@@ -77,9 +80,21 @@ impl Shared {
     }
 
     /// Keeps the messages of a batch.
-    pub(crate) fn record(&self, batch: Batch) {
-        self.ring().push(batch);
-        self.recorded.notify_waiters();
+    pub(crate) fn record(&self, at: SmscTime, batch: Batch) {
+        let batch = Arc::new(batch);
+        self.ring().push(Arc::clone(&batch));
+        self.tell(at, Some(batch.session), What::Messages(batch));
+    }
+
+    /// Lets those who follow know what happened.
+    pub(crate) fn tell(&self, at: SmscTime, session: Option<u64>, what: What) {
+        self.events().push(at, session, what);
+        self.news.notify_waiters();
+    }
+
+    /// What happened.
+    pub(crate) fn events(&self) -> MutexGuard<'_, Events> {
+        lock(&self.events)
     }
 
     /// Says that a message was cancelled or replaced.

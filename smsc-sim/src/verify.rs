@@ -196,7 +196,7 @@ pub(crate) async fn verify(
     let deadline = Instant::now() + within;
     let mut progress = Progress::default();
     loop {
-        let news = control.messages_news();
+        let news = control.news();
         progress.look(control, wanted);
         if count.is_exceeded(progress.matched) || count.is_settled(progress.matched) {
             break;
@@ -237,7 +237,7 @@ pub(crate) async fn verify_sequence(
 ) -> Result<Vec<Message>, VerifyError> {
     let deadline = Instant::now() + within;
     loop {
-        let news = control.messages_news();
+        let news = control.news();
         let messages = control.messages(usize::MAX, |_| true);
         let missing = match sequence(&messages, wanted, in_order) {
             Ok(found) => return Ok(found),

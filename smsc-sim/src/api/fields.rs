@@ -116,6 +116,18 @@ impl Fields {
         value.map(|value| time_of(name, &value)).transpose()
     }
 
+    /// A whole number from 0 to `max` in a query; `None` when it is absent.
+    pub(crate) fn whole_number(&mut self, name: &str, max: u64) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(|number| *number <= max);
+        number.map(Some).ok_or_else(|| {
+            let detail = format!("{text:?} is no whole number from 0 to {max}");
+            Problem::field(name, detail)
+        })
+    }
+
     /// true or false; `None` when it is absent or null.
     pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, Problem> {
         match self.take(name) {

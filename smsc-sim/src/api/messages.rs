@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use signalbox_codec::CommandStatus;
 use signalbox_codec::receipt::ReceiptState;
 
+use super::events;
 use super::fields::Fields;
 use super::pdu_json;
 use super::problem::Problem;
@@ -31,16 +32,9 @@ pub(crate) async fn list(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::of_query(query);
-    let limit = match fields.text("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(text) => match text.parse() {
-            Ok(limit @ 0..=LIMIT_MAX) => limit,
-            _ => {
-                let detail = format!("{text:?} is no whole number from 0 to {LIMIT_MAX}");
-                return Err(Problem::field("limit", detail));
-            }
-        },
-    };
+    let limit = fields.whole_number("limit", LIMIT_MAX as u64)?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let wanted = read_match(&mut fields)?;
     fields.end_of_query()?;
     let messages = control.messages(limit, |message| wanted.matches(message));
@@ -49,14 +43,16 @@ pub(crate) async fn list(
     Ok(Json(json!({"messages": messages, "total": total})))
 }
 
-/// `GET messages/{id}`.
+/// `GET messages/{id}`: with what is known to have happened to it.
 pub(crate) async fn show(
     State(control): State<Control>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let message = control.message(&id);
     let message = message.ok_or_else(|| not_kept(&id))?;
-    Ok(Json(shape(&message)))
+    let mut value = shape(&message);
+    value["timeline"] = events::timeline(&control, &message).into();
+    Ok(Json(value))
 }
 
 /// `DELETE messages`.

@@ -2,6 +2,7 @@
 //! asked and told is in `control.rs`.
 
 mod clock;
+mod events;
 mod fields;
 mod messages;
 mod pdu_json;
@@ -69,6 +70,7 @@ fn of_smsc(control: Control) -> Router {
         .route("/messages/{id}/receipt", post(messages::receipt))
         .route("/verify", post(verify::one))
         .route("/verify-sequence", post(verify::sequence))
+        .route("/events", get(events::follow))
         .route("/mo", post(messages::mobile_originated))
         .route("/clock", get(clock::show).post(clock::change))
         .route(

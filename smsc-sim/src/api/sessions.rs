@@ -161,7 +161,8 @@ fn shape(session: &SessionInfo) -> Value {
     })
 }
 
-const fn bind_name(bind_type: BindType) -> &'static str {
+/// Its name in the control API.
+pub(crate) const fn bind_name(bind_type: BindType) -> &'static str {
     match bind_type {
         BindType::Transmitter => "transmitter",
         BindType::Receiver => "receiver",

@@ -6,8 +6,10 @@ use signalbox_codec::{CommandId, CommandStatus};
 use signalbox_session::{SendError, Session, Token};
 use tokio::sync::oneshot;
 
-use super::{Connection, DELIVERIES_MAX, Later, TOKEN_NOBODY};
+use super::{Connection, DELIVERIES_MAX, Later, TOKEN_NOBODY, Waiting};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult, EncodedBody, without_tlvs};
+use crate::events::DeliveryEvent;
+use crate::ids::{IdStyle, MessageId};
 
 /// From this interface_version on a peer knows optional parameters. SMPP v3.4 §5.2.4.
 const INTERFACE_VERSION_TLVS: u8 = 0x34;
@@ -43,15 +45,19 @@ impl Connection {
                 Some(body) => delivery.body = body,
                 None => {
                     let error = DeliveryError::NotEncodable { field: "content" };
-                    return self.on_result(answer, Err(error));
+                    let about = delivery.about.map(|about| about.id);
+                    return self.on_result(now, about, answer, Err(error));
                 }
             }
         }
-        let token = if answer.is_some() {
-            self.last_token += 1;
-            self.last_token
-        } else {
-            TOKEN_NOBODY
+        let about = delivery.about.map(|about| about.id);
+        let token = match (&answer, about) {
+            (Some(_), _) => {
+                self.last_token += 1;
+                self.last_token
+            }
+            (None, Some((id, style))) => id.packed(style),
+            (None, None) => TOKEN_NOBODY,
         };
         let body = EncodedBody {
             command_id: CommandId::DELIVER_SM,
@@ -60,8 +66,9 @@ impl Connection {
         match session.request(now, token, &body) {
             Ok(_) => {
                 self.tally.deliveries_sent += 1;
+                self.note(now, about, None);
                 if let Some(answer) = answer {
-                    self.waiting.insert(token, answer);
+                    self.waiting.insert(token, Waiting { about, answer });
                 }
             }
             // The session is ending; `leave` finds another bind for what was not sent.
@@ -72,19 +79,40 @@ impl Connection {
         }
     }
 
-    pub(super) fn on_answer(&mut self, token: Token, result: DeliveryResult) {
-        let answer = match token {
-            TOKEN_NOBODY => None,
-            token => self.waiting.remove(&token),
+    pub(super) fn on_answer(&mut self, now: Instant, token: Token, result: DeliveryResult) {
+        let about = MessageId::unpacked(token);
+        let waiting = match about {
+            None if token != TOKEN_NOBODY => self.waiting.remove(&token),
+            _ => None,
         };
-        self.on_result(answer, result);
+        match waiting {
+            Some(waiting) => self.on_result(now, waiting.about, Some(waiting.answer), result),
+            None => self.on_result(now, about, None, result),
+        }
+    }
+
+    /// Keeps what became of a delivery for those who follow; nothing when no messages are kept.
+    fn note(
+        &mut self,
+        now: Instant,
+        about: Option<(MessageId, IdStyle)>,
+        result: Option<DeliveryResult>,
+    ) {
+        if self.shared.settings.record_messages_max > 0 {
+            let at = self.clock.at(now);
+            let event = DeliveryEvent { at, about, result };
+            self.delivery_events.push(event);
+        }
     }
 
     fn on_result(
         &mut self,
+        now: Instant,
+        about: Option<(MessageId, IdStyle)>,
         answer: Option<oneshot::Sender<DeliveryResult>>,
         result: DeliveryResult,
     ) {
+        self.note(now, about, Some(result));
         match result {
             Ok(CommandStatus::ESME_ROK) => self.tally.deliveries_acknowledged += 1,
             _ => self.tally.deliveries_failed += 1,

@@ -17,6 +17,7 @@ use super::messages::Arrival;
 use crate::behaviour::{PlannedReceipt, wants_receipt};
 use crate::clock::SmscTime;
 use crate::delivery::{About, Original};
+use crate::events::What;
 use crate::ids::{IdForm, IdStyle, MessageId};
 use crate::lifetime::Lifetime;
 use crate::record::{self, Entry, Ring};
@@ -37,7 +38,7 @@ impl Connection {
         arrival: &Arrival,
         query: &QuerySm<'_>,
     ) {
-        let found = self.find(query.message_id, |original| {
+        let found = self.find(arrival.at, query.message_id, |original| {
             original.source.2 == query.source_addr
         });
         let Some((entry, _)) = found.filter(|(_, pdu)| !is_broadcast(pdu)) else {
@@ -78,7 +79,7 @@ impl Connection {
                     && original.service_type == cancel.service_type
             })
         } else {
-            let found = self.find(cancel.message_id, |original| {
+            let found = self.find(arrival.at, cancel.message_id, |original| {
                 original.source.2 == source
                     && (destination.is_empty() || original.destination.2 == destination)
             });
@@ -104,7 +105,7 @@ impl Connection {
                     && original.service_type == cancel.service_type
             })
         } else {
-            let found = self.find(cancel.message_id, |original| {
+            let found = self.find(arrival.at, cancel.message_id, |original| {
                 original.source.2 == cancel.source_addr
             });
             found.into_iter().collect()
@@ -176,7 +177,7 @@ impl Connection {
         arrival: &Arrival,
         replace: &ReplaceSm<'_>,
     ) {
-        let found = self.find(replace.message_id, |original| {
+        let found = self.find(arrival.at, replace.message_id, |original| {
             original.source.2 == replace.source_addr
         });
         let found = found.filter(|(entry, _)| entry.is_pending(arrival.at));
@@ -198,6 +199,7 @@ impl Connection {
         self.shared.plans_changed();
         let kept = Some(pdu.clone());
         self.shared.ring().change(entry.id, plan_anew, kept);
+        self.tell_change(arrival.at, entry.id, ReceiptState::Enroute);
         self.answer(session, arrival, CommandStatus::ESME_ROK, &resp);
         let about = About {
             id: entry.id,
@@ -213,7 +215,7 @@ impl Connection {
         arrival: &Arrival,
         query: &QueryBroadcastSm<'_>,
     ) {
-        let found = self.find(query.message_id, |original| {
+        let found = self.find(arrival.at, query.message_id, |original| {
             original.source.2 == query.source_addr
         });
         let Some((entry, pdu)) = found.filter(|(_, pdu)| is_broadcast(pdu)) else {
@@ -246,10 +248,11 @@ impl Connection {
     /// The accepted message of that id and of this system_id, if it is the right one.
     fn find(
         &mut self,
+        at: SmscTime,
         id: COctetStr<'_>,
         is_right: impl Fn(&Original<'_>) -> bool,
     ) -> Option<Found> {
-        self.record_batch();
+        self.record_batch(at);
         let ring = self.shared.ring();
         let mut candidates = MessageId::candidates(id.as_octets());
         let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
@@ -264,7 +267,7 @@ impl Connection {
         limit: usize,
         is_wanted: impl Fn(&Original<'_>) -> bool,
     ) -> Vec<Found> {
-        self.record_batch();
+        self.record_batch(at);
         let ring: &Ring = &self.shared.ring();
         let ours = ring
             .pending(at)
@@ -279,6 +282,12 @@ impl Connection {
         self.shared.plans_changed();
         let deleted = |entry: &mut Entry| entry.plan_anew((ReceiptState::Deleted, 0), at);
         self.shared.ring().change(id, deleted, None);
+        self.tell_change(at, id, ReceiptState::Deleted);
+    }
+
+    fn tell_change(&self, at: SmscTime, id: (MessageId, IdStyle), state: ReceiptState) {
+        let what = What::MessageChanged { id, state };
+        self.shared.tell(at, Some(self.id), what);
     }
 }
 

@@ -21,8 +21,10 @@ use tokio::sync::oneshot;
 use self::messages::{Answer, Response, give, respond};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
-use crate::clock::Clock;
+use crate::clock::{Clock, SmscTime};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult};
+use crate::events::{DeliveryEvent, What};
+use crate::ids::{IdStyle, MessageId};
 use crate::rate::Rate;
 use crate::record::Recorder;
 use crate::registry::{Control, Disconnect, Fired, FiredKind, Outbind};
@@ -31,7 +33,8 @@ use crate::shared::{Shared, Tally};
 /// Deliveries that one session holds at most, waiting for their time or for its window. A message
 /// whose receipt finds no place is answered with ESME_RMSGQFUL.
 const DELIVERIES_MAX: usize = 100_000;
-/// Token of deliveries whose response nobody waits for.
+/// Token of mobile-originated messages whose response nobody waits for. That of a planned receipt
+/// is the packed id of its message; numbers in between belong to those who wait.
 const TOKEN_NOBODY: Token = 0;
 /// sc_interface_version of the bind response, and what a peer of SMPP v5.0 is told. SMPP v3.4
 /// §5.3.2.25.
@@ -59,9 +62,18 @@ pub(crate) struct Connection {
     elsewhere: Vec<Delivery>,
     mail_waiting: bool,
     /// Who waits for which response.
-    waiting: HashMap<Token, oneshot::Sender<DeliveryResult>>,
+    waiting: HashMap<Token, Waiting>,
     last_token: Token,
+    /// What became of deliveries in this turn.
+    delivery_events: Vec<DeliveryEvent>,
     tally: Tally,
+}
+
+/// Somebody who waits for the response to a delivery.
+#[derive(Debug)]
+struct Waiting {
+    about: Option<(MessageId, IdStyle)>,
+    answer: oneshot::Sender<DeliveryResult>,
 }
 
 #[derive(Debug)]
@@ -98,6 +110,7 @@ impl Connection {
             mail_waiting: false,
             waiting: HashMap::new(),
             last_token: TOKEN_NOBODY,
+            delivery_events: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -134,6 +147,14 @@ impl Connection {
             self.tally.binds += 1;
             let system_id: Arc<str> = Arc::from(bind.system_id.to_latin1());
             tracing::info!(session = self.id, %system_id, ?bind_type, "bound");
+            let bound = Arc::clone(&system_id);
+            self.tell(
+                now,
+                What::Bound {
+                    system_id: bound,
+                    bind_type,
+                },
+            );
             self.bound = Some(Bound {
                 ordinal: self.shared.registry().bind(self.id, &system_id, bind_type),
                 receives: bind_type != BindType::Transmitter,
@@ -149,6 +170,14 @@ impl Connection {
         } else {
             self.tally.binds_refused += 1;
             tracing::info!(session = self.id, status = %command_status, "bind refused");
+            let system_id = Arc::from(bind.system_id.to_latin1());
+            self.tell(
+                now,
+                What::BindRefused {
+                    system_id,
+                    command_status,
+                },
+            );
         }
         session
             .respond_bind(now, sequence_number, command_status, &resp)
@@ -184,12 +213,16 @@ impl Connection {
     }
 
     /// Lets others see the messages of this turn.
-    fn record_batch(&mut self) {
+    fn record_batch(&mut self, at: SmscTime) {
         if let Some(bound) = &self.bound
             && let Some(batch) = self.recorder.take(self.id, &bound.system_id)
         {
-            self.shared.record(batch);
+            self.shared.record(at, batch);
         }
+    }
+
+    fn tell(&self, now: Instant, what: What) {
+        self.shared.tell(self.clock.at(now), Some(self.id), what);
     }
 
     fn system_id(&self) -> Option<&Arc<str>> {
@@ -225,7 +258,7 @@ impl Owner for Connection {
         match event {
             Event::Request { header, pdu } => self.on_message(now, session, header, &pdu),
             Event::Response { token, header, .. } => {
-                self.on_answer(token, Ok(header.command_status));
+                self.on_answer(now, token, Ok(header.command_status));
             }
             Event::RequestFailed { token, failure, .. } => {
                 let error = match failure {
@@ -234,7 +267,7 @@ impl Owner for Connection {
                         DeliveryError::SessionClosed
                     }
                 };
-                self.on_answer(token, Err(error));
+                self.on_answer(now, token, Err(error));
             }
             Event::BindRequested {
                 sequence_number,
@@ -248,6 +281,7 @@ impl Owner for Connection {
             }
             Event::Closed { reason } => {
                 tracing::info!(session = self.id, %reason, "session closed");
+                self.tell(now, What::Closed { reason });
             }
             // Who asked has been told that the time was over.
             Event::LateResponse { .. } => {}
@@ -289,7 +323,12 @@ impl Owner for Connection {
         {
             self.send(now, session, delivery);
         }
-        self.record_batch();
+        let at = self.clock.at(now);
+        self.record_batch(at);
+        if !self.delivery_events.is_empty() {
+            let events = std::mem::take(&mut self.delivery_events);
+            self.tell(now, What::Deliveries(events));
+        }
         if let Some(bound) = &self.bound
             && !self.elsewhere.is_empty()
         {

@@ -1,0 +1,241 @@
+//! What happens, as JSON: by long poll and by WebSocket.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use signalbox_codec::receipt::ReceiptState;
+
+use super::fields::Fields;
+use super::problem::Problem;
+use super::sessions::bind_name;
+use crate::clock::SmscTime;
+use crate::control::Control;
+use crate::events::{DeliveryEvent, EVENTS_MAX, Item, What};
+use crate::ids::{IdStyle, MessageId};
+use crate::message::Message;
+use crate::record::Batch;
+
+/// Events of an answer, unless `limit` says otherwise.
+const LIMIT_DEFAULT: usize = 1_000;
+/// Longest poll.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+/// What happens within this time goes into one frame of a WebSocket.
+const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// `GET events?after=cursor&wait=30s&limit=`: the events from that cursor on (default: all that are
+/// kept), the next cursor, and how many were forgotten. With an upgrade to WebSocket the same
+/// object comes again and again; without `after` it begins with what is yet to happen.
+pub(crate) async fn follow(
+    State(control): State<Control>,
+    Query(query): Query<BTreeMap<String, String>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::of_query(query);
+    let after = fields.whole_number("after", u64::MAX)?;
+    let limit = fields.whole_number("limit", EVENTS_MAX as u64)?;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    let wait = fields.duration("wait", WAIT_MAX)?.unwrap_or_default();
+    fields.end_of_query()?;
+    // Whoever does not want to upgrade polls.
+    if let Ok(upgrade) = upgrade {
+        let cursor = after.unwrap_or_else(|| control.events_next());
+        return Ok(upgrade.on_upgrade(move |socket| push(socket, control, cursor)));
+    }
+    let cursor = after.unwrap_or(0);
+    let waiting = async {
+        loop {
+            let news = control.news();
+            if control.events_next() > cursor {
+                return;
+            }
+            news.await;
+        }
+    };
+    // When nothing happens in time, the answer has no events.
+    drop(tokio::time::timeout(wait, waiting).await);
+    let (page, _) = page(&control, cursor, limit);
+    Ok(Json(page).into_response())
+}
+
+/// What is known to have happened to a message, oldest first.
+pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
+    let mut events: Vec<(SmscTime, Value)> = Vec::new();
+    let (items, _) = control.events(0, usize::MAX);
+    for item in items {
+        for at in 0..item.len() {
+            if about(&item, at).is_some_and(|id| id.0.text(id.1).as_str() == message.id) {
+                events.push((time(&item, at), shape(&item, at)));
+            }
+        }
+    }
+    let mut timeline: Vec<Value> = events
+        .into_iter()
+        .map(|(_, mut event)| {
+            let fields = event.as_object_mut().expect("an event is an object");
+            fields.retain(|name, _| {
+                matches!(
+                    name.as_str(),
+                    "unix_ms" | "event" | "command_status" | "state" | "error"
+                )
+            });
+            event
+        })
+        .collect();
+    if let Some(ends_unix_ms) = message.ends_unix_ms
+        && message
+            .state
+            .is_some_and(|state| state != ReceiptState::Enroute)
+    {
+        let state = message.state_name();
+        timeline.push(json!({"unix_ms": ends_unix_ms, "event": "ended", "state": state}));
+    }
+    timeline.sort_by_key(|event| event["unix_ms"].as_u64());
+    timeline
+}
+
+/// Sends events until the reader leaves. What it does not take is forgotten in time, and it is told
+/// how many that were.
+async fn push(mut socket: WebSocket, control: Control, mut cursor: u64) {
+    loop {
+        let news = control.news();
+        if control.events_next() > cursor {
+            let (page, next) = page(&control, cursor, EVENTS_MAX);
+            cursor = next;
+            if socket
+                .send(Frame::Text(page.to_string().into()))
+                .await
+                .is_err()
+            {
+                return;
+            }
+            tokio::time::sleep(FRAME_INTERVAL).await;
+            continue;
+        }
+        tokio::select! {
+            () = news => {}
+            // Nothing is expected; pings are answered by the reading itself.
+            frame = socket.recv() => match frame {
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => {}
+            },
+        }
+    }
+}
+
+/// Events from a cursor on, and the cursor after them.
+fn page(control: &Control, cursor: u64, limit: usize) -> (Value, u64) {
+    let (items, missed) = control.events(cursor, limit);
+    let start = cursor + missed;
+    let mut events = Vec::new();
+    let mut next = start;
+    for item in &items {
+        for at in 0..item.len() {
+            let number = item.first + at as u64;
+            if number >= start && events.len() < limit {
+                let mut event = shape(item, at);
+                event["number"] = number.into();
+                events.push(event);
+                next = number + 1;
+            }
+        }
+    }
+    let page = json!({"events": events, "cursor": next, "missed": missed});
+    (page, next)
+}
+
+/// The message that an event is about.
+fn about(item: &Item, at: usize) -> Option<(MessageId, IdStyle)> {
+    match &item.what {
+        What::Messages(batch) => batch.entry(at).map(|entry| entry.id),
+        What::Deliveries(events) => events[at].about,
+        What::MessageChanged { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
+fn time(item: &Item, at: usize) -> SmscTime {
+    match &item.what {
+        What::Messages(batch) => batch.entry(at).map_or(item.at, |entry| entry.received),
+        What::Deliveries(events) => events[at].at,
+        _ => item.at,
+    }
+}
+
+fn shape(item: &Item, at: usize) -> Value {
+    let mut event = match &item.what {
+        What::Connected { peer } => json!({"event": "connected", "peer": peer.to_string()}),
+        What::Bound {
+            system_id,
+            bind_type,
+        } => {
+            let bind_type = bind_name(*bind_type);
+            json!({"event": "bound", "system_id": **system_id, "bind_type": bind_type})
+        }
+        What::BindRefused {
+            system_id,
+            command_status,
+        } => json!({
+            "event": "bind_refused",
+            "system_id": **system_id,
+            "command_status": command_status.to_string(),
+        }),
+        What::Closed { reason } => json!({"event": "closed", "reason": reason.to_string()}),
+        What::Messages(batch) => message_shape(batch, at),
+        What::Deliveries(events) => delivery_shape(&events[at]),
+        What::MessageChanged { id, state } => json!({
+            "event": "message_changed",
+            "id": id.0.text(id.1).as_str(),
+            "state": state.stat(),
+        }),
+        What::MessagesCleared => json!({"event": "messages_cleared"}),
+        What::ClockSet { mode } => json!({"event": "clock_set", "mode": mode.name()}),
+        What::BehaviourChanged => json!({"event": "behaviour_changed"}),
+    };
+    event["unix_ms"] = time(item, at).unix_ms().into();
+    event["session"] = item.session.into();
+    event
+}
+
+fn message_shape(batch: &Batch, at: usize) -> Value {
+    let message = batch.get(at).and_then(|(entry, pdu)| {
+        let received = entry.received;
+        Message::new(batch, entry, pdu, received)
+    });
+    let Some(message) = message else {
+        return json!({"event": "message"});
+    };
+    json!({
+        "event": "message",
+        "id": message.id,
+        "system_id": message.system_id,
+        "command": message.command_id.to_string(),
+        "command_status": message.command_status.to_string(),
+        "from": message.from,
+        "to": message.to,
+        "text": message.text(),
+    })
+}
+
+fn delivery_shape(delivery: &DeliveryEvent) -> Value {
+    let id = delivery.about.map(|(id, style)| id.text(style).to_string());
+    match delivery.result {
+        None => json!({"event": "delivery_sent", "id": id}),
+        Some(Ok(status)) => json!({
+            "event": "delivery_answered",
+            "id": id,
+            "command_status": status.to_string(),
+        }),
+        Some(Err(error)) => json!({
+            "event": "delivery_failed",
+            "id": id,
+            "error": error.to_string(),
+        }),
+    }
+}
