@@ -6,7 +6,7 @@
 //! server that has been quick may have more waiting, until it leaves that without a sign for
 //! [`SIGN_WITHIN`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,23 +17,24 @@ use tokio::time::Instant;
 
 use super::config::{WebhookConfig, WebhookConfigError};
 use super::connection::tls_connector;
+use super::failures::{Failures, OutcomeCounters};
 use super::outcome::refused;
+use super::pool::Pool;
+use super::request::RequestWriter;
 use super::target::{Origin, Target, url};
-use super::worker::{Job, Progress, Report, Shared, Worker};
+use super::worker::{Batch, Job, Progress, Report, Shared, Worker};
 use crate::channel::{ChannelHandle, Inbox, ToChannel};
 
 /// Callbacks that may be with this channel at a time.
 const CREDIT: u32 = 4_096;
 /// Callbacks that may wait for one server without a sign of it, an eighth of all.
-const WAITING_UNSEEN_MAX: usize = CREDIT as usize / 8;
+pub(super) const WAITING_UNSEEN_MAX: usize = CREDIT as usize / 8;
 /// Time in which a server with more than [`WAITING_UNSEEN_MAX`] waiting callbacks must finish one.
 const SIGN_WITHIN: Duration = Duration::from_millis(250);
 /// URLs whose parts are remembered.
 const TARGETS_MAX: usize = 4_096;
 /// Servers with connections or waiting callbacks at a time; callbacks to more are retried later.
 const POOLS_MAX: usize = 1_024;
-/// Callbacks that a worker is handed at once.
-const JOBS_MAX: usize = 16;
 /// Connections that a server gets before callbacks have to wait for more.
 const CONNECTIONS_EAGER: usize = 8;
 /// Callbacks per connection that wait before another connection is opened.
@@ -75,6 +76,8 @@ impl WebhookChannel {
             reports_sender,
             inbox,
             inputs: Vec::new(),
+            counters: OutcomeCounters::new(),
+            failures: Failures::default(),
             granted: 0,
             under_way: 0,
             draining: false,
@@ -99,21 +102,12 @@ struct Task {
     reports_sender: mpsc::UnboundedSender<Report>,
     inbox: Inbox,
     inputs: Vec<Input>,
+    counters: OutcomeCounters,
+    /// Of callbacks that have no server.
+    failures: Failures,
     granted: u32,
     under_way: u32,
     draining: bool,
-}
-
-/// Connections to one server, and what waits for them.
-struct Pool {
-    origin: Origin,
-    waiting: VecDeque<Job>,
-    workers: HashMap<u64, mpsc::Sender<Vec<Job>>>,
-    idle: Vec<u64>,
-    /// It answers, and quickly.
-    well: bool,
-    /// When a worker reported last, or when more than [`WAITING_UNSEEN_MAX`] began to wait.
-    seen_at: Instant,
 }
 
 impl Task {
@@ -196,7 +190,11 @@ impl Task {
         }
         let target = match self.target(url(&dispatch)) {
             Ok(target) => target,
-            Err(reason) => return self.finish(delivery, refused(reason)),
+            Err(reason) => {
+                let outcome = refused(reason);
+                self.failures.take(Instant::now(), "", &outcome);
+                return self.finish(delivery, outcome);
+            }
         };
         let Some(index) = self.pool(&target.origin) else {
             return self.finish(delivery, busy("callbacks to too many servers at a time"));
@@ -260,14 +258,7 @@ impl Task {
         if let Some(index) = self.pool_of.get(origin) {
             return Some(*index);
         }
-        let fresh = Pool {
-            origin: origin.clone(),
-            waiting: VecDeque::new(),
-            workers: HashMap::new(),
-            idle: Vec::new(),
-            well: true,
-            seen_at: Instant::now(),
-        };
+        let fresh = Pool::new(origin.clone(), Instant::now());
         let unused = |pool: &Pool| pool.workers.is_empty() && pool.waiting.is_empty();
         let index = if self.pools.len() < POOLS_MAX {
             self.pools.push(fresh);
@@ -303,12 +294,15 @@ impl Task {
             let Some(worker) = pool.workers.get(&number) else {
                 continue;
             };
-            let share = pool.waiting.len() / pool.workers.len();
-            let jobs: Vec<Job> = pool.waiting.drain(..share.clamp(1, JOBS_MAX)).collect();
+            let share = pool.share();
+            let batch = Batch {
+                jobs: pool.waiting.drain(..share).collect(),
+                pipelined: pool.is_pipelined(),
+            };
             // An idle worker has room for one batch; one that has just ended gives it back.
-            if let Err(error) = worker.try_send(jobs) {
+            if let Err(error) = worker.try_send(batch) {
                 pool.workers.remove(&number);
-                for job in error.into_inner().into_iter().rev() {
+                for job in error.into_inner().jobs.into_iter().rev() {
                     pool.waiting.push_front(job);
                 }
             }
@@ -318,7 +312,7 @@ impl Task {
     fn open(&mut self, index: usize) {
         self.worker_numbers += 1;
         let number = self.worker_numbers;
-        let (sender, jobs) = mpsc::channel(1);
+        let (sender, batches) = mpsc::channel(1);
         let pool = &mut self.pools[index];
         pool.workers.insert(number, sender);
         pool.idle.push(number);
@@ -327,10 +321,10 @@ impl Task {
             number,
             origin: pool.origin.clone(),
             shared: Arc::clone(&self.shared),
-            jobs,
+            batches,
             reports: self.reports_sender.clone(),
             connection: None,
-            body: Vec::new(),
+            writer: RequestWriter::default(),
         };
         tokio::spawn(worker.run());
     }
@@ -340,21 +334,24 @@ impl Task {
             pool: index,
             worker,
             outcomes,
+            pipelining_failed,
             progress,
         } = report;
+        let now = Instant::now();
+        self.pools[index].take_outcomes(now, &outcomes, pipelining_failed);
         for (delivery, outcome) in outcomes {
             self.finish(delivery, outcome);
         }
         let pool = &mut self.pools[index];
-        pool.seen_at = Instant::now();
         match progress {
             Progress::Busy { well } => self.set_well(index, well),
-            Progress::Idle { well } => {
+            Progress::Idle { well, kept } => {
                 pool.idle.push(worker);
+                pool.set_kept(kept);
                 self.set_well(index, well);
             }
             Progress::Failed { untried } => {
-                pool.well = false;
+                pool.fail();
                 pool.idle.push(worker);
                 let waiting = std::mem::take(&mut pool.waiting);
                 for job in untried.into_iter().chain(waiting) {
@@ -374,6 +371,7 @@ impl Task {
 
     fn finish(&mut self, delivery: DeliveryId, outcome: Outcome) {
         self.under_way -= 1;
+        self.counters.count(&outcome);
         self.inputs.push(Input::Outcome {
             provider: self.provider.clone(),
             part: PartId { delivery, part: 1 },
@@ -391,13 +389,6 @@ impl Task {
                 credit,
             });
         }
-    }
-}
-
-impl Pool {
-    /// Whether more waits than a server may hold that gives no sign.
-    fn is_overfull(&self) -> bool {
-        self.well && self.waiting.len() > WAITING_UNSEEN_MAX
     }
 }
 

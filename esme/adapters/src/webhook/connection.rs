@@ -1,33 +1,28 @@
-//! One connection to an application: connect, one request at a time, keep it for the next. I/O
-//! only; it belongs to a worker of `channel.rs`. HTTP/1.1 by hyper, whose connection is polled in
-//! the worker's own task: a request costs no other task's wake-up.
+//! One connection to an application: connect, requests and their answers, keep it for the next.
+//! I/O only; it belongs to a worker of `channel.rs`. HTTP/1.1: requests are written by
+//! `request.rs`, answers read by `response.rs`.
 
-use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::config::{WebhookConfig, WebhookConfigError};
+use super::response::{Answer, Broken, ResponseReader};
 use super::target::{Origin, denied};
 
-/// Octets of an answer's body that are read so that the connection can be used again; with more it
-/// is closed.
-const RESPONSE_OCTETS_MAX: usize = 64 * 1024;
+/// Octets that are read at once, at least.
+const READ_OCTETS: usize = 4 * 1024;
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 8;
 /// Where systems keep the authorities that they trust.
@@ -43,14 +38,12 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for tokio_rustls::client::TlsStream<TcpStream> {}
 
-/// HTTP on a stream; it has to be polled for anything to move.
-type Http = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>>>;
-
 /// An open connection.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// Gone once it has ended.
-    http: Option<Http>,
+    stream: Box<dyn Stream>,
+    input: BytesMut,
+    reader: ResponseReader,
+    is_open: bool,
 }
 
 /// Why there is no connection or no answer.
@@ -58,14 +51,10 @@ pub(super) struct Connection {
 pub(super) enum ConnectionError {
     /// The address must not be called.
     Denied(&'static str),
-    /// The application cannot be reached, or hung up.
+    /// The application cannot be reached, hung up, or sent what is no answer.
     Unreachable(String),
-}
-
-/// What counts of an answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<Vec<u8>>,
+    /// No connection or no answer in time.
+    TimedOut,
 }
 
 impl Connection {
@@ -75,94 +64,106 @@ impl Connection {
         config: &WebhookConfig,
         tls: &TlsConnector,
     ) -> Result<Self, ConnectionError> {
-        let stream = connect(origin, config).await?;
-        let stream: Box<dyn Stream> = if origin.tls {
-            let name = ServerName::try_from(origin.host.clone())
-                .map_err(|error| ConnectionError::Unreachable(error.to_string()))?;
-            let secured = tls.connect(name, stream).await;
-            Box::new(secured.map_err(|error| unreachable("TLS", &error))?)
-        } else {
-            Box::new(stream)
-        };
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (sender, http) = handshake.map_err(|error| unreachable("HTTP", &error))?;
+        let opened = timeout(config.connect_timeout, open_stream(origin, config, tls)).await;
         Ok(Self {
-            sender,
-            http: Some(Box::pin(http)),
+            stream: opened.map_err(|_| ConnectionError::TimedOut)??,
+            input: BytesMut::new(),
+            reader: ResponseReader::default(),
+            is_open: true,
         })
     }
 
     /// Whether the next request may use it.
-    pub(super) fn is_open(&self) -> bool {
-        self.http.is_some() && !self.sender.is_closed()
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends `count` requests with one write and hands over their answers in order: fewer when the
+    /// application says that one is the last. Each may take `patience`.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Answer, ConnectionError> {
-        let Self { sender, http } = self;
-        let failed = |error: hyper::Error| unreachable("no answer", &error);
-        drive(http, sender.ready()).await.map_err(failed)?;
-        let response = drive(http, sender.send_request(request))
-            .await
-            .map_err(failed)?;
-        let answer = Answer {
-            status: response.status().as_u16(),
-            retry_after: response
-                .headers()
-                .get(hyper::header::RETRY_AFTER)
-                .map(|value| value.as_bytes().to_vec()),
-        };
-        if !drive(http, drain(response)).await {
-            *http = None;
+        requests: &[u8],
+        count: usize,
+        patience: Duration,
+        mut take: impl FnMut(Answer),
+    ) -> Result<(), ConnectionError> {
+        // Until all is answered: whoever gives up in between leaves answers behind.
+        self.is_open = false;
+        let timed_out = |_| ConnectionError::TimedOut;
+        let sent = timeout(patience, self.send(requests)).await;
+        sent.map_err(timed_out)?
+            .map_err(|error| unreachable("no answer", &error))?;
+        for _ in 0..count {
+            let answer = match self.buffered()? {
+                Some(answer) => answer,
+                None => timeout(patience, self.answer())
+                    .await
+                    .map_err(timed_out)??,
+            };
+            let keep = answer.keep;
+            take(answer);
+            if !keep {
+                return Ok(());
+            }
         }
-        Ok(answer)
+        // What was not asked for would be taken for the next answer.
+        self.is_open = self.input.is_empty();
+        Ok(())
     }
 
-    /// Waits until the other side closes the connection.
+    async fn send(&mut self, requests: &[u8]) -> io::Result<()> {
+        self.stream.write_all(requests).await?;
+        self.stream.flush().await
+    }
+
+    async fn answer(&mut self) -> Result<Answer, ConnectionError> {
+        loop {
+            let octets = self.read().await;
+            if octets.map_err(|error| unreachable("no answer", &error))? == 0 {
+                return self.reader.closed().ok_or_else(|| {
+                    ConnectionError::Unreachable("no answer: the connection was closed".to_owned())
+                });
+            }
+            if let Some(answer) = self.buffered()? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn buffered(&mut self) -> Result<Option<Answer>, ConnectionError> {
+        self.reader
+            .next(&mut self.input)
+            .map_err(|Broken| ConnectionError::Unreachable("no answer of HTTP/1".to_owned()))
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        self.input.reserve(READ_OCTETS);
+        self.stream.read_buf(&mut self.input).await
+    }
+
+    /// Waits until the other side closes the connection, or says something unasked.
     pub(super) async fn closed(&mut self) {
-        if let Some(http) = &mut self.http {
-            // However it ended: the next request opens another one.
-            drop(http.as_mut().await);
-        }
-        self.http = None;
+        // However it ended: the next request opens another one.
+        drop(self.read().await);
+        self.is_open = false;
     }
 }
 
-/// Runs a future on a connection together with the connection itself.
-async fn drive<F: Future>(http: &mut Option<Http>, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        if let Some(connection) = http
-            && connection.as_mut().poll(context).is_ready()
-        {
-            *http = None;
-        }
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(output),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// Reads the rest of an answer; false when it is too long or broken.
-async fn drain(response: Response<Incoming>) -> bool {
-    let mut body = response.into_body();
-    let mut octets = 0;
-    while !body.is_end_stream() {
-        match body.frame().await {
-            None => break,
-            Some(Ok(frame)) => octets += frame.data_ref().map_or(0, Bytes::len),
-            Some(Err(_)) => return false,
-        }
-        if octets > RESPONSE_OCTETS_MAX {
-            return false;
-        }
+async fn open_stream(
+    origin: &Origin,
+    config: &WebhookConfig,
+    tls: &TlsConnector,
+) -> Result<Box<dyn Stream>, ConnectionError> {
+    let stream = connect(origin, config).await?;
+    if !origin.tls {
+        return Ok(Box::new(stream));
     }
-    true
+    let name = ServerName::try_from(origin.host.clone())
+        .map_err(|error| ConnectionError::Unreachable(error.to_string()))?;
+    let secured = tls.connect(name, stream).await;
+    Ok(Box::new(
+        secured.map_err(|error| unreachable("TLS", &error))?,
+    ))
 }
 
 /// The address that is checked is the one that is connected to, so a name that resolves to another

@@ -19,6 +19,8 @@ use signalbox_router::{CallbackEvent, Content, Message, Rfc3339};
 
 /// Start of a secret in its written form.
 const SECRET_PREFIX: &str = "whsec_";
+/// Digits of a SHA-256 in base64.
+const SIGNATURE_DIGITS: usize = 44;
 /// Start of the names of the short message channel's options.
 const SMS_PREFIX: &str = "sms.";
 
@@ -35,17 +37,18 @@ impl Signer {
         Hmac::new_from_slice(&key).ok().map(Self)
     }
 
-    /// Value of the header `webhook-signature`.
-    #[must_use]
-    pub fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+    /// Appends the value of the header `webhook-signature`.
+    pub fn sign(&self, id: &[u8], timestamp: &[u8], body: &[u8], out: &mut Vec<u8>) {
         let mut mac = self.0.clone();
-        for piece in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        for piece in [id, b".", timestamp, b".", body] {
             mac.update(piece);
         }
-        let mut value = String::with_capacity(48);
-        value.push_str("v1,");
-        BASE64.encode_string(mac.finalize().into_bytes(), &mut value);
-        value
+        let mut digits = [0; SIGNATURE_DIGITS];
+        BASE64
+            .encode_slice(mac.finalize().into_bytes(), &mut digits)
+            .expect("a SHA-256 has as many digits");
+        out.extend_from_slice(b"v1,");
+        out.extend_from_slice(&digits);
     }
 }
 
@@ -59,7 +62,9 @@ impl fmt::Debug for Signer {
 /// the form `whsec_` and base64.
 #[must_use]
 pub fn signature(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<String> {
-    Signer::new(secret).map(|signer| signer.sign(id, timestamp, body))
+    let mut value = Vec::new();
+    Signer::new(secret)?.sign(id.as_bytes(), timestamp.as_bytes(), body, &mut value);
+    String::from_utf8(value).ok()
 }
 
 /// Appends the JSON of a message that goes to an application.

@@ -15,7 +15,11 @@ mod channel;
 mod config;
 mod connection;
 pub mod encode;
+mod failures;
 pub mod outcome;
+mod pool;
+mod request;
+mod response;
 mod target;
 #[cfg(test)]
 mod testing;

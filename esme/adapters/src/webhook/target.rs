@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hyper::Uri;
-use hyper::header::HeaderValue;
+use http::Uri;
 use signalbox_router::{Dispatch, Kind};
 
 use super::config::WebhookConfig;
@@ -30,10 +29,8 @@ pub(super) struct Origin {
 pub(super) struct Target {
     /// The server.
     pub(super) origin: Origin,
-    /// Value of the header `host`.
-    pub(super) host: HeaderValue,
-    /// Path and query.
-    pub(super) path: Uri,
+    /// Begin of a request to it: request line and the fields that are always the same.
+    pub(super) head: Box<[u8]>,
 }
 
 /// The URL that a dispatch goes to.
@@ -72,10 +69,18 @@ impl Target {
                 host: host.to_ascii_lowercase(),
                 port,
             },
-            host: HeaderValue::from_str(authority.as_str()).map_err(|_| "callback_url: host")?,
-            path: path.parse().map_err(|_| "callback_url: path")?,
+            head: head(authority.as_str(), path),
         })
     }
+}
+
+/// No part of a URL that was parsed has a line end or other control characters.
+fn head(authority: &str, path: &str) -> Box<[u8]> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\n\
+         user-agent: signalbox\r\n"
+    );
+    head.into_bytes().into()
 }
 
 /// Why an address must not be called, if so. Asked after the name was resolved, of the very address
@@ -110,7 +115,7 @@ mod tests {
             &'static str,
             Result<(bool, &'static str, u16, &'static str, &'static str), ()>,
         );
-        let rows: [Row; 10] = [
+        let rows: [Row; 11] = [
             (
                 "http://a.example/x?y=1",
                 Ok((false, "a.example", 80, "a.example", "/x?y=1")),
@@ -132,26 +137,22 @@ mod tests {
             ("/x", Err(())),
             ("http://u:p@a.example/", Err(())),
             ("http://a b/", Err(())),
+            ("http://a/\r\nx: y", Err(())),
             ("", Err(())),
         ];
         for (url, expected) in rows {
-            let target = Target::parse(url);
-            let fields = target.as_ref().map_err(|_| ()).map(|target| {
-                let host = target.host.to_str().unwrap();
-                let origin = &target.origin;
-                (
-                    origin.tls,
-                    origin.host.as_str(),
-                    origin.port,
-                    host,
-                    target.path.path_and_query(),
-                )
+            let target = Target::parse(url).map_err(|_| ());
+            let expected = expected.map(|(tls, host, port, authority, path)| {
+                let host = host.to_owned();
+                (Origin { tls, host, port }, head(authority, path))
             });
-            let fields = fields.map(|(tls, name, port, host, path)| {
-                (tls, name, port, host, path.map_or("", |path| path.as_str()))
-            });
-            assert_eq!(fields, expected, "{url}");
+            assert_eq!(
+                target.map(|target| (target.origin, target.head)),
+                expected,
+                "{url}"
+            );
         }
+        assert!(head("a:1", "/x?y").starts_with(b"POST /x?y HTTP/1.1\r\nhost: a:1\r\n"));
     }
 
     #[test]

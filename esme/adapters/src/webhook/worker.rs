@@ -1,33 +1,30 @@
 //! A worker: a task that owns one connection to one server and sends what it is handed.
+//!
+//! A server that has kept its connections for a while gets several requests with one write
+//! (pipelining, RFC 9112 §9.3.2): they can be repeated, because `webhook-id` tells them apart.
+//! What such a server leaves without an answer is sent again, one by one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Method, Request};
 use signalbox_router::{DeliveryId, Dispatch, Outcome};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::config::WebhookConfig;
-use super::connection::{Answer, Connection, ConnectionError};
-use super::encode::write_body;
+use super::connection::{Connection, ConnectionError};
 use super::outcome::{of_status, refused, unreachable};
+use super::request::RequestWriter;
 use super::target::{Origin, Target};
 
 /// How long a worker without work lives.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Outcomes are reported at the latest after this time, even when there is more to send.
 const REPORT_EVERY: Duration = Duration::from_millis(5);
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const AGENT: HeaderValue = HeaderValue::from_static("signalbox");
+/// Octets of requests after which no other goes with the same write: what the buffers of two
+/// sockets take when the server reads nothing while it answers.
+const PIPELINE_OCTETS: usize = 32 * 1024;
 
 /// What all workers share.
 pub(super) struct Shared {
@@ -42,12 +39,22 @@ pub(super) struct Job {
     pub(super) target: Arc<Target>,
 }
 
+/// What a worker is handed at once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) jobs: Vec<Job>,
+    /// Several requests may be on their way at a time.
+    pub(super) pipelined: bool,
+}
+
 /// What a worker reports.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) pool: usize,
     pub(super) worker: u64,
     pub(super) outcomes: Vec<(DeliveryId, Outcome)>,
+    /// The server left pipelined requests without an answer.
+    pub(super) pipelining_failed: bool,
     pub(super) progress: Progress,
 }
 
@@ -56,8 +63,9 @@ pub(super) struct Report {
 pub(super) enum Progress {
     /// It has more to send; `well` as below, as far as it has come.
     Busy { well: bool },
-    /// It has sent all; `well` when the server answered, and quickly.
-    Idle { well: bool },
+    /// It has sent all; `well` when the server answered, and quickly; `kept` when its connection
+    /// can be used again.
+    Idle { well: bool, kept: bool },
     /// The server does not answer; these were not tried. It can be given others.
     Failed { untried: Vec<Job> },
     /// It had nothing to do for long and has ended.
@@ -69,14 +77,21 @@ pub(super) struct Worker {
     pub(super) number: u64,
     pub(super) origin: Origin,
     pub(super) shared: Arc<Shared>,
-    pub(super) jobs: mpsc::Receiver<Vec<Job>>,
+    pub(super) batches: mpsc::Receiver<Batch>,
     pub(super) reports: mpsc::UnboundedSender<Report>,
     pub(super) connection: Option<Connection>,
-    pub(super) body: Vec<u8>,
+    pub(super) writer: RequestWriter,
 }
 
 /// An answer that takes longer marks the server as slow.
 const WELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// A batch being served.
+struct Serving {
+    outcomes: Vec<(DeliveryId, Outcome)>,
+    well: bool,
+    pipelining_failed: bool,
+}
 
 impl Worker {
     /// Serves until nothing comes for [`IDLE_TIME`] or the channel is gone.
@@ -84,141 +99,146 @@ impl Worker {
         loop {
             let next = match &mut self.connection {
                 Some(connection) => tokio::select! {
-                    next = timeout(IDLE_TIME, self.jobs.recv()) => next,
+                    next = timeout(IDLE_TIME, self.batches.recv()) => next,
                     () = connection.closed() => {
                         self.connection = None;
                         continue;
                     }
                 },
-                None => timeout(IDLE_TIME, self.jobs.recv()).await,
+                None => timeout(IDLE_TIME, self.batches.recv()).await,
             };
             match next {
-                Ok(Some(jobs)) => self.serve(jobs).await,
+                Ok(Some(batch)) => self.serve(batch).await,
                 Ok(None) => return,
                 Err(_) => break,
             }
         }
-        // Jobs that crossed this decision are taken first; then the queue is closed for good.
-        self.jobs.close();
-        while let Some(jobs) = self.jobs.recv().await {
-            self.serve(jobs).await;
+        // A batch that crossed this decision is taken first; then the queue is closed for good.
+        self.batches.close();
+        while let Some(batch) = self.batches.recv().await {
+            self.serve(batch).await;
         }
-        self.report(Vec::new(), Progress::Ended);
+        self.report(Serving::new(0), Progress::Ended);
     }
 
-    async fn serve(&mut self, jobs: Vec<Job>) {
-        let mut outcomes = Vec::with_capacity(jobs.len());
+    async fn serve(&mut self, batch: Batch) {
+        let Batch {
+            mut jobs,
+            mut pipelined,
+        } = batch;
+        let mut serving = Serving::new(jobs.len());
         let mut reported_at = Instant::now();
-        let mut well = true;
-        let mut jobs = jobs.into_iter();
-        while let Some(job) = jobs.next() {
-            let started_at = Instant::now();
-            if started_at - reported_at >= REPORT_EVERY && !outcomes.is_empty() {
-                self.report(std::mem::take(&mut outcomes), Progress::Busy { well });
-                reported_at = started_at;
+        let mut done = 0;
+        while done < jobs.len() {
+            if !serving.outcomes.is_empty() && reported_at.elapsed() >= REPORT_EVERY {
+                reported_at = Instant::now();
+                let well = serving.well;
+                let told = std::mem::replace(&mut serving, Serving::new(jobs.len() - done));
+                serving.well = well;
+                self.report(told, Progress::Busy { well });
             }
-            let (outcome, reached) = self.deliver(&job).await;
-            outcomes.push((job.dispatch.delivery, outcome));
+            let was_open = self.connection.is_some();
+            let sent = self.write_requests(&jobs[done..], pipelined);
+            let jobs_sent = &jobs[done..done + sent];
+            let before = serving.outcomes.len();
+            let result = self.exchange(jobs_sent, &mut serving).await;
+            let answered = serving.outcomes.len() - before;
+            done += answered;
+            let Err(error) = result else {
+                continue;
+            };
+            let hung_up = matches!(error, ConnectionError::Unreachable(_));
+            // A server may close a kept connection while requests are on their way.
+            if answered > 0 || (hung_up && (was_open || sent > 1)) {
+                serving.pipelining_failed |= sent > 1;
+                pipelined = false;
+                continue;
+            }
+            let (outcome, reached) = match error {
+                ConnectionError::Denied(reason) => (refused(reason), true),
+                ConnectionError::Unreachable(reason) => (unreachable(&reason), false),
+                ConnectionError::TimedOut => (unreachable("no answer in time"), false),
+            };
+            serving
+                .outcomes
+                .push((jobs[done].dispatch.delivery, outcome));
+            done += 1;
             if !reached {
-                return self.report(
-                    outcomes,
-                    Progress::Failed {
-                        untried: jobs.collect(),
-                    },
-                );
+                let untried = jobs.split_off(done);
+                return self.report(serving, Progress::Failed { untried });
             }
-            well &= started_at.elapsed() < WELL_WITHIN;
         }
-        self.report(outcomes, Progress::Idle { well });
+        let (well, kept) = (serving.well, self.connection.is_some());
+        self.report(serving, Progress::Idle { well, kept });
     }
 
     /// The channel may be gone; then nobody waits for the outcomes.
-    fn report(&self, outcomes: Vec<(DeliveryId, Outcome)>, progress: Progress) {
-        let (pool, worker) = (self.pool, self.number);
+    fn report(&self, serving: Serving, progress: Progress) {
         drop(self.reports.send(Report {
-            pool,
-            worker,
-            outcomes,
+            pool: self.pool,
+            worker: self.number,
+            outcomes: serving.outcomes,
+            pipelining_failed: serving.pipelining_failed,
             progress,
         }));
     }
 
-    /// Sends one callback; also says whether the server was reached.
-    async fn deliver(&mut self, job: &Job) -> (Outcome, bool) {
-        let was_open = self.connection.as_ref().is_some_and(Connection::is_open);
-        let mut answer = self.try_once(job).await;
-        // A server may close a kept connection while the request is on its way.
-        if was_open
-            && matches!(
-                answer,
-                Err(Failure::Connection(ConnectionError::Unreachable(_)))
-            )
-        {
-            answer = self.try_once(job).await;
-        }
-        match answer {
-            Ok(answer) => (
-                of_status(answer.status, answer.retry_after.as_deref()),
-                true,
-            ),
-            Err(Failure::Connection(ConnectionError::Denied(reason))) => (refused(reason), true),
-            Err(Failure::Connection(ConnectionError::Unreachable(reason))) => {
-                (unreachable(&reason), false)
-            }
-            Err(Failure::TimedOut) => (unreachable("no answer in time"), false),
-        }
-    }
-
-    async fn try_once(&mut self, job: &Job) -> Result<Answer, Failure> {
-        let request = self.request(job);
-        let Shared { config, tls } = &*self.shared;
-        let mut connection = match self.connection.take().filter(Connection::is_open) {
-            Some(connection) => connection,
-            None => {
-                let open = Connection::open(&self.origin, config, tls);
-                let opened = timeout(config.connect_timeout, open).await;
-                opened
-                    .map_err(|_| Failure::TimedOut)?
-                    .map_err(Failure::Connection)?
-            }
-        };
-        let answered = timeout(config.timeout, connection.exchange(request)).await;
-        let answer = answered
-            .map_err(|_| Failure::TimedOut)?
-            .map_err(Failure::Connection)?;
-        self.connection = connection.is_open().then_some(connection);
-        Ok(answer)
-    }
-
-    fn request(&mut self, job: &Job) -> Request<Full<Bytes>> {
-        let message = &job.dispatch.message;
-        self.body.clear();
-        write_body(message, &mut self.body);
+    /// Writes the requests of the first jobs; of how many.
+    fn write_requests(&mut self, jobs: &[Job], pipelined: bool) -> usize {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let timestamp = since_epoch.as_secs().to_string();
-        let id = message.id.to_string();
-        let header = |text: &str| HeaderValue::from_str(text).expect("it is printable ASCII");
-        let mut request = Request::new(Full::new(Bytes::copy_from_slice(&self.body)));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = job.target.path.clone();
-        let headers = request.headers_mut();
-        headers.reserve(8);
-        headers.insert(HOST, job.target.host.clone());
-        headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(USER_AGENT, AGENT);
-        headers.insert(WEBHOOK_ID, header(&id));
-        if let Some(signer) = self.shared.config.signers.get(&*message.account) {
-            let signature = signer.sign(&id, &timestamp, &self.body);
-            headers.insert(WEBHOOK_SIGNATURE, header(&signature));
+        self.writer.clear();
+        let jobs_max = if pipelined { jobs.len() } else { 1 };
+        let mut count = 0;
+        for job in &jobs[..jobs_max] {
+            let message = &job.dispatch.message;
+            let signer = self.shared.config.signers.get(&*message.account);
+            self.writer.put(message, &job.target, signer, &timestamp);
+            count += 1;
+            if self.writer.requests.len() >= PIPELINE_OCTETS {
+                break;
+            }
         }
-        headers.insert(WEBHOOK_TIMESTAMP, header(&timestamp));
-        request
+        count
+    }
+
+    /// Sends what was written for these jobs, and notes their outcomes in order as long as there
+    /// are answers.
+    async fn exchange(
+        &mut self,
+        jobs: &[Job],
+        serving: &mut Serving,
+    ) -> Result<(), ConnectionError> {
+        let mut since = Instant::now();
+        let Shared { config, tls } = &*self.shared;
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(&self.origin, config, tls).await?,
+        };
+        let mut open_jobs = jobs.iter();
+        let requests = &self.writer.requests;
+        let exchanged = connection.exchange(requests, jobs.len(), config.timeout, |answer| {
+            let job = open_jobs.next().expect("no more answers than jobs");
+            let outcome = of_status(answer.status, answer.retry_after.as_deref());
+            serving.outcomes.push((job.dispatch.delivery, outcome));
+            let now = Instant::now();
+            serving.well &= now - since < WELL_WITHIN;
+            since = now;
+        });
+        exchanged.await?;
+        self.connection = connection.is_open().then_some(connection);
+        Ok(())
     }
 }
 
-enum Failure {
-    Connection(ConnectionError),
-    TimedOut,
+impl Serving {
+    fn new(jobs: usize) -> Self {
+        Self {
+            outcomes: Vec::with_capacity(jobs),
+            well: true,
+            pipelining_failed: false,
+        }
+    }
 }

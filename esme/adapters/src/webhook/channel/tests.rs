@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use signalbox_router::{Message, MessageId, State};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -26,6 +26,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
 use crate::webhook::encode::{Signer, signature};
+use crate::webhook::pool::JOBS_MAX;
 use crate::webhook::testing::{callback, inbound};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -376,7 +377,8 @@ async fn slow_callback_does_not_stall() {
 #[tokio::test]
 async fn a_server_without_a_sign_does_not_keep_all_credit() {
     const CONNECTIONS_MAX: usize = 4;
-    const KEPT_MAX: usize = CONNECTIONS_MAX * (JOBS_MAX + 1);
+    // Each connection has one, and as many may wait.
+    const KEPT_MAX: usize = CONNECTIONS_MAX * 2;
     let (slow, quick) = (Server::start(None).await, Server::start(None).await);
     let mut rig = Rig::new(WebhookConfig {
         connections_max: CONNECTIONS_MAX,
@@ -454,6 +456,59 @@ async fn drain_gives_back_what_waits_and_ends() {
         .await
         .expect("it ends")
         .unwrap();
+}
+
+/// Answers the first request that it finds in what it reads, and forgets the rest, or (`closes`)
+/// closes the connection then. `forgotten` counts how often there was a rest.
+async fn serve_without_pipelining(
+    listener: TcpListener,
+    forgotten: Arc<AtomicUsize>,
+    closes: bool,
+) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let forgotten = Arc::clone(&forgotten);
+        tokio::spawn(async move {
+            let mut octets = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut octets).await {
+                let text = str::from_utf8(&octets[..count]).unwrap();
+                let has_rest = text.matches("webhook-id").count() > 1;
+                forgotten.fetch_add(usize::from(has_rest), Ordering::Relaxed);
+                if has_rest && closes {
+                    return;
+                }
+                stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").await.unwrap();
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_forgets_of_a_pipeline_is_sent_again_one_by_one() {
+    const COUNT: usize = 400;
+    for closes in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let forgotten = Arc::new(AtomicUsize::new(0));
+        let server = serve_without_pipelining(listener, Arc::clone(&forgotten), closes);
+        let server = tokio::spawn(server);
+        let mut rig = Rig::new(WebhookConfig {
+            connections_max: 1,
+            ..signed()
+        });
+        rig.dispatch(vec![callback(&url, State::Delivered); COUNT]);
+        let outcomes = rig.outcomes(COUNT).await;
+        let delivered = outcomes
+            .iter()
+            .filter(|(_, outcome)| *outcome == Outcome::Delivered);
+        assert_eq!(delivered.count(), COUNT, "closes: {closes}");
+        assert_eq!(
+            forgotten.load(Ordering::Relaxed),
+            1,
+            "closes: {closes}, tried once"
+        );
+        server.abort();
+    }
 }
 
 fn fixture(name: &str) -> std::path::PathBuf {
