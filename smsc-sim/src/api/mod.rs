@@ -29,6 +29,8 @@ const BODY_OCTETS_MAX: usize = 1024 * 1024;
 /// Content type of Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
 
+/// Description of the whole API, OpenAPI 3.1; kept by hand, a test compares it with the routes.
+const OPENAPI: &str = include_str!("openapi.json");
 /// Where the SMSCs are.
 const SMSCS: &str = "/api/v1/smscs";
 
@@ -43,6 +45,7 @@ fn router(smscs: Smscs) -> Router {
     let main = smscs.main().control;
     let program = Router::new()
         .route("/api/v1/version", get(version))
+        .route("/openapi.json", get(openapi))
         .route("/readyz", get(|| async { "ready" }))
         .route("/metrics", get(metrics))
         .with_state(main);
@@ -111,6 +114,10 @@ async fn of_one(State(smscs): State<Smscs>, mut request: Request) -> Response {
 
 fn nothing_here() -> Problem {
     Problem::not_found("there is nothing at this path")
+}
+
+async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 async fn version() -> Response {
