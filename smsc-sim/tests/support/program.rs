@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::PATIENCE;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_smsc-sim");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_smsc-sim");
 
 /// A running simulator; killed when dropped.
 pub(crate) struct Program {
