@@ -3,11 +3,13 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use smsc_sim::{Behaviour, IdStyle, Settings, parse_duration};
 
+use crate::captures::CaptureCommand;
 use crate::generate::LoadArgs;
 
 /// What the last two digits of a number under +999 order.
@@ -42,6 +44,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Bind to an SMSC and send messages; print throughput, latency and CPU per message.
     Load(Box<LoadArgs>),
+    /// Read captures of SMPP traffic, pcap or pcapng.
+    #[command(subcommand)]
+    Capture(CaptureCommand),
 }
 
 /// Settings of the SMSC.
@@ -80,6 +85,12 @@ pub(crate) struct ServeArgs {
     /// Messages kept for the control API; 0: none.
     #[arg(long, default_value_t = 10_000)]
     record: usize,
+    /// Octets of all sessions kept for GET capture.pcapng; 0: none.
+    #[arg(long, default_value_t = 8 * 1024 * 1024)]
+    capture_octets: usize,
+    /// Write all octets of all sessions to this pcapng file, 1 GiB at most.
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
     /// Connections at the same time.
     #[arg(long, default_value_t = 10_000)]
     connections_max: usize,
@@ -102,6 +113,8 @@ impl ServeArgs {
                 ..Behaviour::default()
             },
             record_messages_max: self.record,
+            capture_octets_max: self.capture_octets,
+            capture_file: self.capture,
             connections_max: self.connections_max,
             ..Settings::default()
         }

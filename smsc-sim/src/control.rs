@@ -44,6 +44,16 @@ impl Control {
         &self.shared.settings
     }
 
+    /// What went over the wire of one session or of all, as a pcapng file.
+    pub(crate) fn pcapng(&self, session: Option<u64>) -> Vec<u8> {
+        self.shared.capture.to_pcapng(session)
+    }
+
+    /// Completes the capture file; waits for the disk.
+    pub(crate) fn finish_capture(&self) {
+        self.shared.capture.finish();
+    }
+
     /// Hands a connection over to the server; false when that has stopped.
     pub(crate) async fn serve(&self, made: Made) -> bool {
         self.made.send(made).await.is_ok()

@@ -23,12 +23,14 @@
 //! | what happened | `events.rs` |
 //! | the control API | `api/` |
 //! | the load generator | [`load`] |
+//! | captures for Wireshark, and what others captured | [`capture`] |
 
 #![forbid(unsafe_code)]
 
 mod agenda;
 mod api;
 mod behaviour;
+pub mod capture;
 mod clock;
 mod connection;
 mod control;
@@ -38,6 +40,7 @@ mod events;
 mod faults;
 mod filter;
 mod ids;
+mod inspection;
 mod lifetime;
 pub mod load;
 mod message;

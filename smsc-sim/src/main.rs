@@ -1,9 +1,10 @@
-//! The program: `smsc-sim` serves, `smsc-sim load` generates load. Results go to stdout, logs to
-//! stderr.
+//! The program: `smsc-sim` serves, `smsc-sim load` generates load, `smsc-sim capture` reads captures.
+//! Results go to stdout, logs to stderr.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod captures;
 mod generate;
 
 use std::error::Error;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         .init();
     let result = match args.command {
         Some(Command::Load(load)) => generate(&load),
+        Some(Command::Capture(command)) => captures::run(command),
         None => serve(args.serve.settings()),
     };
     match result {

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::capture::Tap;
 use crate::connection::Connection;
 use crate::events::What;
 use crate::registry::{Control, Disconnect, Outbind};
@@ -98,6 +99,7 @@ async fn serve(shared: Arc<Shared>, made: Made) {
     let peer = made.peer;
     let reset = Arc::new(AtomicBool::new(false));
     let (control_sender, control) = mpsc::unbounded_channel();
+    let we_connected = made.outbind.is_some();
     if let Some(outbind) = made.outbind {
         // The receiver stands right here.
         let _ = control_sender.send(Control::Outbind(outbind));
@@ -117,7 +119,9 @@ async fn serve(shared: Arc<Shared>, made: Made) {
     let session = Session::new(now, shared.settings.session.clone());
     // It reads the clock after it was entered, so it misses no change of it.
     let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&reset));
-    let socket = Socket::new(made.transport, reset);
+    let ours = made.transport.local_addr().unwrap_or(peer);
+    let tap = Tap::new(&shared.capture, id, ours, peer, we_connected);
+    let socket = Socket::new(made.transport, reset, tap);
     let config = DriverConfig {
         exact_timeouts: true,
         ..DriverConfig::default()

@@ -1,6 +1,7 @@
 //! Settings of an SMSC that hold from its start to its end.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use signalbox_codec::CommandStatus;
@@ -35,6 +36,11 @@ pub struct Settings {
     /// Messages that are kept for those who ask, with 64 MiB of PDUs at most. Default 10,000;
     /// 0 keeps none, and nothing is counted for `wait_for_messages` either.
     pub record_messages_max: usize,
+    /// Octets of all sessions that are kept as they went over the wire, for the capture; the oldest
+    /// go. Default 8 MiB; 0 keeps none.
+    pub capture_octets_max: usize,
+    /// File that all octets are written to as pcapng, 1 GiB at most. Default none.
+    pub capture_file: Option<PathBuf>,
     /// Connections at the same time; one more is closed at once. Default 10,000.
     pub connections_max: usize,
     /// Timers and windows of every session.
@@ -78,6 +84,8 @@ impl Default for Settings {
             accounts: Vec::new(),
             behaviour: Behaviour::default(),
             record_messages_max: 10_000,
+            capture_octets_max: 8 * 1024 * 1024,
+            capture_file: None,
             connections_max: 10_000,
             session: SessionConfig {
                 session_init_timer: Duration::from_secs(5),

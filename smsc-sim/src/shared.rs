@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use crate::behaviour::Behaviour;
+use crate::capture::Capture;
 use crate::clock::{Clock, SmscTime};
 use crate::delivery::About;
 use crate::events::{Events, What};
@@ -20,6 +21,8 @@ use crate::settings::Settings;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
+    /// What went over the wire.
+    pub(crate) capture: Arc<Capture>,
     /// Told after each event.
     pub(crate) news: Notify,
     clock: Mutex<Clock>,
@@ -34,10 +37,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// State of an SMSC that starts with that clock.
-    pub(crate) fn new(settings: Settings, clock: Clock) -> Self {
+    pub(crate) fn new(settings: Settings, clock: Clock, capture: Capture) -> Self {
         Self {
             clock: Mutex::new(clock),
             counters: Counters::default(),
+            capture: Arc::new(capture),
             news: Notify::new(),
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
             behaviour_version: AtomicU64::new(0),

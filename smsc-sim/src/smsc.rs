@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::behaviour::Behaviour;
+use crate::capture::Capture;
 use crate::clock::{Clock, ClockError, ClockMode, Forward, SmscTime};
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
@@ -57,6 +59,13 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// The capture file cannot be written.
+    CaptureFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// A setting has a value that cannot be.
     Setting {
         /// Which.
@@ -74,6 +83,9 @@ impl fmt::Display for StartError {
                 address,
                 error,
             } => write!(f, "cannot listen on {address} ({setting}): {error}"),
+            Self::CaptureFile { path, error } => {
+                write!(f, "cannot write the capture to {}: {error}", path.display())
+            }
             Self::Setting { setting, problem } => write!(f, "{setting}: {problem}"),
         }
     }
@@ -176,7 +188,9 @@ impl Smsc {
         let smpp_address = smpp.as_ref().and_then(address).unwrap_or(NOWHERE);
         let http_address = http.as_ref().and_then(address);
         let clock = clock(settings.virtual_clock_unix_ms);
-        let shared = Arc::new(Shared::new(settings, clock));
+        let file = settings.capture_file.clone();
+        let capture = Capture::new(settings.capture_octets_max, file)?;
+        let shared = Arc::new(Shared::new(settings, clock, capture));
         let (stop, stopped) = oneshot::channel();
         let (made, to_be_served) = mpsc::channel(MADE_MAX);
         let control = Control::new(Arc::clone(&shared), made);
@@ -317,6 +331,7 @@ impl Smsc {
         if ended.is_err() {
             tracing::warn!("sessions did not unbind in time");
         }
+        self.control.finish_capture();
     }
 }
 

@@ -2,6 +2,7 @@
 //! order.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::capture::{Sender, Tap};
+
 /// What carries the octets.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -17,6 +20,16 @@ pub(crate) enum Transport {
     Tcp(TcpStream),
     /// A pipe within this process.
     Memory(DuplexStream),
+}
+
+impl Transport {
+    /// Our end; `None` in memory.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Memory(_) => None,
+        }
+    }
 }
 
 /// Polls whichever transport it is.
@@ -34,17 +47,33 @@ macro_rules! poll {
 pub(crate) struct Socket {
     transport: Transport,
     reset: Arc<AtomicBool>,
+    tap: Option<Tap>,
 }
 
 impl Socket {
-    /// Wraps a connection.
-    pub(crate) const fn new(transport: Transport, reset: Arc<AtomicBool>) -> Self {
-        Self { transport, reset }
+    /// Wraps a connection. `tap` hears what goes over it.
+    pub(crate) const fn new(
+        transport: Transport,
+        reset: Arc<AtomicBool>,
+        tap: Option<Tap>,
+    ) -> Self {
+        Self {
+            transport,
+            reset,
+            tap,
+        }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
+        if let Some(tap) = &mut self.tap {
+            if self.reset.load(Ordering::Relaxed) {
+                tap.reset();
+            } else {
+                tap.ended(Sender::Ours);
+            }
+        }
         if self.reset.load(Ordering::Relaxed)
             && let Transport::Tcp(stream) = &self.transport
             && let Err(error) = stream.set_zero_linger()
@@ -60,7 +89,13 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        poll!(&mut self.transport, poll_read(cx, buf))
+        let socket = &mut *self;
+        let before = buf.filled().len();
+        let read = poll!(&mut socket.transport, poll_read(cx, buf));
+        if let (Some(tap), Poll::Ready(Ok(()))) = (&mut socket.tap, &read) {
+            tap.heard(Sender::Theirs, &buf.filled()[before..]);
+        }
+        read
     }
 }
 
@@ -70,7 +105,12 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        poll!(&mut self.transport, poll_write(cx, octets))
+        let socket = &mut *self;
+        let written = poll!(&mut socket.transport, poll_write(cx, octets));
+        if let (Some(tap), Poll::Ready(Ok(count))) = (&mut socket.tap, &written) {
+            tap.heard(Sender::Ours, &octets[..*count]);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -81,6 +121,9 @@ impl AsyncWrite for Socket {
         // An end in order would reach the peer before the reset does.
         if self.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.ended(Sender::Ours);
         }
         poll!(&mut self.transport, poll_shutdown(cx))
     }

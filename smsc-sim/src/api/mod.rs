@@ -1,6 +1,7 @@
 //! The control API: JSON over HTTP under `/api/v1`, and `/metrics`. It parses and answers; what is
 //! asked and told is in `control.rs`.
 
+mod capture;
 mod clock;
 mod events;
 mod fields;
@@ -20,6 +21,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+pub(crate) use self::pdu_json::{field as pdu_field, hex};
 use self::problem::Problem;
 use crate::control::Control;
 use crate::smscs::Smscs;
@@ -75,6 +77,7 @@ fn of_smsc(control: Control) -> Router {
         .route("/verify-sequence", post(verify::sequence))
         .route("/events", get(events::follow))
         .route("/mo", post(messages::mobile_originated))
+        .route("/capture.pcapng", get(capture::download))
         .route("/clock", get(clock::show).post(clock::change))
         .route(
             "/behaviour",

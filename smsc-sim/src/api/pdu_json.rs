@@ -1,7 +1,7 @@
 //! The fields of a recorded PDU as JSON, in the specification's names.
 
 use serde_json::{Map, Value, json};
-use signalbox_codec::pdu::DestAddress;
+use signalbox_codec::pdu::{DestAddress, UnsuccessSme};
 use signalbox_codec::{Item, Pdu, inspect, next_frame};
 
 /// Fields and optional parameters of a PDU; `None` when it cannot be read.
@@ -32,7 +32,8 @@ pub(crate) fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-fn field(name: &str, value: signalbox_codec::Value<'_>) -> (String, Value) {
+/// A field of a PDU: its name, with `_hex` behind it if the value is octets, and its value.
+pub(crate) fn field(name: &str, value: signalbox_codec::Value<'_>) -> (String, Value) {
     use signalbox_codec::Value as Field;
     match value {
         Field::Integer(number) => (name.to_owned(), number.into()),
@@ -42,9 +43,20 @@ fn field(name: &str, value: signalbox_codec::Value<'_>) -> (String, Value) {
             let list: Vec<Value> = addresses.iter().map(dest_address).collect();
             (name.to_owned(), list.into())
         }
-        // Only submit_multi_resp has such a list, and that is not recorded.
-        Field::UnsuccessSmes(_) => (name.to_owned(), Value::Null),
+        Field::UnsuccessSmes(smes) => {
+            let list: Vec<Value> = smes.iter().map(|sme| unsuccess_sme(&sme)).collect();
+            (name.to_owned(), list.into())
+        }
     }
+}
+
+fn unsuccess_sme(sme: &UnsuccessSme<'_>) -> Value {
+    json!({
+        "dest_addr_ton": sme.dest_addr_ton,
+        "dest_addr_npi": sme.dest_addr_npi,
+        "destination_addr": sme.destination_addr.to_latin1(),
+        "error_status_code": sme.error_status_code.0,
+    })
 }
 
 fn dest_address(address: DestAddress<'_>) -> Value {

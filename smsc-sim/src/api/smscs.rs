@@ -139,6 +139,7 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
             .transpose()?
             .unwrap_or_else(|| main.accounts.clone()),
         virtual_clock_unix_ms,
+        capture_file: None,
         ..main.clone()
     })
 }

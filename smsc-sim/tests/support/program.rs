@@ -73,12 +73,14 @@ impl Program {
              content-length: {length}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let reading = stream.read_to_string(&mut answer);
+        let mut answer = Vec::new();
+        let reading = stream.read_to_end(&mut answer);
         tokio::time::timeout(PATIENCE, reading)
             .await
             .unwrap()
             .unwrap();
+        // A file is no text; whoever wants its octets reads them by itself.
+        let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let mut lines = head.lines();
         let content_type = lines.find_map(|line| line.strip_prefix("content-type: "));

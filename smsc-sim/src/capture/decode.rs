@@ -1,0 +1,94 @@
+//! `smsc-sim capture decode`: the PDUs of a capture, one line of JSON each.
+
+use std::io::{Read, Write};
+
+use serde_json::{Value, json};
+
+use super::reader::{CaptureError, PacketReader};
+use super::segment::segment;
+use super::stream::{Found, Streams};
+use crate::inspection;
+
+/// Prints each PDU of `input`: `time_us` (since 1970), `from`, `to`, then the fields as
+/// `signalbox pdu decode --json` names them. Octets that are no PDU, or are missing, are a line with
+/// `error`.
+///
+/// # Errors
+/// [`CaptureError`] when the file cannot be read to its end, after the lines for what could be, or
+/// when `output` cannot be written.
+pub fn run(input: impl Read, output: &mut impl Write) -> Result<(), CaptureError> {
+    let mut written = Ok(());
+    let read = each(input, |pdu| {
+        if written.is_ok() {
+            written = writeln!(output, "{}", line(&pdu));
+        }
+    });
+    written.map_err(CaptureError::Io)?;
+    read.map(|_| ())
+}
+
+/// Something found in a capture, with its time and ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) at_unix_us: u64,
+    pub(super) from: std::net::SocketAddr,
+    pub(super) to: std::net::SocketAddr,
+    pub(super) found: Found<'a>,
+}
+
+/// Shows everything in a capture to `visit`, and returns what became of its segments.
+pub(super) fn each(
+    input: impl Read,
+    mut visit: impl FnMut(Seen<'_>),
+) -> Result<Streams, CaptureError> {
+    let mut streams = Streams::default();
+    let mut last_unix_us = 0;
+    let mut reader = PacketReader::new(input)?;
+    let result = loop {
+        let packet = match reader.next() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+        let at_unix_us = packet.at_unix_us;
+        last_unix_us = at_unix_us;
+        if let Some(segment) = segment(packet.link_type, &packet.octets) {
+            let (from, to) = (segment.from, segment.to);
+            streams.push(&segment, |found| {
+                visit(Seen {
+                    at_unix_us,
+                    from,
+                    to,
+                    found,
+                });
+            });
+        }
+    };
+    streams.end(|(from, to), found| {
+        visit(Seen {
+            at_unix_us: last_unix_us,
+            from,
+            to,
+            found,
+        });
+    });
+    result.map(|()| streams)
+}
+
+fn line(seen: &Seen<'_>) -> Value {
+    let mut value = match seen.found {
+        Found::Pdu(pdu) => inspection::json(pdu),
+        Found::NotSmpp(octets) => {
+            let detail = format!("{} octets cannot be cut into PDUs", octets.len());
+            json!({"error": {"kind": "command_length", "detail": detail}})
+        }
+        Found::Lost(octets) => {
+            let detail = format!("{octets} octets are not in the capture");
+            json!({"error": {"kind": "lost", "detail": detail}})
+        }
+    };
+    value["time_us"] = seen.at_unix_us.into();
+    value["from"] = seen.from.to_string().into();
+    value["to"] = seen.to.to_string().into();
+    value
+}

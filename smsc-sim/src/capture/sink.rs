@@ -1,0 +1,180 @@
+//! Where the taps of an SMSC put what they hear: a ring that is asked for, and a file if one was
+//! named, which a thread of its own writes.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::pcapng::{write_head, write_record};
+use super::ring::{Record, Ring};
+use crate::smsc::StartError;
+
+/// Records that wait for the file at most; a disk that is slower loses some, which is logged.
+const FILE_QUEUE_MAX: usize = 1_024;
+/// Octets of a capture file; then it is complete, which is logged.
+const FILE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
+/// After so long without traffic the file is up to date.
+const FLUSH_AFTER: Duration = Duration::from_millis(200);
+
+/// What all sessions of an SMSC said.
+#[derive(Debug)]
+pub(crate) struct Capture {
+    state: Mutex<State>,
+    is_on: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    file: Option<FileSink>,
+}
+
+#[derive(Debug)]
+struct FileSink {
+    records: SyncSender<Record>,
+    lost: u64,
+    writer: JoinHandle<()>,
+}
+
+impl Capture {
+    /// A ring of so many octets, and a file.
+    pub(crate) fn new(octets_max: usize, file: Option<PathBuf>) -> Result<Self, StartError> {
+        let file = file.map(FileSink::new).transpose()?;
+        Ok(Self {
+            is_on: octets_max > 0 || file.is_some(),
+            state: Mutex::new(State {
+                ring: Ring::new(octets_max),
+                file,
+            }),
+        })
+    }
+
+    /// Whether anybody may want to know.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Keeps a record.
+    pub(crate) fn push(&self, record: Record) {
+        let state = &mut *self.state();
+        if let Some(file) = &mut state.file
+            && file.records.try_send(record.clone()).is_err()
+        {
+            file.lost += 1;
+        }
+        state.ring.push(record);
+    }
+
+    /// The ring as a pcapng file, of one session or of all.
+    pub(crate) fn to_pcapng(&self, session: Option<u64>) -> Vec<u8> {
+        let (records, overwritten) = {
+            let state = self.state();
+            (state.ring.records(session), state.ring.overwritten())
+        };
+        let comment = format!(
+            "TCP and IP headers are made up; octets and times are real. {overwritten} older records \
+             of all sessions were overwritten."
+        );
+        let mut out = Vec::new();
+        write_head(&mut out, &comment).expect("memory can be written");
+        for record in &records {
+            write_record(&mut out, record).expect("memory can be written");
+        }
+        out
+    }
+
+    /// Completes the file.
+    pub(crate) fn finish(&self) {
+        let Some(file) = self.state().file.take() else {
+            return;
+        };
+        if file.lost > 0 {
+            tracing::warn!(
+                records = file.lost,
+                "the capture file lacks some: the disk was slow"
+            );
+        }
+        drop(file.records);
+        if file.writer.join().is_err() {
+            tracing::error!("the writer of the capture file failed");
+        }
+    }
+
+    /// The ring stays sound whatever statement a panic interrupts.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FileSink {
+    fn new(path: PathBuf) -> Result<Self, StartError> {
+        let open = || -> io::Result<(SyncSender<Record>, JoinHandle<()>)> {
+            let mut out = BufWriter::new(File::create(&path)?);
+            write_head(
+                &mut out,
+                "TCP and IP headers are made up; octets and times are real.",
+            )?;
+            out.flush()?;
+            let (records, received) = sync_channel(FILE_QUEUE_MAX);
+            let writer = thread::Builder::new()
+                .name("capture".to_owned())
+                .spawn(move || write_all(&received, out))?;
+            Ok((records, writer))
+        };
+        match open() {
+            Ok((records, writer)) => Ok(Self {
+                records,
+                lost: 0,
+                writer,
+            }),
+            Err(error) => Err(StartError::CaptureFile { path, error }),
+        }
+    }
+}
+
+/// Writes what comes until nobody sends any more or the file is full.
+fn write_all(records: &Receiver<Record>, out: BufWriter<File>) {
+    let mut out = Counted { out, octets: 0 };
+    let result = loop {
+        let written = match records.recv_timeout(FLUSH_AFTER) {
+            Ok(record) => write_record(&mut out, &record),
+            Err(RecvTimeoutError::Timeout) => out.flush(),
+            Err(RecvTimeoutError::Disconnected) => break out.flush(),
+        };
+        if written.is_err() {
+            break written;
+        }
+        if out.octets >= FILE_OCTETS_MAX {
+            tracing::warn!(
+                octets = out.octets,
+                "the capture file is full: no more is written"
+            );
+            break out.flush();
+        }
+    };
+    if let Err(error) = result {
+        tracing::error!(%error, "the capture file ends here");
+    }
+}
+
+/// Counts what is written.
+struct Counted {
+    out: BufWriter<File>,
+    octets: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(octets)?;
+        self.octets += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

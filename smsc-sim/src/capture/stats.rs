@@ -1,0 +1,133 @@
+//! `smsc-sim capture stats`: what a capture holds, counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::Read;
+use std::net::SocketAddr;
+
+use hdrhistogram::Histogram;
+use signalbox_codec::{CommandId, CommandStatus, Header};
+
+use super::decode::each;
+use super::reader::CaptureError;
+use super::stream::Found;
+
+/// Requests that wait for their responses at most; the responses to more are not timed.
+const WAITING_MAX: usize = 1_000_000;
+
+/// What a capture holds.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// PDUs by command.
+    commands: BTreeMap<u32, u64>,
+    /// Responses by command_status.
+    statuses: BTreeMap<u32, u64>,
+    /// Connections with SMPP on them.
+    connections: u64,
+    first_unix_us: Option<u64>,
+    last_unix_us: u64,
+    /// From request to response, us.
+    response_times: Histogram<u64>,
+    unanswered: u64,
+    not_smpp: u64,
+    lost_octets: u64,
+    repeated: u64,
+    early: u64,
+}
+
+/// Counts what is in a capture.
+///
+/// # Errors
+/// [`CaptureError`] when it cannot be read to its end.
+pub fn run(input: impl Read) -> Result<Stats, CaptureError> {
+    let mut stats = Stats::new();
+    let mut waiting: HashMap<(SocketAddr, SocketAddr, u32), u64> = HashMap::new();
+    let mut connections = HashMap::new();
+    let streams = each(input, |seen| match seen.found {
+        Found::NotSmpp(_) => stats.not_smpp += 1,
+        Found::Lost(octets) => stats.lost_octets += octets,
+        Found::Pdu(pdu) => {
+            let header = Header::decode(pdu).expect("a PDU has a header");
+            stats.count(&header, seen.at_unix_us);
+            let ends = (seen.from.min(seen.to), seen.from.max(seen.to));
+            connections.insert(ends, ());
+            let number = header.sequence_number;
+            if header.command_id.is_response() {
+                if let Some(asked) = waiting.remove(&(seen.to, seen.from, number)) {
+                    let us = seen.at_unix_us.saturating_sub(asked);
+                    stats.response_times.saturating_record(us.max(1));
+                }
+            } else if waiting.len() < WAITING_MAX {
+                waiting.insert((seen.from, seen.to, number), seen.at_unix_us);
+            }
+        }
+    })?;
+    stats.connections = connections.len() as u64;
+    stats.unanswered = waiting.len() as u64;
+    (stats.repeated, stats.early) = (streams.repeated, streams.early);
+    Ok(stats)
+}
+
+impl Stats {
+    fn new() -> Self {
+        Self {
+            commands: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            connections: 0,
+            first_unix_us: None,
+            last_unix_us: 0,
+            response_times: Histogram::new_with_bounds(1, 3_600_000_000, 3)
+                .expect("the bounds are in order and the digits at most 5"),
+            unanswered: 0,
+            not_smpp: 0,
+            lost_octets: 0,
+            repeated: 0,
+            early: 0,
+        }
+    }
+
+    fn count(&mut self, header: &Header, at_unix_us: u64) {
+        *self.commands.entry(header.command_id.0).or_default() += 1;
+        if header.command_id.is_response() {
+            *self.statuses.entry(header.command_status.0).or_default() += 1;
+        }
+        self.first_unix_us.get_or_insert(at_unix_us);
+        self.last_unix_us = self.last_unix_us.max(at_unix_us);
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.first_unix_us.unwrap_or(self.last_unix_us);
+        let seconds = self.last_unix_us.saturating_sub(first) as f64 / 1e6;
+        let pdus: u64 = self.commands.values().sum();
+        writeln!(
+            f,
+            "{pdus} PDUs in {seconds:.3} s on {} connections",
+            self.connections
+        )?;
+        for (command, count) in &self.commands {
+            writeln!(f, "{count:>10}  {}", CommandId(*command))?;
+        }
+        writeln!(f, "responses by status")?;
+        for (status, count) in &self.statuses {
+            writeln!(f, "{count:>10}  {}", CommandStatus(*status))?;
+        }
+        let ms = |share: f64| self.response_times.value_at_quantile(share) as f64 / 1e3;
+        if !self.response_times.is_empty() {
+            writeln!(
+                f,
+                "response time: p50 {:.3} ms, p99 {:.3} ms, max {:.3} ms",
+                ms(0.5),
+                ms(0.99),
+                ms(1.0)
+            )?;
+        }
+        write!(
+            f,
+            "{} requests unanswered, {} pieces that are no SMPP, {} octets lost, {} segments repeated, \
+             {} early",
+            self.unanswered, self.not_smpp, self.lost_octets, self.repeated, self.early
+        )
+    }
+}

@@ -1,0 +1,101 @@
+//! `smsc-sim capture`: reads a file and prints what is in it, or plays it again.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use smsc_sim::capture::{CaptureError, decode, replay, stats};
+
+use crate::{EXIT_FAILED, print_line};
+
+/// What is done with a capture.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum CaptureCommand {
+    /// Print each PDU as a line of JSON, as `signalbox pdu decode --json` does.
+    Decode {
+        /// pcap or pcapng.
+        file: PathBuf,
+    },
+    /// Print how many PDUs of which kind, response times, and what is missing.
+    Stats {
+        /// pcap or pcapng.
+        file: PathBuf,
+    },
+    /// Play one side of a session again.
+    Replay {
+        /// pcap or pcapng.
+        file: PathBuf,
+        /// Which side is played: client or server.
+        #[arg(long = "as", value_name = "SIDE")]
+        side: replay::Side,
+        /// Client: where to connect to. Server: where to listen.
+        #[arg(long, value_name = "HOST:PORT")]
+        to: String,
+        /// Which session of the file, counted from 1.
+        #[arg(long, default_value_t = 1)]
+        session: usize,
+        /// How many times faster than it was; 0: without pauses.
+        #[arg(long, default_value_t = 1.0)]
+        speed: f64,
+    },
+}
+
+/// Exit code 3: the file cannot be read to its end, or the other side answers otherwise than it
+/// did.
+pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        CaptureCommand::Decode { file } => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            let decoded = open(&file).and_then(|input| decode::run(input, &mut out));
+            out.flush()?;
+            Ok(judge(&file, decoded))
+        }
+        CaptureCommand::Stats { file } => {
+            let counted = open(&file).and_then(stats::run);
+            if let Ok(stats) = &counted {
+                print_line(stats)?;
+            }
+            Ok(judge(&file, counted.map(|_| ())))
+        }
+        CaptureCommand::Replay {
+            file,
+            side,
+            to,
+            session,
+            speed,
+        } => {
+            let script = match open(&file).and_then(|input| replay::Script::read(input, session)) {
+                Ok(script) => script,
+                Err(error) => return Ok(judge(&file, Err(error))),
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let outcome = runtime.block_on(script.play(side, &to, speed))?;
+            print_line(&outcome)?;
+            Ok(if outcome.is_as_captured() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(EXIT_FAILED)
+            })
+        }
+    }
+}
+
+fn open(file: &Path) -> Result<BufReader<File>, CaptureError> {
+    File::open(file)
+        .map(BufReader::new)
+        .map_err(CaptureError::Io)
+}
+
+fn judge(file: &Path, result: Result<(), CaptureError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("smsc-sim: {}: {error}", file.display());
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}

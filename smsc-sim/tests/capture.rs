@@ -1,0 +1,337 @@
+//! Captures: what Wireshark's own decoder sees in ours, and what is done with those of others.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::program::{Program, run};
+use support::{Client, peers, submit_sm};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Names of tshark, and of ours: a header field, or one below `fields`.
+const FIELDS: [(&str, &str); 13] = [
+    ("smpp.command_length", "command_length"),
+    ("smpp.command_id", "command_id"),
+    ("smpp.sequence_number", "sequence_number"),
+    ("smpp.system_id", "system_id"),
+    ("smpp.password", "password"),
+    ("smpp.interface_version", "interface_version"),
+    ("smpp.source_addr", "source_addr"),
+    ("smpp.source_addr_ton", "source_addr_ton"),
+    ("smpp.destination_addr", "destination_addr"),
+    ("smpp.protocol_id", "protocol_id"),
+    ("smpp.data_coding", "data_coding"),
+    ("smpp.sm_length", "sm_length"),
+    ("smpp.message_id", "message_id"),
+];
+
+/// A file that goes with its test.
+struct TestFile(PathBuf);
+
+impl TestFile {
+    fn new(name: &str) -> Self {
+        let name = format!("smsc-sim-{}-{name}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        // It is not there when the test failed before.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A session with messages of each kind.
+async fn talk(program: &Program) {
+    let mut client = Client::transceiver(program.smpp).await;
+    for (to, text) in [("49171", "one"), ("99900", "two"), ("99923", "refused")] {
+        client.send(&submit_sm(to, text, 1)).await;
+        client.read().await;
+    }
+    // The receipt for the first two.
+    client.read().await;
+    client.read().await;
+    let long = "x".repeat(250);
+    client.send(&submit_sm("49171", &long, 0)).await;
+    client.read().await;
+    let mo = json!({"from": "49171", "to": "100", "text": "Ж"});
+    let reading = async {
+        let pdu = client.try_read().await.unwrap();
+        client
+            .respond(&pdu, signalbox_codec::CommandStatus::ESME_ROK)
+            .await;
+    };
+    tokio::join!(program.main("POST", "mo", &mo), reading);
+}
+
+async fn download(program: &Program, query: &str) -> Vec<u8> {
+    let mut stream = TcpStream::connect(program.http).await.unwrap();
+    let request = format!(
+        "GET /api/v1/smscs/main/capture.pcapng{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    answer.split_off(body.unwrap() + 4)
+}
+
+/// Values of a field in all PDUs of a file that have it, as tshark sees them.
+fn tshark(file: &Path, port: u16, field: &str) -> Vec<String> {
+    let output = Command::new(peers::required(PathBuf::from("/usr/bin/tshark")))
+        .arg("-r")
+        .arg(file)
+        .args(["-d", &format!("tcp.port=={port},smpp")])
+        .args([
+            "-o",
+            "tcp.check_checksum:TRUE",
+            "-o",
+            "ip.check_checksum:TRUE",
+        ])
+        .args(["-T", "fields", "-E", "aggregator=\x1f", "-e", field])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines
+        .flat_map(|line| line.split('\x1f'))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn decode(file: &Path) -> Vec<Value> {
+    let output = run(&["capture", "decode", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn number(text: &str) -> u64 {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).unwrap(),
+        None => text.parse().unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn tshark_sees_the_same_fields_and_nothing_to_complain_about() {
+    let program = Program::start(&[]);
+    talk(&program).await;
+    let file = TestFile::new("tshark.pcapng");
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let (path, port) = (&file.0, program.smpp.port());
+    let pdus = decode(path);
+    assert_eq!(pdus.len(), 2 + 8 + 4 + 2, "{pdus:#?}");
+    for (theirs, ours) in FIELDS {
+        let expected: Vec<&Value> = pdus
+            .iter()
+            .filter_map(|pdu| pdu.get(ours).or_else(|| pdu["fields"].get(ours)))
+            // tshark does not print what is empty.
+            .filter(|value| *value != "")
+            .collect();
+        let seen = tshark(path, port, theirs);
+        assert_eq!(
+            seen.len(),
+            expected.len(),
+            "{theirs}: {seen:?} {expected:?}"
+        );
+        assert!(!seen.is_empty(), "{theirs}");
+        for (seen, expected) in seen.iter().zip(expected) {
+            match expected {
+                Value::String(text) => assert_eq!(seen, text, "{theirs}"),
+                value => assert_eq!(number(seen), value.as_u64().unwrap(), "{theirs}"),
+            }
+        }
+    }
+    let texts: Vec<String> = tshark(path, port, "smpp.message");
+    assert_eq!(texts.len(), 7, "{texts:?}");
+
+    // 1 is good; lost, repeated and early segments would be analysis flags.
+    for field in ["ip.checksum.status", "tcp.checksum.status"] {
+        let statuses = tshark(path, port, field);
+        assert!(
+            statuses.len() > 10 && statuses.iter().all(|is| is == "1"),
+            "{statuses:?}"
+        );
+    }
+    assert_eq!(tshark(path, port, "tcp.analysis.flags"), [""; 0]);
+    assert_eq!(tshark(path, port, "_ws.malformed"), [""; 0]);
+    let times = tshark(path, port, "frame.time_epoch");
+    assert!(
+        times.is_sorted() && times[0].parse::<f64>().unwrap() > 1.7e9,
+        "{times:?}"
+    );
+
+    let none = TestFile::new("none.pcapng");
+    fs::write(&none.0, download(&program, "?session=77").await).unwrap();
+    assert!(decode(&none.0).is_empty());
+}
+
+#[tokio::test]
+async fn a_capture_file_holds_everything_and_its_pcap_is_the_same() {
+    let (file, pcap) = (TestFile::new("file.pcapng"), TestFile::new("file.pcap"));
+    let mut program = Program::start(&["--capture", file.path(), "--capture-octets", "0"]);
+    talk(&program).await;
+    let pid = program.child.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let mut rest = String::new();
+    program
+        .child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_to_string(&mut rest)
+        .unwrap();
+    program.child.wait().unwrap();
+
+    let pdus = decode(&file.0);
+    assert!(pdus.len() >= 16, "{}", pdus.len());
+    let converted = Command::new(peers::required(PathBuf::from("/usr/bin/tshark")))
+        .args(["-F", "pcap", "-r", file.path(), "-w", pcap.path()])
+        .status();
+    assert!(converted.unwrap().success());
+    assert_eq!(decode(&pcap.0), pdus);
+
+    let output = run(&["capture", "stats", file.path()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "4  submit_sm",
+        "3  deliver_sm",
+        "1  bind_transceiver",
+        "ESME_RINVDSTADR",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(
+        said.contains("on 1 connections") && said.contains(", 0 octets lost"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_is_played_again_and_other_answers_are_told() {
+    let file = TestFile::new("client.pcapng");
+    let program = Program::start(&["--seed", "7"]);
+    talk(&program).await;
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let replay = |to: &str| {
+        let output = run(&[
+            "capture",
+            "replay",
+            file.path(),
+            "--as",
+            "client",
+            "--to",
+            to,
+            "--speed",
+            "0",
+        ]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    let again = Program::start(&["--seed", "7"]);
+    let (code, said) = replay(&again.smpp.to_string());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("5 requests sent: 5 answered as in the capture"),
+        "{said}"
+    );
+    let refuse = json!({"submit_status": "ESME_RSYSERR"});
+    again.main("POST", "behaviour", &refuse).await;
+    let (code, said) = replay(&again.smpp.to_string());
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("ESME_ROK in the capture, ESME_RSYSERR here"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_is_played_again() {
+    let file = TestFile::new("server.pcapng");
+    let program = Program::start(&[]);
+    talk(&program).await;
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let path = file.path().to_owned();
+    let playing = tokio::task::spawn_blocking(move || {
+        let to = address.to_string();
+        run(&[
+            "capture", "replay", &path, "--as", "server", "--to", &to, "--speed", "0",
+        ])
+    });
+    let mut stream = loop {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            break stream;
+        }
+        tokio::task::yield_now().await;
+    };
+    let bind = [&[
+        0_u8, 0, 0, 25, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 42, b'a', 0, b'b', 0, 0, 0x34, 0, 0, 0,
+    ][..]]
+    .concat();
+    stream.write_all(&bind).await.unwrap();
+    let mut head = [0; 16];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[4..8], [0x80, 0, 0, 9]);
+    assert_eq!(
+        head[8..],
+        [0, 0, 0, 0, 0, 0, 0, 42],
+        "our number, its answer"
+    );
+    drop(stream);
+    let output = playing.await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("1 requests of the other side answered"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_no_capture_says_where_and_why() {
+    let file = TestFile::new("no.pcapng");
+    let table: [(&[u8], &str); 4] = [
+        (b"", "at octet 0: the file is empty"),
+        (
+            b"hello, world",
+            "no pcap and no pcapng file starts like this",
+        ),
+        (
+            b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a",
+            "the file ends in the middle",
+        ),
+        (
+            b"\x0a\x0d\x0d\x0a\xff\xff\xff\xff\x4d\x3c\x2b\x1a",
+            "more than 16 MiB",
+        ),
+    ];
+    for (octets, problem) in table {
+        fs::write(&file.0, octets).unwrap();
+        let output = run(&["capture", "decode", file.path()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.contains(problem) && said.contains(file.path()),
+            "{said}"
+        );
+    }
+}
