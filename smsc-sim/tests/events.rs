@@ -92,6 +92,41 @@ async fn a_poll_waits_for_the_next_event_and_not_longer() {
     }
 }
 
+#[tokio::test]
+async fn the_last_pdus_of_both_directions_are_shown() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit("49171", "hello").await;
+    client.read().await;
+    client.read().await;
+    client.unbind().await;
+    let body = program.main("GET", "pdus?hex=1", &Value::Null).await;
+    let pdus = body["pdus"].as_array().unwrap();
+    let commands: Vec<&str> = pdus
+        .iter()
+        .map(|pdu| pdu["command"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "bind_transceiver",
+        "bind_transceiver_resp",
+        "submit_sm",
+        "submit_sm_resp",
+        "deliver_sm",
+        "deliver_sm_resp",
+        "unbind",
+        "unbind_resp",
+    ];
+    assert_eq!(commands, expected);
+    assert_eq!(pdus[2]["fields"]["destination_addr"], "49171");
+    assert_eq!(&pdus[2]["hex"].as_str().unwrap()[8..16], "00000004");
+    assert_eq!(pdus[2]["to"], program.smpp.to_string());
+    let body = program
+        .main("GET", "pdus?session=1&limit=1", &Value::Null)
+        .await;
+    assert_eq!(body["pdus"].as_array().unwrap().len(), 1);
+    assert_eq!(body["pdus"][0].get("hex"), None);
+}
+
 /// The payload of the next text frame from a server. RFC 6455 §5.2.
 async fn frame(stream: &mut TcpStream) -> Value {
     let mut head = [0; 2];

@@ -2,29 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
+use super::fields::Fields;
 use super::problem::Problem;
+use crate::capture::decode::last;
 use crate::control::Control;
 
 /// Content type of captures.
 const PCAPNG_TYPE: &str = "application/x-pcapng";
 
+/// PDUs of an answer, unless `limit` says otherwise.
+const LIMIT_DEFAULT: u64 = 100;
+/// PDUs of an answer at most.
+const LIMIT_MAX: u64 = 10_000;
+
 /// `GET capture.pcapng?session=`: what the ring holds, of one session or of all.
 pub(crate) async fn download(
     State(control): State<Control>,
-    Query(mut query): Query<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, Problem> {
-    let session = query.remove("session").map(|text| {
-        text.parse()
-            .map_err(|_| Problem::field("session", format!("{text:?} is no number")))
-    });
-    let session = session.transpose()?;
-    if let Some((name, _)) = query.pop_first() {
-        return Err(Problem::field(&name, "there is no such parameter"));
-    }
+    let mut fields = Fields::of_query(query);
+    let session = fields.whole_number("session", u64::MAX)?;
+    fields.end_of_query()?;
     let headers = [
         (CONTENT_TYPE, PCAPNG_TYPE),
         (
@@ -33,4 +38,27 @@ pub(crate) async fn download(
         ),
     ];
     Ok((headers, control.pcapng(session)).into_response())
+}
+
+/// `GET pdus?session=&hex=1&limit=`: the last PDUs of both directions, as in the capture, oldest
+/// first.
+pub(crate) async fn pdus(
+    State(control): State<Control>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let mut fields = Fields::of_query(query);
+    let session = fields.whole_number("session", u64::MAX)?;
+    let with_hex = fields.whole_number("hex", 1)? == Some(1);
+    let limit = fields.whole_number("limit", LIMIT_MAX)?;
+    fields.end_of_query()?;
+    let limit = usize::try_from(limit.unwrap_or(LIMIT_DEFAULT)).unwrap_or(usize::MAX);
+    let octets = control.pcapng(session);
+    // A full ring takes a while, and the sessions go on meanwhile.
+    let decoding = tokio::task::spawn_blocking(move || last(&octets[..], limit, with_hex));
+    let decoded = decoding.await.ok().and_then(Result::ok);
+    let pdus = decoded.ok_or_else(|| {
+        let detail = "the capture cannot be read";
+        Problem::body(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    })?;
+    Ok(Json(json!({"pdus": pdus})).into_response())
 }

@@ -78,6 +78,7 @@ fn of_smsc(control: Control) -> Router {
         .route("/events", get(events::follow))
         .route("/mo", post(messages::mobile_originated))
         .route("/capture.pcapng", get(capture::download))
+        .route("/pdus", get(capture::pdus))
         .route("/clock", get(clock::show).post(clock::change))
         .route(
             "/behaviour",

@@ -1,5 +1,6 @@
 //! `smsc-sim capture decode`: the PDUs of a capture, one line of JSON each.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::reader::{CaptureError, PacketReader};
 use super::segment::segment;
 use super::stream::{Found, Streams};
+use crate::api::hex;
 use crate::inspection;
 
 /// Prints each PDU of `input`: `time_us` (since 1970), `from`, `to`, then the fields as
@@ -25,6 +27,26 @@ pub fn run(input: impl Read, output: &mut impl Write) -> Result<(), CaptureError
     });
     written.map_err(CaptureError::Io)?;
     read.map(|_| ())
+}
+
+/// The last `limit` lines that [`run`] would print, with the octets of each PDU if `with_hex`.
+pub(crate) fn last(
+    input: impl Read,
+    limit: usize,
+    with_hex: bool,
+) -> Result<VecDeque<Value>, CaptureError> {
+    let mut lines = VecDeque::new();
+    each(input, |seen| {
+        let mut line = line(&seen);
+        if with_hex && let Found::Pdu(pdu) = seen.found {
+            line["hex"] = hex(pdu).into();
+        }
+        lines.push_back(line);
+        if lines.len() > limit {
+            lines.pop_front();
+        }
+    })?;
+    Ok(lines)
 }
 
 /// Something found in a capture, with its time and ends.
