@@ -285,7 +285,8 @@ async fn connections_beyond_the_limit_are_closed_at_once() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_held_back_and_costs_bounded_memory() {
-    let program = Program::start(&["--record", "0"]);
+    // What the rings keep is bounded by its own settings.
+    let program = Program::start(&["--record", "0", "--capture-octets", "0"]);
     let mut deaf = Client::transceiver(program.smpp).await.into_stream();
     let mut out = BytesMut::new();
     for number in 0..1_000 {

@@ -25,6 +25,8 @@ use crate::record::Batch;
 const LIMIT_DEFAULT: usize = 1_000;
 /// Longest poll.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// What a timeline says of an event; the rest stands in the message.
+const TIMELINE_FIELDS: [&str; 5] = ["unix_ms", "event", "command_status", "state", "error"];
 /// What happens within this time goes into one frame of a WebSocket.
 const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -66,32 +68,21 @@ pub(crate) async fn follow(
 
 /// What is known to have happened to a message, oldest first.
 pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
-    let mut events: Vec<(SmscTime, Value)> = Vec::new();
+    let ids: Vec<_> = MessageId::candidates(message.id.as_bytes()).collect();
+    let is_about = |id| ids.contains(&id);
     let (items, _) = control.events(0, usize::MAX);
-    for item in items {
-        for at in 0..item.len() {
-            if about(&item, at).is_some_and(|id| id.0.text(id.1).as_str() == message.id) {
-                events.push((time(&item, at), shape(&item, at)));
-            }
-        }
-    }
-    let mut timeline: Vec<Value> = events
-        .into_iter()
-        .map(|(_, mut event)| {
-            let fields = event.as_object_mut().expect("an event is an object");
-            fields.retain(|name, _| {
-                matches!(
-                    name.as_str(),
-                    "unix_ms" | "event" | "command_status" | "state" | "error"
-                )
-            });
-            event
-        })
+    let mut timeline: Vec<Value> = items
+        .iter()
+        .flat_map(|item| (0..item.len()).map(move |at| (item, at)))
+        .filter(|(item, at)| about(item, *at).is_some_and(is_about))
+        .map(|(item, at)| shape(item, at))
         .collect();
+    for event in &mut timeline {
+        let fields = event.as_object_mut().expect("an event is an object");
+        fields.retain(|name, _| TIMELINE_FIELDS.contains(&name.as_str()));
+    }
     if let Some(ends_unix_ms) = message.ends_unix_ms
-        && message
-            .state
-            .is_some_and(|state| state != ReceiptState::Enroute)
+        && message.state != Some(ReceiptState::Enroute)
     {
         let state = message.state_name();
         timeline.push(json!({"unix_ms": ends_unix_ms, "event": "ended", "state": state}));
