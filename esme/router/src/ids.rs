@@ -65,16 +65,18 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.0;
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            v >> 96,
-            (v >> 80) & 0xFFFF,
-            (v >> 64) & 0xFFFF,
-            (v >> 48) & 0xFFFF,
-            v & 0xFFFF_FFFF_FFFF
-        )
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let mut at = 0;
+        for octet in self.0.to_be_bytes() {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                at += 1;
+            }
+            text[at] = DIGITS[usize::from(octet >> 4)];
+            text[at + 1] = DIGITS[usize::from(octet & 0xF)];
+            at += 2;
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

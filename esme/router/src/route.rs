@@ -1,6 +1,6 @@
 //! From an address to a route: the longest prefix of its scheme wins.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::config::{ROUTE_PROVIDERS_MAX, Route};
 use crate::ids::ProviderName;
@@ -16,7 +16,7 @@ pub(crate) struct RouteTable {
 struct Scheme {
     /// Lengths of prefixes that occur, longest first.
     lengths: Vec<usize>,
-    by_prefix: HashMap<String, Route>,
+    by_prefix: BTreeMap<String, Route>,
 }
 
 impl RouteTable {

@@ -51,19 +51,17 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Accepts a message if there is a route for each recipient, and none of it otherwise.
     fn accept_outgoing(&mut self, message: Message) -> Result<SubmitResult, LedgerError> {
-        let unroutable = message
-            .to
-            .iter()
-            .find(|to| self.router.table.route(to).is_none());
-        if let Some(to) = unroutable {
-            return Ok(SubmitResult::NoRoute { to: to.clone() });
-        }
-        let mut states = Vec::with_capacity(message.to.len());
+        // All routes first: credit is taken only for a message that is accepted.
+        let mut providers = Vec::with_capacity(message.to.len());
         for to in &message.to {
             let route = self.router.table.route(to);
-            let Some(provider) = route.and_then(|route| route.providers.first()).cloned() else {
+            let Some(provider) = route.and_then(|route| route.providers.first()) else {
                 return Ok(SubmitResult::NoRoute { to: to.clone() });
             };
+            providers.push(provider.clone());
+        }
+        let mut states = Vec::with_capacity(message.to.len());
+        for provider in providers {
             states.push(self.first_state(&message, provider)?);
         }
         let result = SubmitResult::Accepted {

@@ -1,17 +1,24 @@
 //! Reads the fields of a JSON object one by one, so that every error names its field and a field
 //! that nobody knows is not passed over in silence.
 
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
 
 use super::problem::Problem;
 
 /// Deepest nesting of a request. Deeper ones are refused before they are read.
 pub(super) const DEPTH_MAX: usize = 32;
 
-/// The fields of an object that were not read yet.
+/// Most fields of one object: many times those that there are.
+const FIELDS_MAX: usize = 256;
+
+/// The fields of an object that were not read yet, in no order.
 pub(super) struct Fields {
     path: String,
-    map: Map<String, Value>,
+    entries: Vec<(String, Value)>,
 }
 
 impl Fields {
@@ -20,13 +27,27 @@ impl Fields {
         match value {
             Value::Object(map) => Ok(Self {
                 path: path.to_owned(),
-                map,
+                entries: map.into_iter().collect(),
             }),
             other => Err(Problem::field(
                 path,
                 format!("{} where an object must be", kind(&other)),
             )),
         }
+    }
+
+    /// The fields of a request: JSON that must be an object, nested at most [`DEPTH_MAX`] deep.
+    pub(super) fn parse(octets: &[u8]) -> Result<Self, Problem> {
+        let bracket = octets.iter().find(|octet| !octet.is_ascii_whitespace());
+        if bracket != Some(&b'{') {
+            return Self::new(parse_json(octets)?, "");
+        }
+        check_depth(octets)?;
+        let Entries(entries) = serde_json::from_slice(octets).map_err(|error| no_json(&error))?;
+        Ok(Self {
+            path: String::new(),
+            entries,
+        })
     }
 
     /// A field's full name.
@@ -45,7 +66,9 @@ impl Fields {
 
     /// Takes a field; JSON's null is the same as none.
     pub(super) fn take(&mut self, field: &str) -> Option<Value> {
-        self.map.remove(field).filter(|value| !value.is_null())
+        let at = self.entries.iter().position(|(name, _)| name == field)?;
+        let (_, value) = self.entries.swap_remove(at);
+        Some(value).filter(|value| !value.is_null())
     }
 
     /// Takes a string of at most `characters_max` characters.
@@ -133,7 +156,8 @@ impl Fields {
 
     /// The end: every field must have been read.
     pub(super) fn end(self, known: &[&str]) -> Result<(), Problem> {
-        let Some((field, _)) = self.map.iter().find(|(_, value)| !value.is_null()) else {
+        let left = self.entries.iter().find(|(_, value)| !value.is_null());
+        let Some((field, _)) = left else {
             return Ok(());
         };
         let nearest = known
@@ -149,12 +173,62 @@ impl Fields {
     }
 }
 
+/// An object as it stands in the text: a list of few entries is cheaper than a map. A field that is
+/// given twice is refused, as nobody can tell which one is meant.
+struct Entries(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Entries, M::Error> {
+                let mut entries: Vec<(String, Value)> = Vec::with_capacity(8);
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if entries.len() == FIELDS_MAX {
+                        let reason = format_args!("more than {FIELDS_MAX} fields");
+                        return Err(serde::de::Error::custom(reason));
+                    }
+                    if entries.iter().any(|(known, _)| *known == name) {
+                        let reason = format_args!("the field `{name}` is given twice");
+                        return Err(serde::de::Error::custom(reason));
+                    }
+                    entries.push((name, value));
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
 /// Reads JSON that is nested at most [`DEPTH_MAX`] deep.
 pub(super) fn parse_json(octets: &[u8]) -> Result<Value, Problem> {
-    if depth(octets) > DEPTH_MAX {
+    check_depth(octets)?;
+    serde_json::from_slice(octets).map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::body(match error.classify() {
+        Category::Data => error.to_string(),
+        Category::Syntax | Category::Eof | Category::Io => format!("no JSON: {error}"),
+    })
+}
+
+fn check_depth(octets: &[u8]) -> Result<(), Problem> {
+    // What has few brackets is not nested deeply.
+    let few = memchr::memchr2_iter(b'[', b'{', octets).count() <= DEPTH_MAX;
+    if !few && depth(octets) > DEPTH_MAX {
         return Err(Problem::body(format!("nested deeper than {DEPTH_MAX}")));
     }
-    serde_json::from_slice(octets).map_err(|error| Problem::body(format!("no JSON: {error}")))
+    Ok(())
 }
 
 /// Deepest nesting of brackets outside strings. What is no JSON is left for the parser to say.
@@ -207,6 +281,33 @@ mod tests {
         assert!(parse_json(deep.as_bytes()).is_err());
         let allowed = "[".repeat(DEPTH_MAX) + &"]".repeat(DEPTH_MAX);
         assert!(parse_json(allowed.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_request_is_an_object_whose_fields_are_given_once() {
+        for (text, detail) in [
+            ("[]", "a list where an object must be"),
+            (" 7", "a number where an object must be"),
+            (
+                r#"{"to":1,"to":2}"#,
+                "the field `to` is given twice at line 1 column 15",
+            ),
+            (
+                r#"{"to":"#,
+                "no JSON: EOF while parsing a value at line 1 column 6",
+            ),
+            ("{} x", "no JSON: trailing characters at line 1 column 4"),
+        ] {
+            let problem = Fields::parse(text.as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!(problem.detail, detail, "{text}");
+        }
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|at| format!("\"{at}\":1")).collect();
+        let text = format!("{{{}}}", many.join(","));
+        assert!(Fields::parse(text.as_bytes()).is_err());
+        let mut fields = Fields::parse(br#"{"to":"a","from":null,"text":"b"}"#).unwrap();
+        assert_eq!(fields.take("to"), Some(Value::from("a")));
+        assert_eq!(fields.take("from"), None);
+        assert!(fields.end(&["text"]).is_err(), "the text was not read");
     }
 
     #[test]

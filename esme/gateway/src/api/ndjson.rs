@@ -8,14 +8,12 @@ use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::accounts::Caller;
-use super::fields::parse_json;
 use super::problem::Problem;
 use super::request::{Defaults, message};
-use super::send::{NDJSON, Parsed, defaults, submit_parsed};
+use super::send::{Line, NDJSON, Parsed, defaults, submit_parsed};
 use super::{Api, LINE_OCTETS_MAX};
 
 /// Lines submitted at once.
@@ -103,7 +101,7 @@ async fn submit_groups(
             // What was wrong with a line is still wrong with it.
             Err(problem) => own
                 .into_iter()
-                .map(|own| json!(own.as_ref().unwrap_or(&problem)))
+                .map(|own| Line::Problem(own.unwrap_or_else(|| problem.clone())))
                 .collect(),
         };
         let count = lines.len();
@@ -120,7 +118,7 @@ async fn submit_groups(
 
 fn parse_line(line: Result<&[u8], ()>, defaults: &Defaults) -> Parsed {
     let line = line.map_err(|()| Problem::too_large(LINE_OCTETS_MAX))?;
-    message(parse_json(line)?, line, defaults)
+    message(line, defaults)
 }
 
 /// Cuts octets into lines of at most [`LINE_OCTETS_MAX`]; a longer one is passed over to its end
@@ -133,7 +131,7 @@ struct Lines {
 
 impl Lines {
     fn push(&mut self, mut octets: &[u8], mut each: impl FnMut(Result<&[u8], ()>)) {
-        while let Some(end) = octets.iter().position(|octet| *octet == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', octets) {
             let (line, rest) = octets.split_at(end);
             octets = &rest[1..];
             if self.partial.is_empty() && !self.too_long && line.len() <= LINE_OCTETS_MAX {

@@ -74,9 +74,9 @@ pub(super) struct Defaults {
     pub(super) idempotency_key: String,
 }
 
-/// Reads one message. `raw` are the octets that `value` was read from.
-pub(super) fn message(value: Value, raw: &[u8], defaults: &Defaults) -> Result<Message, Problem> {
-    let mut fields = Fields::new(value, "")?;
+/// Reads one message, an object of JSON.
+pub(super) fn message(raw: &[u8], defaults: &Defaults) -> Result<Message, Problem> {
+    let mut fields = Fields::parse(raw)?;
     for name in FIELDS_NOT_YET {
         if fields.take(name).is_some() {
             return Err(fields.problem(name, "not available in this version"));

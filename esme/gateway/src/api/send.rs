@@ -6,8 +6,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as AxumState};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use signalbox_router::{CancelResult, Message, MessageId, State, SubmitResult};
 
 use super::accounts::{Account, Caller};
@@ -19,6 +20,28 @@ use super::{Api, BODY_OCTETS_MAX};
 
 /// Most messages of one array. Streams (NDJSON) have no such limit.
 const ARRAY_MESSAGES_MAX: usize = 10_000;
+
+/// What is said of one message of several.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    Accepted(Accepted),
+    Problem(Problem),
+}
+
+/// The answer to a message that is on the disk.
+#[derive(Serialize)]
+pub(super) struct Accepted {
+    id: String,
+    state: &'static str,
+    recipients: Vec<Recipient>,
+}
+
+#[derive(Serialize)]
+struct Recipient {
+    to: String,
+    state: &'static str,
+}
 
 /// A message that was read, or why it was not.
 pub(super) type Parsed = Result<Message, Problem>;
@@ -65,12 +88,12 @@ async fn post_json(
             .map_err(|_| Problem::field("Idempotency-Key", "not ASCII"))?
             .to_owned();
     }
-    let message = message(parse_json(octets)?, octets, &defaults)?;
+    let message = message(octets, &defaults)?;
     let to = message.to.clone();
     caller.take(defaults.now, 1)?;
     let submitted = api.engine.submit(vec![message]).await?;
     let result = submitted.results.into_iter().next();
-    let answer = answer_of(result, &to)?;
+    let answer = answer_of(result, to)?;
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
 }
 
@@ -90,10 +113,7 @@ async fn post_array(
     }
     let parsed = elements
         .into_iter()
-        .map(|element| {
-            let raw = element.get().as_bytes();
-            message(parse_json(raw)?, raw, defaults)
-        })
+        .map(|element| message(element.get().as_bytes(), defaults))
         .collect();
     let answers = submit_parsed(api, caller, parsed, false).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(answers)).into_response())
@@ -105,7 +125,7 @@ pub(super) async fn submit_parsed(
     caller: &Caller,
     parsed: Vec<Parsed>,
     waiting: bool,
-) -> Result<Vec<Value>, Problem> {
+) -> Result<Vec<Line>, Problem> {
     let mut messages = Vec::with_capacity(parsed.len());
     let mut places = Vec::with_capacity(parsed.len());
     for parsed in parsed {
@@ -124,23 +144,24 @@ pub(super) async fn submit_parsed(
     let mut results = results.into_iter();
     let mut answers = Vec::with_capacity(places.len());
     for place in places {
-        let answer = place.and_then(|to| answer_of(results.next(), &to));
-        answers.push(answer.unwrap_or_else(|problem| json!(problem)));
+        let answer = place.and_then(|to| answer_of(results.next(), to));
+        answers.push(answer.map_or_else(Line::Problem, Line::Accepted));
     }
     Ok(answers)
 }
 
 /// The answer to one message. A repeated request gets the answer of the first: it cannot tell that
 /// it is one.
-fn answer_of(result: Option<SubmitResult>, to: &[String]) -> Result<Value, Problem> {
+fn answer_of(result: Option<SubmitResult>, to: Vec<String>) -> Result<Accepted, Problem> {
     match result {
         Some(SubmitResult::Accepted { message, .. } | SubmitResult::Repeated { message }) => {
             let state = State::Accepted.name();
-            let recipients: Vec<Value> = to
-                .iter()
-                .map(|to| json!({"to": to, "state": state}))
-                .collect();
-            Ok(json!({"id": message.to_string(), "state": state, "recipients": recipients}))
+            let recipients = to.into_iter().map(|to| Recipient { to, state }).collect();
+            Ok(Accepted {
+                id: message.to_string(),
+                state,
+                recipients,
+            })
         }
         Some(SubmitResult::KeyConflict { message }) => Err(Problem::key_conflict(message)),
         Some(SubmitResult::NoRoute { to }) => {

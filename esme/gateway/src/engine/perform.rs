@@ -39,7 +39,13 @@ impl Engine {
     }
 
     fn outbound_of(&mut self, provider: ProviderName) -> &mut Outbound {
-        self.outbound.entry(provider).or_default()
+        // The providers are those of the configuration, so a list is enough.
+        let known = self.outbound.iter().position(|(name, _)| *name == provider);
+        let at = known.unwrap_or_else(|| {
+            self.outbound.push((provider, Outbound::default()));
+            self.outbound.len() - 1
+        });
+        &mut self.outbound[at].1
     }
 
     fn send_outbound(&mut self) {

@@ -57,7 +57,7 @@ pub struct Engine {
     pub(super) channels: HashMap<ProviderName, ChannelHandle>,
     pub(super) effects: Effects,
     pub(super) waiting: Waiting,
-    pub(super) outbound: HashMap<ProviderName, Outbound>,
+    pub(super) outbound: Vec<(ProviderName, Outbound)>,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
     /// Records of the batch.
@@ -136,7 +136,7 @@ impl Engine {
             channels,
             effects: Effects::default(),
             waiting: Waiting::default(),
-            outbound: HashMap::new(),
+            outbound: Vec::new(),
             clock: parts.clock,
             shared,
             records: 0,
