@@ -3,11 +3,13 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use smsc_sim::{Behaviour, IdStyle, Settings, parse_duration};
+use smsc_sim::{
+    Behaviour, CertificateFlaw, IdStyle, Scenario, Settings, TlsSettings, parse_duration,
+};
 
 use crate::captures::CaptureCommand;
 use crate::generate::LoadArgs;
@@ -61,6 +63,27 @@ pub(crate) struct ServeArgs {
     /// Address that both listen on.
     #[arg(long, default_value = "127.0.0.1")]
     bind_address: IpAddr,
+    /// Port of SMPP over TLS; 0: any free one. Default: no TLS. Without --tls-cert a certificate for
+    /// localhost is made, and GET tls tells what to trust.
+    #[arg(long)]
+    smpp_tls_port: Option<u16>,
+    /// Certificate that is shown, and those that vouch for it: PEM.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        requires = "smpp_tls_port"
+    )]
+    tls_cert: Option<PathBuf>,
+    /// Its private key: PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authorities of the certificates that clients must show: PEM. Default: they show none.
+    #[arg(long, value_name = "FILE", requires = "smpp_tls_port")]
+    tls_client_ca: Option<PathBuf>,
+    /// What is wrong with the certificate that is made: none, expired, wrong_name.
+    #[arg(long, value_name = "FLAW", default_value = "none", value_parser = flaw)]
+    tls_flaw: CertificateFlaw,
     /// Key of everything that looks random; default: another one at each start.
     #[arg(long)]
     seed: Option<u64>,
@@ -82,6 +105,13 @@ pub(crate) struct ServeArgs {
     /// How message ids are written: hex, decimal, uuid.
     #[arg(long, default_value = "hex")]
     id_style: IdStyle,
+    /// Rules for messages and faults, in TOML.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// Rules for the lazy: healthy, flaky, throttling(TPS), slow, dead(bind_refused),
+    /// dead(timeout_all), reorder. They come behind those of --scenario.
+    #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
+    profile: Option<Scenario>,
     /// Messages kept for the control API; 0: none.
     #[arg(long, default_value_t = 10_000)]
     record: usize,
@@ -97,9 +127,19 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The settings that these arguments mean.
-    pub(crate) fn settings(self) -> Settings {
-        Settings {
+    /// The settings that these arguments mean. Reads the scenario file.
+    ///
+    /// # Errors
+    /// What is wrong with the file, one line each.
+    pub(crate) fn settings(self) -> Result<Settings, String> {
+        let scenario = match &self.scenario {
+            Some(path) => read_scenario(path)?,
+            None => Scenario::default(),
+        };
+        let tls = self.tls()?;
+        Ok(Settings {
+            tls,
+            scenario: scenario.followed_by(self.profile.unwrap_or_default()),
             smpp_address: SocketAddr::new(self.bind_address, self.smpp_port),
             http_address: Some(SocketAddr::new(self.bind_address, self.http_port)),
             seed: self.seed.unwrap_or_else(random_seed),
@@ -117,8 +157,44 @@ impl ServeArgs {
             capture_file: self.capture,
             connections_max: self.connections_max,
             ..Settings::default()
-        }
+        })
     }
+
+    fn tls(&self) -> Result<Option<TlsSettings>, String> {
+        let Some(port) = self.smpp_tls_port else {
+            return Ok(None);
+        };
+        let address = SocketAddr::new(self.bind_address, port);
+        let mut tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                let certificate = read("--tls-cert", certificate)?;
+                TlsSettings::new(address, certificate, read("--tls-key", key)?)
+            }
+            _ => TlsSettings::generated(address, self.tls_flaw)?,
+        };
+        let client_ca = self.tls_client_ca.as_deref();
+        tls.client_ca_pem = client_ca
+            .map(|path| read("--tls-client-ca", path))
+            .transpose()?;
+        Ok(Some(tls))
+    }
+}
+
+fn flaw(name: &str) -> Result<CertificateFlaw, String> {
+    let flaws = CertificateFlaw::NAMED;
+    let found = flaws.into_iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, flaw)| flaw)
+        .ok_or_else(|| "wanted: none, expired or wrong_name".to_owned())
+}
+
+fn read(option: &str, path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{option} {}: {error}", path.display()))
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario, String> {
+    let text = read("--scenario", path)?;
+    Scenario::from_toml(&path.display().to_string(), &text).map_err(|errors| errors.to_string())
 }
 
 /// The keys of the standard library's hash maps are the system's random numbers.

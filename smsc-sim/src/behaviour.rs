@@ -7,7 +7,11 @@ use std::time::Duration;
 use signalbox_codec::CommandStatus;
 use signalbox_codec::receipt::ReceiptState;
 
+use crate::delivery::ReceiptForm;
+use crate::fault::ResponseFault;
 use crate::ids::{IdForm, IdStyle};
+use crate::registry::Disconnect;
+use crate::scenario::MoRule;
 
 /// How long the response waits when the receipt is to overtake it.
 const RECEIPT_LEAD: Duration = Duration::from_millis(100);
@@ -48,7 +52,7 @@ pub(crate) struct Submission<'a> {
 }
 
 /// What to do with a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Decision {
     /// Result in the response.
     pub(crate) command_status: CommandStatus,
@@ -57,9 +61,11 @@ pub(crate) struct Decision {
     /// How the message ends, whether or not a receipt tells it.
     pub(crate) outcome: Outcome,
     /// Receipts in their order.
-    pub(crate) receipts: [Option<PlannedReceipt>; 2],
-    /// What goes wrong on purpose.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) receipts: Vec<PlannedReceipt>,
+    /// A message from a phone that answers.
+    pub(crate) mo: Option<PlannedMo>,
+    /// What goes wrong with the response on purpose.
+    pub(crate) fault: Option<ResponseFault>,
 }
 
 /// How a message ends.
@@ -82,23 +88,23 @@ pub(crate) struct PlannedReceipt {
     pub(crate) error_code: u16,
     /// From the arrival of the message on.
     pub(crate) after: Duration,
+    /// Whether it precedes a response that is due at the same time.
+    pub(crate) before_response: bool,
     /// The form of its id.
     pub(crate) id_form: IdForm,
     /// Whether it is an intermediate notification (esm_class 0x20) and no receipt (0x04).
     pub(crate) intermediate: bool,
+    /// Where in the deliver_sm the facts stand.
+    pub(crate) form: ReceiptForm,
 }
 
-/// What goes wrong on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The connection is closed and there is no response.
-    DisconnectBefore,
-    /// The connection is closed once the response is written.
-    DisconnectAfter,
-    /// The connection is reset and there is no response.
-    Reset,
-    /// Octets that are no known PDU precede the response; their command_length is right.
-    Garbage,
+/// A message from a phone that is to come.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedMo {
+    /// Who says what to whom.
+    pub(crate) mo: MoRule,
+    /// From the arrival of the message on.
+    pub(crate) after: Duration,
 }
 
 impl Behaviour {
@@ -109,14 +115,24 @@ impl Behaviour {
         }
         match magic_number(submission.destination) {
             Some(number) => self.decide_magic(number, submission.registered_delivery),
-            None => self.report(submission.registered_delivery, ReceiptState::Delivered, 0),
+            None => self.decide_plainly(submission.registered_delivery),
         }
+    }
+
+    /// What happens to a message whose destination means nothing.
+    pub(crate) fn decide_plainly(&self, registered_delivery: u8) -> Decision {
+        self.report(registered_delivery, ReceiptState::Delivered, 0)
+    }
+
+    /// Accepts a message, and no more.
+    pub(crate) fn accept(&self) -> Decision {
+        self.answer(CommandStatus::ESME_ROK)
     }
 
     fn decide_magic(&self, number: u8, registered_delivery: u8) -> Decision {
         let report = |state| self.report(registered_delivery, state, 0);
-        let delivered = report(ReceiptState::Delivered);
-        let silent = self.answer(CommandStatus::ESME_ROK);
+        let delivered = || report(ReceiptState::Delivered);
+        let silent = self.accept();
         match number {
             1 => self.report(registered_delivery, ReceiptState::Undeliverable, 1),
             2 => report(ReceiptState::Expired),
@@ -126,23 +142,23 @@ impl Behaviour {
             6 => report(ReceiptState::Accepted),
             7 => self.enroute_first(registered_delivery),
             10 => silent,
-            11 => Decision {
-                respond_after: Some(self.latency + RECEIPT_LEAD),
-                receipts: delivered.receipts.map(|receipt| {
-                    receipt.map(|receipt| PlannedReceipt {
-                        after: self.latency,
-                        ..receipt
-                    })
-                }),
-                ..delivered
-            },
-            12 => Decision {
-                receipts: [delivered.receipts[0]; 2],
-                ..delivered
-            },
-            13 => delivered.with_id_form(IdForm::Decimal),
-            14 => delivered.with_id_form(IdForm::PaddedHex),
-            15 => delivered.with_id_form(IdForm::Unknown),
+            11 => {
+                let mut early = delivered();
+                early.respond_after = Some(self.latency + RECEIPT_LEAD);
+                for receipt in &mut early.receipts {
+                    receipt.after = self.latency;
+                    receipt.before_response = true;
+                }
+                early
+            }
+            12 => {
+                let mut twice = delivered();
+                twice.receipts.extend_from_within(..);
+                twice
+            }
+            13 => delivered().with_id_form(IdForm::Decimal),
+            14 => delivered().with_id_form(IdForm::PaddedHex),
+            15 => delivered().with_id_form(IdForm::Unknown),
             20 => self.answer(CommandStatus::ESME_RTHROTTLED),
             21 => self.answer(CommandStatus::ESME_RMSGQFUL),
             22 => self.answer(CommandStatus::ESME_RSYSERR),
@@ -157,17 +173,11 @@ impl Behaviour {
                 respond_after: Some(self.latency + LATE_RESPONSE),
                 ..silent
             },
-            32 => Decision {
-                respond_after: None,
-                ..silent.with_fault(Fault::DisconnectBefore)
-            },
-            33 => silent.with_fault(Fault::DisconnectAfter),
-            34 => Decision {
-                respond_after: None,
-                ..silent.with_fault(Fault::Reset)
-            },
-            40 => delivered.with_fault(Fault::Garbage),
-            _ => delivered,
+            32 => silent.with_fault(ResponseFault::DisconnectBefore(Disconnect::Fin)),
+            33 => silent.with_fault(ResponseFault::DisconnectAfter(Disconnect::Fin)),
+            34 => silent.with_fault(ResponseFault::DisconnectBefore(Disconnect::Rst)),
+            40 => delivered().with_fault(ResponseFault::Garbage),
+            _ => delivered(),
         }
     }
 
@@ -185,7 +195,8 @@ impl Behaviour {
                 error_code: 0,
                 after: self.latency + self.receipt_delay,
             },
-            receipts: [None; 2],
+            receipts: Vec::new(),
+            mo: None,
             fault: None,
         }
     }
@@ -199,12 +210,14 @@ impl Behaviour {
             decision.outcome.error_code = error_code;
         }
         if self.submit_status.is_ok() && wants_receipt(registered_delivery, state) {
-            decision.receipts[0] = Some(PlannedReceipt {
+            decision.receipts.push(PlannedReceipt {
                 state,
                 error_code,
                 after: decision.outcome.after,
+                before_response: false,
                 id_form: IdForm::Same,
                 intermediate: false,
+                form: ReceiptForm::default(),
             });
         }
         decision
@@ -215,14 +228,14 @@ impl Behaviour {
     fn enroute_first(&self, registered_delivery: u8) -> Decision {
         let mut decision = self.report(registered_delivery, ReceiptState::Delivered, 0);
         decision.outcome.after += ENROUTE_TIME;
-        if let Some(last) = &mut decision.receipts[0] {
+        if let Some(last) = decision.receipts.first_mut() {
             let enroute = PlannedReceipt {
                 state: ReceiptState::Enroute,
                 intermediate: registered_delivery & 0x10 != 0,
                 ..*last
             };
             last.after += ENROUTE_TIME;
-            decision.receipts = [Some(enroute), Some(*last)];
+            decision.receipts.insert(0, enroute);
         }
         decision
     }
@@ -232,7 +245,7 @@ impl Decision {
     /// The same, with everything but the response that much later.
     pub(crate) fn delivered_later(mut self, by: Duration) -> Self {
         self.outcome.after += by;
-        for receipt in self.receipts.iter_mut().flatten() {
+        for receipt in &mut self.receipts {
             receipt.after += by;
         }
         self
@@ -245,31 +258,47 @@ impl Decision {
             error_code: 0,
             after,
         };
-        let id_form = self.receipts[0].map_or(IdForm::Same, |receipt| receipt.id_form);
-        let wanted = wants_receipt(registered_delivery, ReceiptState::Expired);
-        let receipt = wanted.then_some(PlannedReceipt {
+        let first = self.receipts.first();
+        let receipt = PlannedReceipt {
             state: ReceiptState::Expired,
             error_code: 0,
             after,
-            id_form,
+            before_response: false,
+            id_form: first.map_or(IdForm::Same, |receipt| receipt.id_form),
             intermediate: false,
-        });
-        self.receipts = [receipt, None];
+            form: first.map_or_else(ReceiptForm::default, |receipt| receipt.form),
+        };
+        self.receipts.clear();
+        if wants_receipt(registered_delivery, ReceiptState::Expired) {
+            self.receipts.push(receipt);
+        }
         self
     }
 
+    /// Refuses the message instead: nothing follows the response.
+    pub(crate) fn refuse(&mut self, command_status: CommandStatus) {
+        self.command_status = command_status;
+        self.outcome.state = ReceiptState::Rejected;
+        self.receipts.clear();
+        self.mo = None;
+    }
+
+    /// Whether the client is told that the message was taken.
+    pub(crate) fn accepts(&self) -> bool {
+        let answered = !matches!(self.fault, Some(ResponseFault::DisconnectBefore(_)));
+        self.command_status.is_ok() && self.respond_after.is_some() && answered
+    }
+
     fn with_id_form(mut self, id_form: IdForm) -> Self {
-        for receipt in self.receipts.iter_mut().flatten() {
+        for receipt in &mut self.receipts {
             receipt.id_form = id_form;
         }
         self
     }
 
-    const fn with_fault(self, fault: Fault) -> Self {
-        Self {
-            fault: Some(fault),
-            ..self
-        }
+    fn with_fault(mut self, fault: ResponseFault) -> Self {
+        self.fault = Some(fault);
+        self
     }
 }
 
@@ -318,7 +347,7 @@ mod tests {
     }
 
     fn stats(decision: &Decision) -> Vec<&'static str> {
-        let receipts = decision.receipts.iter().flatten();
+        let receipts = decision.receipts.iter();
         receipts.map(|receipt| receipt.state.stat()).collect()
     }
 
@@ -386,14 +415,34 @@ mod tests {
             ("99911", CommandStatus::ESME_ROK, Some(100)),
             ("99930", CommandStatus::ESME_ROK, None),
             ("99931", CommandStatus::ESME_ROK, Some(10_000)),
-            ("99932", CommandStatus::ESME_ROK, None),
-            ("99934", CommandStatus::ESME_ROK, None),
         ];
         for (destination, command_status, after_ms) in table {
             let decision = decide(&Behaviour::default(), destination, 1);
             let after = after_ms.map(Duration::from_millis);
             assert_eq!(decision.command_status, command_status, "{destination}");
             assert_eq!(decision.respond_after, after, "{destination}");
+        }
+    }
+
+    #[test]
+    fn faults_of_the_magic_destinations() {
+        let before = ResponseFault::DisconnectBefore;
+        let table = [
+            ("99932", Some(before(Disconnect::Fin)), false),
+            (
+                "99933",
+                Some(ResponseFault::DisconnectAfter(Disconnect::Fin)),
+                true,
+            ),
+            ("99934", Some(before(Disconnect::Rst)), false),
+            ("99940", Some(ResponseFault::Garbage), true),
+            ("99930", None, false),
+            ("99920", None, false),
+        ];
+        for (destination, fault, accepts) in table {
+            let decision = decide(&Behaviour::default(), destination, 1);
+            assert_eq!(decision.fault, fault, "{destination}");
+            assert_eq!(decision.accepts(), accepts, "{destination}");
         }
     }
 
@@ -406,7 +455,7 @@ mod tests {
         };
         let decision = decide(&behaviour, "49123", 1);
         assert_eq!(decision.respond_after, Some(Duration::from_millis(50)));
-        let receipt = decision.receipts[0].expect("a receipt was asked for");
+        let receipt = decision.receipts[0];
         assert_eq!(receipt.after, Duration::from_millis(250));
 
         let refusing = Behaviour {
@@ -415,7 +464,7 @@ mod tests {
         };
         let decision = decide(&refusing, "49123", 1);
         assert_eq!(decision.command_status, CommandStatus::ESME_RSYSERR);
-        assert_eq!(decision.receipts, [None; 2]);
+        assert_eq!(decision.receipts, []);
     }
 
     #[test]
@@ -426,6 +475,6 @@ mod tests {
             throttled: true,
         });
         assert_eq!(decision.command_status, CommandStatus::ESME_RTHROTTLED);
-        assert_eq!((decision.fault, decision.receipts), (None, [None; 2]));
+        assert!(decision.fault.is_none() && decision.receipts.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use signalbox_codec::receipt::ReceiptState;
@@ -11,12 +11,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::behaviour::Behaviour;
 use crate::clock::{ClockError, ClockMode, Forward, SmscTime};
-use crate::delivery::{About, Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt};
+use crate::delivery::{
+    About, Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt, ReceiptForm,
+};
 use crate::events::{Item, What};
 use crate::ids::MessageId;
 use crate::message::Message;
 use crate::record::{self, Batch, Entry};
 use crate::registry::{self, Disconnect, Fired, Outbind, SessionInfo};
+use crate::scenario::{Progress, Scenario};
+use crate::script::Script;
 use crate::server::Made;
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -183,6 +187,7 @@ impl Control {
                 state,
                 error_code,
                 intermediate: false,
+                form: ReceiptForm::default(),
                 submitted_unix_ms: entry.received.unix_ms(),
                 done_unix_ms: at.unix_ms(),
             };
@@ -207,6 +212,38 @@ impl Control {
 
     pub(crate) fn disconnect_all(&self, how: Disconnect) {
         self.shared.registry().end_all(how);
+    }
+
+    /// The scenario and the active faults.
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.shared.script()
+    }
+
+    /// How far the rules have come.
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.shared.progress()
+    }
+
+    /// Changes the scenario or the active faults from the next message on.
+    pub(crate) fn change_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
+        self.shared.change_script(change)
+    }
+
+    /// Puts a scenario in the place of the one before, with all that was counted.
+    pub(crate) fn replace_scenario(&self, scenario: Scenario) {
+        self.shared.change_script(|script| {
+            script.replace(scenario);
+            *self.shared.progress() = Progress::default();
+        });
+    }
+
+    /// Removes a rule with what it has counted; false when there is none of this id.
+    pub(crate) fn remove_rule(&self, id: &str) -> bool {
+        self.shared.change_script(|script| {
+            let found = script.remove_rule(id);
+            self.shared.progress().counts.retain(|rule| rule != id);
+            found
+        })
     }
 
     pub(crate) fn behaviour(&self) -> Arc<Behaviour> {

@@ -192,10 +192,72 @@ pub(crate) struct Receipt<'a> {
     pub(crate) error_code: u16,
     /// Whether it is an intermediate notification.
     pub(crate) intermediate: bool,
+    /// Where the facts stand.
+    pub(crate) form: ReceiptForm,
     /// When the message was submitted, ms since 1970.
     pub(crate) submitted_unix_ms: u64,
     /// When it came into this state, ms since 1970.
     pub(crate) done_unix_ms: u64,
+}
+
+/// Where in the deliver_sm the facts of a receipt stand: SMSCs differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReceiptForm {
+    /// In receipted_message_id and message_state.
+    pub(crate) tlvs: bool,
+    /// In the text.
+    pub(crate) text: ReceiptText,
+}
+
+impl Default for ReceiptForm {
+    fn default() -> Self {
+        Self {
+            tlvs: true,
+            text: ReceiptText::Standard,
+        }
+    }
+}
+
+/// How the text of a receipt is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReceiptText {
+    /// All fields, dates as `YYMMDDhhmm`. SMPP v3.4 Appendix B.
+    #[default]
+    Standard,
+    /// Dates as `YYMMDDhhmmss`.
+    Seconds,
+    /// Dates as `YYYYMMDDhhmmss`.
+    Century,
+    /// `id`, `stat` and `err` only.
+    Short,
+    /// As standard, in lower case.
+    LowerCase,
+    /// No text.
+    None,
+}
+
+impl ReceiptText {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Standard,
+        Self::Seconds,
+        Self::Century,
+        Self::Short,
+        Self::LowerCase,
+        Self::None,
+    ];
+
+    /// Its name in scenarios.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Seconds => "seconds",
+            Self::Century => "century",
+            Self::Short => "short",
+            Self::LowerCase => "lower_case",
+            Self::None => "none",
+        }
+    }
 }
 
 /// The fields of a message that decide about receipts or stand in them.
@@ -204,9 +266,12 @@ pub(crate) struct Original<'a> {
     pub(crate) service_type: COctetStr<'a>,
     pub(crate) source: (u8, u8, COctetStr<'a>),
     pub(crate) destination: (u8, u8, COctetStr<'a>),
+    pub(crate) esm_class: u8,
     pub(crate) registered_delivery: u8,
+    pub(crate) data_coding: u8,
     /// replace_if_present_flag.
     pub(crate) replaces: bool,
+    /// short_message, or message_payload if that is there.
     pub(crate) user_data: &'a [u8],
 }
 
@@ -218,17 +283,21 @@ impl<'a> Original<'a> {
                 service_type: sm.service_type,
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                esm_class: sm.esm_class,
                 registered_delivery: sm.registered_delivery,
                 replaces: sm.replace_if_present_flag == 1,
-                user_data: sm.short_message.as_octets(),
+                data_coding: sm.data_coding,
+                user_data: payload(&sm.tlvs).unwrap_or(sm.short_message.as_octets()),
             }),
             Pdu::DataSm(sm) => Some(Self {
                 service_type: sm.service_type,
                 source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
                 destination: (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
+                esm_class: sm.esm_class,
                 registered_delivery: sm.registered_delivery,
                 replaces: false,
-                user_data: &[],
+                data_coding: sm.data_coding,
+                user_data: payload(&sm.tlvs).unwrap_or_default(),
             }),
             Pdu::SubmitMulti(multi) => {
                 let first = multi.dest_addresses.iter().next()?;
@@ -240,10 +309,7 @@ impl<'a> Original<'a> {
     }
 
     /// Of a submit_multi as far as one recipient is concerned.
-    pub(crate) const fn of_multi(
-        multi: &SubmitMulti<'a>,
-        destination: (u8, u8, COctetStr<'a>),
-    ) -> Self {
+    pub(crate) fn of_multi(multi: &SubmitMulti<'a>, destination: (u8, u8, COctetStr<'a>)) -> Self {
         Self {
             service_type: multi.service_type,
             source: (
@@ -252,9 +318,14 @@ impl<'a> Original<'a> {
                 multi.source_addr,
             ),
             destination,
+            esm_class: multi.esm_class,
             registered_delivery: multi.registered_delivery,
+            data_coding: multi.data_coding,
             replaces: false,
-            user_data: multi.short_message.as_octets(),
+            user_data: match payload(&multi.tlvs) {
+                Some(payload) => payload,
+                None => multi.short_message.as_octets(),
+            },
         }
     }
 
@@ -268,7 +339,9 @@ impl<'a> Original<'a> {
                 broadcast.source_addr,
             ),
             destination: (0, 0, COctetStr::EMPTY),
+            esm_class: 0,
             registered_delivery: 0,
+            data_coding: broadcast.data_coding,
             replaces: false,
             user_data: &[],
         }
@@ -279,25 +352,36 @@ impl Receipt<'_> {
     /// `id:… sub:001 dlvrd:001 submit date:… done date:… stat:… err:… text:…`
     fn text(&self) -> Vec<u8> {
         let error_code = format!("{:03}", self.error_code % 1_000);
-        let fields = receipt::Receipt {
+        let essence = receipt::Receipt {
             id: Some(self.id.as_octets()),
+            stat: Some(self.state.stat().as_bytes()),
+            err: Some(error_code.as_bytes()),
+            ..receipt::Receipt::default()
+        };
+        let whole = receipt::Receipt {
             sub: Some(1),
             dlvrd: Some(u32::from(self.state == ReceiptState::Delivered)),
             submit_date: date(self.submitted_unix_ms),
             done_date: date(self.done_unix_ms),
-            stat: Some(self.state.stat().as_bytes()),
-            err: Some(error_code.as_bytes()),
             text: Some(excerpt(self.original.user_data)),
+            ..essence
+        };
+        let (fields, digits) = match self.form.text {
+            ReceiptText::None => return Vec::new(),
+            ReceiptText::Short => (essence, DateDigits::Ten),
+            ReceiptText::Standard | ReceiptText::LowerCase => (whole, DateDigits::Ten),
+            ReceiptText::Seconds => (whole, DateDigits::Twelve),
+            ReceiptText::Century => (whole, DateDigits::Fourteen),
         };
         let mut text = Vec::with_capacity(RECEIPT_TEXT_OCTETS);
-        receipt::write(&fields, DateDigits::Ten, &mut text);
+        receipt::write(&fields, digits, &mut text);
+        if self.form.text == ReceiptText::LowerCase {
+            text.make_ascii_lowercase();
+        }
         text
     }
 
-    /// The body of its deliver_sm, with the facts in the text and in optional parameters.
-    pub(crate) fn body(&self) -> Bytes {
-        let text = self.text();
-        let mut tlvs = TlvBuf::new();
+    fn push_tlvs(&self, tlvs: &mut TlvBuf) {
         let mut id = [0; 64];
         let octets = self.id.as_octets();
         id[..octets.len()].copy_from_slice(octets);
@@ -308,6 +392,15 @@ impl Receipt<'_> {
             let [high, low] = self.error_code.to_be_bytes();
             tlvs.push(Tag::NETWORK_ERROR_CODE, &[NETWORK_TYPE_GSM, high, low])
                 .expect("three octets are below the limit");
+        }
+    }
+
+    /// The body of its deliver_sm, with the facts where its form wants them.
+    pub(crate) fn body(&self) -> Bytes {
+        let text = self.text();
+        let mut tlvs = TlvBuf::new();
+        if self.form.tlvs {
+            self.push_tlvs(&mut tlvs);
         }
         let (source_addr_ton, source_addr_npi, source_addr) = self.original.destination;
         let (dest_addr_ton, dest_addr_npi, destination_addr) = self.original.source;
@@ -363,6 +456,15 @@ pub(crate) fn without_tlvs(body: &[u8]) -> Option<Bytes> {
         tlvs: Tlvs::EMPTY,
         ..sm
     }))
+}
+
+fn payload<'a>(tlvs: &Tlvs<'a>) -> Option<&'a [u8]> {
+    tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value)
+}
+
+/// Whether an address has a form on the wire.
+pub(crate) fn is_address(text: &str) -> bool {
+    address(text).is_some()
 }
 
 /// Type of number, numbering plan and digits of an address: international with a `+` in front,

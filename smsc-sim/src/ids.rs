@@ -60,10 +60,38 @@ pub(crate) enum IdForm {
     Same,
     /// The same number in decimal digits.
     Decimal,
+    /// The same number in lower-case hexadecimal digits.
+    Hex,
+    /// The same number in upper-case hexadecimal digits.
+    UpperHex,
     /// The same number in upper-case hexadecimal digits with leading zeros.
     PaddedHex,
     /// An id that no response ever carried.
     Unknown,
+}
+
+impl IdForm {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Same,
+        Self::Decimal,
+        Self::Hex,
+        Self::UpperHex,
+        Self::PaddedHex,
+        Self::Unknown,
+    ];
+
+    /// Its name in scenarios.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Decimal => "decimal",
+            Self::Hex => "hex",
+            Self::UpperHex => "upper_hex",
+            Self::PaddedHex => "padded_hex",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Id of a message. Those of one bind go up.
@@ -138,6 +166,8 @@ impl MessageId {
         match form {
             IdForm::Same => self.text(style),
             IdForm::Decimal => IdText::decimal(self.number),
+            IdForm::Hex => IdText::hex(self.number),
+            IdForm::UpperHex => IdText::hex(self.number).upper_case(),
             IdForm::PaddedHex => IdText::padded_hex(self.number),
             // The top bit is never set in an id that was given out.
             IdForm::Unknown => Self {
@@ -177,6 +207,11 @@ impl IdText {
             text.push(hex_digit(nibble).to_ascii_uppercase());
         }
         text
+    }
+
+    fn upper_case(mut self) -> Self {
+        self.octets.make_ascii_uppercase();
+        self
     }
 
     fn decimal(number: u64) -> Self {
@@ -270,6 +305,8 @@ mod tests {
             assert_eq!(id.text(IdStyle::Decimal).as_str(), format!("{number}"));
             assert_eq!(text(IdForm::Same), format!("{number:x}"));
             assert_eq!(text(IdForm::Decimal), format!("{number}"));
+            assert_eq!(text(IdForm::Hex), format!("{number:x}"));
+            assert_eq!(text(IdForm::UpperHex), format!("{number:X}"));
             assert_eq!(text(IdForm::PaddedHex), format!("{number:020X}"));
             assert_ne!(text(IdForm::Unknown), text(IdForm::Same));
         }

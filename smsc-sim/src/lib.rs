@@ -16,6 +16,8 @@
 //! |---|---|
 //! | starting, asking, stopping | [`Smsc`], [`Settings`] |
 //! | what is done with a message, magic destinations | `behaviour.rs` |
+//! | rules for messages, profiles | [`Scenario`], `scenario/` |
+//! | what goes wrong on purpose | `fault/` |
 //! | carrying that out | `connection/` |
 //! | which bind gets what | `registry.rs` |
 //! | the messages kept | `record.rs`, [`Message`] |
@@ -37,9 +39,10 @@ mod control;
 mod delivery;
 mod duration;
 mod events;
-mod faults;
+mod fault;
 mod filter;
 mod ids;
+mod input;
 mod inspection;
 mod lifetime;
 pub mod load;
@@ -48,12 +51,15 @@ mod random;
 mod rate;
 mod record;
 mod registry;
+mod scenario;
+mod script;
 mod server;
 mod settings;
 mod shared;
 mod smsc;
 mod smscs;
 mod socket;
+mod tls;
 mod verify;
 
 pub use behaviour::Behaviour;
@@ -62,8 +68,11 @@ pub use delivery::{DeliveryError, DeliveryResult, Mo};
 pub use duration::parse_duration;
 pub use filter::{Difference, Match};
 pub use ids::IdStyle;
+pub use input::{InputError, InputErrors};
 pub use message::Message;
 pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
+pub use scenario::Scenario;
 pub use settings::Settings;
 pub use smsc::{Builder, ClockControl, Smsc, StartError};
+pub use tls::{CertificateFlaw, TlsSettings};
 pub use verify::{Miss, Verify, VerifyError};

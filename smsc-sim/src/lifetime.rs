@@ -182,7 +182,7 @@ mod tests {
             let after = Duration::from_secs(after);
             assert_eq!(decision.outcome.state, state, "{case}");
             assert_eq!(decision.outcome.after, after, "{case}");
-            let planned: Vec<_> = decision.receipts.iter().flatten().collect();
+            let planned: Vec<_> = decision.receipts.iter().collect();
             assert_eq!(planned.len(), receipts, "{case}");
             assert!(planned.iter().all(|r| (r.state, r.after) == (state, after)));
         }

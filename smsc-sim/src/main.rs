@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Some(Command::Load(load)) => generate(&load),
         Some(Command::Capture(command)) => captures::run(command),
-        None => serve(args.serve.settings()),
+        None => args.serve.settings().map_err(Box::from).and_then(serve),
     };
     match result {
         Ok(code) => code,
@@ -73,7 +73,7 @@ fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             smpp: smsc.addr(),
-            smpp_tls: None,
+            smpp_tls: smsc.tls_addr(),
             http: smsc.http_addr(),
             seed,
         })?)?;
@@ -99,6 +99,7 @@ fn in_words_of_the_program(error: StartError) -> String {
     };
     let option = match setting {
         "http_address" => "--http-port",
+        "tls.address" => "--smpp-tls-port",
         _ => "--smpp-port",
     };
     format!("cannot listen on {address} ({option}): {error}")

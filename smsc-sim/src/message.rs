@@ -82,14 +82,19 @@ impl Message {
     /// the octets are no text of their coding.
     #[must_use]
     pub fn text(&self) -> Option<String> {
-        let (udh, octets) = if self.esm_class & ESM_CLASS_UDHI == 0 {
-            (None, self.user_data.as_slice())
-        } else {
-            let (udh, rest) = Udh::split(&self.user_data).ok()?;
-            (Some(udh), rest)
-        };
-        text::decode(octets, self.data_coding, Encoding::Gsm7, udh).ok()
+        text(self.esm_class, self.data_coding, &self.user_data)
     }
+}
+
+/// The text of user data; see [`Message::text`].
+pub(crate) fn text(esm_class: u8, data_coding: u8, user_data: &[u8]) -> Option<String> {
+    let (udh, octets) = if esm_class & ESM_CLASS_UDHI == 0 {
+        (None, user_data)
+    } else {
+        let (udh, rest) = Udh::split(user_data).ok()?;
+        (Some(udh), rest)
+    };
+    text::decode(octets, data_coding, Encoding::Gsm7, udh).ok()
 }
 
 struct Fields<'a> {

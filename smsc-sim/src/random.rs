@@ -28,6 +28,42 @@ pub(crate) const fn unmix(value: u64) -> u64 {
     z.wrapping_sub(0x9E37_79B9_7F4A_7C15)
 }
 
+/// A row of numbers that belong to one key: as many as one decision needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draws {
+    key: u64,
+}
+
+impl Draws {
+    /// The row of a key.
+    pub(crate) const fn new(key: u64) -> Self {
+        Self { key }
+    }
+
+    /// The next number.
+    pub(crate) const fn number(&mut self) -> u64 {
+        self.key = mix(self.key);
+        self.key
+    }
+
+    /// The next number from 0 to below 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        // 53 bits are what an f64 holds.
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// The next number of the standard normal distribution (Box and Muller).
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
+    /// True in this share of all cases.
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
+        share >= 1.0 || self.unit() < share
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

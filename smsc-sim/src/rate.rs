@@ -1,4 +1,4 @@
-//! Counts requests against a rate. A bucket of tokens, one second's worth deep; time comes in.
+//! Counts requests against a rate. A bucket of tokens; time comes in.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,22 +8,28 @@ use crate::clock::SmscTime;
 /// The tokens of one bind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// Time that is already paid for; at most one second of it is saved up.
+    /// Time that is already paid for; at most what a burst costs is saved up.
     paid_until: SmscTime,
 }
 
 impl Rate {
-    /// Full.
-    pub(crate) fn new(now: SmscTime) -> Self {
+    /// Full, whatever it holds.
+    pub(crate) const fn full() -> Self {
         Self {
-            paid_until: now.before(Duration::from_secs(1)),
+            paid_until: SmscTime::from_unix_ms(0),
         }
     }
 
-    /// Takes a token; false when there is none and the request is one too many.
+    /// Takes a token of a bucket that holds one second's worth; false when there is none and the
+    /// request is one too many.
     pub(crate) fn take(&mut self, now: SmscTime, per_second: NonZeroU32) -> bool {
-        let cost = Duration::from_secs(1) / per_second.get();
-        let oldest = now.before(Duration::from_secs(1));
+        self.take_of(now, per_second.get(), per_second.get())
+    }
+
+    /// Takes a token of a bucket that holds `burst`. Zero counts as one.
+    pub(crate) fn take_of(&mut self, now: SmscTime, per_second: u32, burst: u32) -> bool {
+        let cost = Duration::from_secs(1) / per_second.max(1);
+        let oldest = now.before(cost.saturating_mul(burst.max(1)));
         let paid_until = self.paid_until.max(oldest) + cost;
         if paid_until > now {
             return false;
@@ -41,7 +47,7 @@ mod tests {
     fn one_second_of_requests_passes_at_once_and_then_the_rate() {
         let start = SmscTime::from_unix_ms(1_000_000);
         let per_second = NonZeroU32::new(100).unwrap();
-        let mut rate = Rate::new(start);
+        let mut rate = Rate::full();
         let mut accepted = 0;
         for millisecond in 0..2_000 {
             let now = start + Duration::from_millis(millisecond);

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 use crate::clock::Clock;
 use crate::delivery::{Delivery, DeliveryError};
+use crate::script::View;
 
 /// Deliveries that wait in the mailbox of one session at most; more are put aside.
 const MAILBOX_MAX: usize = 10_000;
@@ -56,6 +57,8 @@ pub(crate) enum Control {
     },
     /// Ask the peer to bind.
     Outbind(Outbind),
+    /// The scenario or the active faults have changed.
+    Script(Arc<View>),
 }
 
 /// What came due when the clock was moved.

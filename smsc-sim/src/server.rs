@@ -1,22 +1,27 @@
 //! Accepts connections and gives each a task of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use signalbox_session::Session;
 use signalbox_session::driver::{DriverConfig, drive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::capture::Tap;
 use crate::connection::Connection;
 use crate::events::What;
+use crate::fault::HandshakeFault;
+use crate::random::{self, Draws};
 use crate::registry::{Control, Disconnect, Outbind};
 use crate::shared::Shared;
-use crate::socket::{Socket, Transport};
+use crate::socket::{Gate, Socket, Transport};
+use crate::tls;
 
 /// Pause after a connection that could not be accepted, so that a lack of file descriptors does
 /// not become a busy loop.
@@ -39,24 +44,24 @@ pub(crate) struct Made {
 /// everything at once. Without a listener only what is made here is served.
 pub(crate) async fn run(
     listener: Option<TcpListener>,
+    tls: Option<(TcpListener, TlsAcceptor)>,
     mut made: mpsc::Receiver<Made>,
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut sessions = JoinSet::new();
+    let (tls_listener, acceptor) = tls.unzip();
     loop {
         tokio::select! {
             accepted = accept(listener.as_ref()) => match accepted {
-                Ok((stream, peer)) => {
-                    let transport = Transport::Tcp(stream);
-                    start(&mut sessions, &shared, Made { transport, peer, outbind: None });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Some(made) => start(&mut sessions, &shared, made, None),
+                None => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
-            Some(made) = made.recv() => start(&mut sessions, &shared, made),
+            accepted = accept(tls_listener.as_ref()) => match accepted {
+                Some(made) => start(&mut sessions, &shared, made, acceptor.clone()),
+                None => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(made) = made.recv() => start(&mut sessions, &shared, made, None),
             Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a session's task failed");
@@ -65,19 +70,30 @@ pub(crate) async fn run(
             _ = &mut stopped => break,
         }
     }
-    drop((listener, made));
+    drop((listener, tls_listener, made));
     shared.registry().end_all(Disconnect::Unbind);
     while sessions.join_next().await.is_some() {}
 }
 
-async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
-        Some(listener) => listener.accept().await,
-        None => std::future::pending().await,
+/// The next connection; `None` when there was one that could not be accepted.
+async fn accept(listener: Option<&TcpListener>) -> Option<Made> {
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
+    match listener.accept().await {
+        Ok((stream, peer)) => Some(Made {
+            transport: Transport::Tcp(stream),
+            peer,
+            outbind: None,
+        }),
+        Err(error) => {
+            tracing::warn!(%error, "a connection was not accepted");
+            None
+        }
     }
 }
 
-fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made) {
+fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     let counters = &shared.counters;
     let peer = made.peer;
     if sessions.len() >= shared.settings.connections_max {
@@ -91,13 +107,12 @@ fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made) {
     {
         tracing::debug!(%error, "small PDUs may be delayed");
     }
-    sessions.spawn(serve(Arc::clone(shared), made));
+    sessions.spawn(serve(Arc::clone(shared), made, tls));
 }
 
-async fn serve(shared: Arc<Shared>, made: Made) {
-    let now = Instant::now();
+async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     let peer = made.peer;
-    let reset = Arc::new(AtomicBool::new(false));
+    let gate = Arc::new(Gate::default());
     let (control_sender, control) = mpsc::unbounded_channel();
     let we_connected = made.outbind.is_some();
     if let Some(outbind) = made.outbind {
@@ -116,18 +131,42 @@ async fn serve(shared: Arc<Shared>, made: Made) {
         shared: Arc::clone(&shared),
         id,
     };
-    let session = Session::new(now, shared.settings.session.clone());
-    // It reads the clock after it was entered, so it misses no change of it.
-    let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&reset));
+    // The clock and the faults are read after it was entered, so it misses no change of them.
+    let draws = Draws::new(random::number(shared.settings.seed, id, 0));
+    let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&gate), draws);
     let ours = made.transport.local_addr().unwrap_or(peer);
     let tap = Tap::new(&shared.capture, id, ours, peer, we_connected);
-    let socket = Socket::new(made.transport, reset, tap);
+    let transport = match secure(made.transport, tls, owner.handshake_fault()).await {
+        Ok(transport) => transport,
+        Err(error) => {
+            tracing::info!(session = id, %peer, %error, "no TLS handshake");
+            return owner.leave();
+        }
+    };
+    let mut session = Session::new(Instant::now(), owner.session_config());
+    owner.tame(&mut session);
+    let socket = Socket::new(transport, gate, tap, draws);
     let config = DriverConfig {
         exact_timeouts: true,
         ..DriverConfig::default()
     };
     let (owner, _) = drive(socket, session, owner, requests, control, config).await;
     owner.leave();
+}
+
+/// The transport after the handshake, if there is to be one.
+async fn secure(
+    transport: Transport,
+    tls: Option<TlsAcceptor>,
+    fault: Option<HandshakeFault>,
+) -> io::Result<Transport> {
+    match (transport, tls) {
+        (Transport::Tcp(stream), Some(acceptor)) => {
+            let stream = tls::shake_hands(&acceptor, stream, fault).await?;
+            Ok(Transport::Tls(Box::new(stream)))
+        }
+        (transport, _) => Ok(transport),
+    }
 }
 
 /// Takes the session out of the registry however its task ends, be it by a panic.

@@ -9,6 +9,8 @@ use signalbox_codec::pdu::Bind;
 use signalbox_session::{Role, SessionConfig};
 
 use crate::behaviour::Behaviour;
+use crate::scenario::Scenario;
+use crate::tls::TlsSettings;
 
 /// Accounts of an SMSC at most.
 pub(crate) const ACCOUNTS_MAX: usize = 1_000;
@@ -20,6 +22,8 @@ pub struct Settings {
     pub smpp_address: SocketAddr,
     /// Listens nowhere: there are only the sessions of [`crate::Smsc::connect`]. Default false.
     pub in_memory: bool,
+    /// TLS on a port of its own; `None`: none. Default `None`.
+    pub tls: Option<TlsSettings>,
     /// Where the control API is listened on; `None`: nowhere. Default `None`.
     pub http_address: Option<SocketAddr>,
     /// Key of everything that looks random. Default 1.
@@ -33,6 +37,8 @@ pub struct Settings {
     pub accounts: Vec<(String, String)>,
     /// How messages are treated at the start.
     pub behaviour: Behaviour,
+    /// Rules and faults from the start. Default: none.
+    pub scenario: Scenario,
     /// Messages that are kept for those who ask, with 64 MiB of PDUs at most. Default 10,000;
     /// 0 keeps none, and nothing is counted for `wait_for_messages` either.
     pub record_messages_max: usize,
@@ -77,12 +83,14 @@ impl Default for Settings {
         Self {
             smpp_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             in_memory: false,
+            tls: None,
             http_address: None,
             seed: 1,
             virtual_clock_unix_ms: None,
             system_id: "SMSC".to_owned(),
             accounts: Vec::new(),
             behaviour: Behaviour::default(),
+            scenario: Scenario::default(),
             record_messages_max: 10_000,
             capture_octets_max: 8 * 1024 * 1024,
             capture_file: None,

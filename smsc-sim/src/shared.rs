@@ -13,7 +13,9 @@ use crate::clock::{Clock, SmscTime};
 use crate::delivery::About;
 use crate::events::{Events, What};
 use crate::record::{Batch, Ring};
-use crate::registry::Registry;
+use crate::registry::{Control, Registry};
+use crate::scenario::Progress;
+use crate::script::{Script, View};
 use crate::settings::Settings;
 
 /// Shared by all sessions of an SMSC.
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     behaviour_version: AtomicU64,
     /// Whether any message was cancelled or replaced.
     plans_changed: AtomicBool,
+    script: Mutex<Script>,
+    progress: Mutex<Progress>,
     ring: Mutex<Ring>,
     events: Mutex<Events>,
     registry: Mutex<Registry>,
@@ -46,6 +50,8 @@ impl Shared {
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
             behaviour_version: AtomicU64::new(0),
             plans_changed: AtomicBool::new(false),
+            script: Mutex::new(Script::new(settings.scenario.clone())),
+            progress: Mutex::default(),
             ring: Mutex::new(Ring::new(settings.record_messages_max)),
             events: Mutex::default(),
             registry: Mutex::default(),
@@ -81,6 +87,30 @@ impl Shared {
         change(Arc::make_mut(&mut behaviour));
         self.behaviour_version.fetch_add(1, Ordering::Release);
         Arc::clone(&behaviour)
+    }
+
+    /// The scenario and the active faults.
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        lock(&self.script)
+    }
+
+    /// Changes the scenario or the active faults, and tells all sessions.
+    pub(crate) fn change_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
+        let mut script = self.script();
+        let result = change(&mut script);
+        // Under the lock: two changes reach the sessions in their order.
+        self.tell_script(&script.view());
+        result
+    }
+
+    /// How far the rules have come.
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Progress> {
+        lock(&self.progress)
+    }
+
+    fn tell_script(&self, view: &Arc<View>) {
+        let control = Control::Script(Arc::clone(view));
+        self.registry().tell_all(&control);
     }
 
     /// Keeps the messages of a batch.

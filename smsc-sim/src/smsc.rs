@@ -11,6 +11,7 @@ use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::behaviour::Behaviour;
 use crate::capture::Capture;
@@ -20,11 +21,13 @@ use crate::delivery::{DeliveryResult, Mo};
 use crate::filter::Match;
 use crate::message::Message;
 use crate::registry::{Disconnect, Fired, SessionInfo};
+use crate::scenario::Scenario;
 use crate::server::{self, MADE_MAX, Made};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::smscs::Smscs;
 use crate::socket::Transport;
+use crate::tls::TlsSettings;
 use crate::verify::{self, Verify, VerifyError};
 
 /// Octets on their way in each direction of [`Smsc::connect`].
@@ -39,6 +42,7 @@ const STOP_MAX: Duration = Duration::from_secs(3);
 pub struct Smsc {
     control: Control,
     smpp_address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     http_address: Option<SocketAddr>,
     server: JoinHandle<()>,
     http: Option<JoinHandle<()>>,
@@ -73,6 +77,11 @@ pub enum StartError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The certificates or the key cannot be used.
+    Tls(
+        /// What is wrong with them.
+        String,
+    ),
 }
 
 impl fmt::Display for StartError {
@@ -87,6 +96,7 @@ impl fmt::Display for StartError {
                 write!(f, "cannot write the capture to {}: {error}", path.display())
             }
             Self::Setting { setting, problem } => write!(f, "{setting}: {problem}"),
+            Self::Tls(problem) => write!(f, "tls: {problem}"),
         }
     }
 }
@@ -133,6 +143,13 @@ impl Builder {
     #[must_use]
     pub const fn virtual_clock(mut self, unix_ms: u64) -> Self {
         self.settings.virtual_clock_unix_ms = Some(unix_ms);
+        self
+    }
+
+    /// Rules and faults from the start.
+    #[must_use]
+    pub fn scenario(mut self, scenario: Scenario) -> Self {
+        self.settings.scenario = scenario;
         self
     }
 
@@ -184,7 +201,12 @@ impl Smsc {
             Some(address) => Some(listen("http_address", address).await?),
             None => None,
         };
+        let tls = match &settings.tls {
+            Some(tls) => Some(listen_tls(tls).await?),
+            None => None,
+        };
         let address = |listener: &TcpListener| listener.local_addr().ok();
+        let tls_address = tls.as_ref().and_then(|(listener, _)| address(listener));
         let smpp_address = smpp.as_ref().and_then(address).unwrap_or(NOWHERE);
         let http_address = http.as_ref().and_then(address);
         let clock = clock(settings.virtual_clock_unix_ms);
@@ -197,8 +219,9 @@ impl Smsc {
         let smscs = Smscs::new(control.clone(), smpp_address);
         Ok(Self {
             smpp_address,
+            tls_address,
             http_address,
-            server: tokio::spawn(server::run(smpp, to_be_served, shared, stopped)),
+            server: tokio::spawn(server::run(smpp, tls, to_be_served, shared, stopped)),
             http: http.map(|listener| tokio::spawn(crate::api::serve(listener, smscs.clone()))),
             smscs,
             control,
@@ -233,6 +256,12 @@ impl Smsc {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.smpp_address
+    }
+
+    /// Where SMPP over TLS is listened on.
+    #[must_use]
+    pub const fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_address
     }
 
     /// Where the control API is listened on.
@@ -301,6 +330,11 @@ impl Smsc {
     pub fn set_behaviour(&self, behaviour: Behaviour) {
         self.control
             .change_behaviour(|current| *current = behaviour);
+    }
+
+    /// Puts a scenario in the place of the one before, from the next message on.
+    pub fn set_scenario(&self, scenario: Scenario) {
+        self.control.replace_scenario(scenario);
     }
 
     /// Ends all sessions; new ones may connect.
@@ -394,6 +428,11 @@ async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListene
         address,
         error,
     })
+}
+
+async fn listen_tls(tls: &TlsSettings) -> Result<(TcpListener, TlsAcceptor), StartError> {
+    let acceptor = tls.acceptor().map_err(StartError::Tls)?;
+    Ok((listen("tls.address", tls.address).await?, acceptor))
 }
 
 fn clock(virtual_unix_ms: Option<u64>) -> Clock {

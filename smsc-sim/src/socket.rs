@@ -1,84 +1,131 @@
-//! The transport of a session, TCP or in memory. It can be told to end in a reset instead of in
-//! order.
+//! The connection of a session. It can be told to end in a reset instead of in order, and to treat
+//! its octets as the faults of the stream want it.
+
+mod faulty;
+mod wire;
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use self::faulty::Faulty;
+pub(crate) use self::wire::Transport;
+use self::wire::Wire;
 use crate::capture::{Sender, Tap};
+use crate::fault::StreamPlan;
+use crate::random::Draws;
 
-/// What carries the octets.
-#[derive(Debug)]
-pub(crate) enum Transport {
-    /// A TCP connection.
-    Tcp(TcpStream),
-    /// A pipe within this process.
-    Memory(DuplexStream),
+/// What the owner of a session tells its socket.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// The connection ends in a reset.
+    pub(crate) reset: AtomicBool,
+    /// There is a plan that the socket has not taken.
+    changed: AtomicBool,
+    plan: Mutex<StreamPlan>,
 }
 
-impl Transport {
-    /// Our end; `None` in memory.
-    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
-            Self::Memory(_) => None,
-        }
+impl Gate {
+    /// From now on the octets are treated like this.
+    pub(crate) fn set(&self, plan: StreamPlan) {
+        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+        self.changed.store(true, Ordering::Release);
     }
-}
 
-/// Polls whichever transport it is.
-macro_rules! poll {
-    ($transport:expr, $method:ident ( $($argument:expr),* )) => {
-        match $transport {
-            Transport::Tcp(stream) => Pin::new(stream).$method($($argument),*),
-            Transport::Memory(stream) => Pin::new(stream).$method($($argument),*),
-        }
-    };
+    fn take(&self) -> Option<StreamPlan> {
+        let changed = self.changed.swap(false, Ordering::Acquire);
+        let plan = || self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.then(|| plan().clone())
+    }
 }
 
 /// The connection. Dropped while the switch is on, it sends a reset; in memory both look the same.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    transport: Transport,
-    reset: Arc<AtomicBool>,
-    tap: Option<Tap>,
+    wire: Wire,
+    gate: Arc<Gate>,
+    /// There while faults are active, or hold something.
+    faulty: Option<Box<Faulty>>,
+    draws: Draws,
+    slow_close: Option<Duration>,
 }
 
 impl Socket {
-    /// Wraps a connection. `tap` hears what goes over it.
+    /// Wraps a connection. `tap` hears what goes over it; `draws` decide about what varies.
     pub(crate) const fn new(
         transport: Transport,
-        reset: Arc<AtomicBool>,
+        gate: Arc<Gate>,
         tap: Option<Tap>,
+        draws: Draws,
     ) -> Self {
         Self {
-            transport,
-            reset,
-            tap,
+            wire: Wire { transport, tap },
+            gate,
+            faulty: None,
+            draws,
+            slow_close: None,
+        }
+    }
+
+    /// The faults and the wire while there are faults.
+    #[inline]
+    fn faulty(&mut self) -> Option<(&mut Faulty, &mut Wire, &Gate)> {
+        if self.gate.changed.load(Ordering::Relaxed) {
+            self.take_plan();
+        }
+        let faulty = self.faulty.as_deref_mut()?;
+        Some((faulty, &mut self.wire, &self.gate))
+    }
+
+    #[cold]
+    fn take_plan(&mut self) {
+        let Some(plan) = self.gate.take() else {
+            return;
+        };
+        self.slow_close = plan.slow_close;
+        let now = Instant::now();
+        let draws = self.draws;
+        let faulty = self
+            .faulty
+            .get_or_insert_with(|| Box::new(Faulty::new(now, draws)));
+        faulty.set(now, &plan);
+        if faulty.is_idle() {
+            self.faulty = None;
+        }
+    }
+
+    fn tell_tap(&mut self, resets: bool) {
+        match &mut self.wire.tap {
+            Some(tap) if resets => tap.reset(),
+            Some(tap) => tap.ended(Sender::Ours),
+            None => {}
         }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(tap) = &mut self.tap {
-            if self.reset.load(Ordering::Relaxed) {
-                tap.reset();
-            } else {
-                tap.ended(Sender::Ours);
+        let resets = self.gate.reset.load(Ordering::Relaxed);
+        self.tell_tap(resets);
+        if resets {
+            if let Some(stream) = self.wire.transport.tcp()
+                && let Err(error) = stream.set_zero_linger()
+            {
+                tracing::warn!(%error, "the connection ends in order, a reset was wanted");
             }
-        }
-        if self.reset.load(Ordering::Relaxed)
-            && let Transport::Tcp(stream) = &self.transport
-            && let Err(error) = stream.set_zero_linger()
+        } else if let Some(delay) = self.slow_close
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            tracing::warn!(%error, "the connection ends in order, a reset was wanted");
+            let transport = std::mem::replace(&mut self.wire.transport, Transport::Gone);
+            runtime.spawn(async move {
+                tokio::time::sleep(delay).await;
+                drop(transport);
+            });
         }
     }
 }
@@ -89,13 +136,10 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let socket = &mut *self;
-        let before = buf.filled().len();
-        let read = poll!(&mut socket.transport, poll_read(cx, buf));
-        if let (Some(tap), Poll::Ready(Ok(()))) = (&mut socket.tap, &read) {
-            tap.heard(Sender::Theirs, &buf.filled()[before..]);
+        if let Some((faulty, wire, gate)) = self.faulty() {
+            return faulty.poll_read(cx, wire, gate, buf);
         }
-        read
+        Pin::new(&mut self.wire).poll_read(cx, buf)
     }
 }
 
@@ -105,26 +149,30 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let socket = &mut *self;
-        let written = poll!(&mut socket.transport, poll_write(cx, octets));
-        if let (Some(tap), Poll::Ready(Ok(count))) = (&mut socket.tap, &written) {
-            tap.heard(Sender::Ours, &octets[..*count]);
+        if let Some((faulty, wire, gate)) = self.faulty() {
+            return faulty.poll_write(cx, wire, gate, octets);
         }
-        written
+        Pin::new(&mut self.wire).poll_write(cx, octets)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll!(&mut self.transport, poll_flush(cx))
+        if let Some((faulty, wire, gate)) = self.faulty() {
+            return faulty.poll_flush(cx, wire, gate);
+        }
+        Pin::new(&mut self.wire).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // An end in order would reach the peer before the reset does.
-        if self.reset.load(Ordering::Relaxed) {
+        if self.gate.reset.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
-        if let Some(tap) = &mut self.tap {
-            tap.ended(Sender::Ours);
+        if let Some((faulty, wire, gate)) = self.faulty() {
+            ready!(faulty.poll_flush(cx, wire, gate))?;
         }
-        poll!(&mut self.transport, poll_shutdown(cx))
+        if self.slow_close.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.wire).poll_shutdown(cx)
     }
 }

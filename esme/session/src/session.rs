@@ -2,7 +2,7 @@
 //! in `input.rs`, what comes from time and how a session ends in `lifecycle.rs`.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use signalbox_codec::pdu::{Bind, BindResp};
@@ -335,6 +335,18 @@ impl Session {
     /// Returns whether it was there.
     pub fn abandon(&mut self, sequence_number: u32) -> bool {
         self.unanswered.take_if(sequence_number, |_| true).is_some()
+    }
+
+    /// Whether enquire_link and unbind of the peer are answered here from now on, in the place of
+    /// [`SessionConfig::automatic_answers`]. For a simulator whose peers change their manners.
+    pub const fn set_automatic_answers(&mut self, automatic: bool) {
+        self.config.automatic_answers = automatic;
+    }
+
+    /// The time after which a silent peer is asked from now on, in the place of
+    /// [`SessionConfig::enquire_link_timer`]; zero: never. For a simulator that plays deaf.
+    pub const fn set_enquire_link_timer(&mut self, timer: Duration) {
+        self.config.enquire_link_timer = timer;
     }
 
     /// Puts octets on the wire as they are, legal or not. For a simulator that plays a bad peer:

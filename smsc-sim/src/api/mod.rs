@@ -8,8 +8,10 @@ mod fields;
 mod messages;
 mod pdu_json;
 mod problem;
+mod scenario;
 mod sessions;
 mod smscs;
+mod tls;
 mod verify;
 
 use axum::Router;
@@ -80,6 +82,17 @@ fn of_smsc(control: Control) -> Router {
         .route("/capture.pcapng", get(capture::download))
         .route("/pdus", get(capture::pdus))
         .route("/clock", get(clock::show).post(clock::change))
+        .route("/tls", get(tls::show))
+        .route("/scenario", get(scenario::show).put(scenario::replace))
+        .route("/rules", post(scenario::add_rule))
+        .route("/rules/{id}", delete(scenario::remove_rule))
+        .route(
+            "/faults",
+            get(scenario::faults)
+                .post(scenario::add_fault)
+                .delete(scenario::clear_faults),
+        )
+        .route("/faults/{id}", delete(scenario::remove_fault))
         .route(
             "/behaviour",
             get(sessions::behaviour).post(sessions::change_behaviour),

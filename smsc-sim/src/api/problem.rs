@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::delivery::DeliveryError;
+use crate::input::{InputError, InputErrors};
 
 /// What is wrong, and with which field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +82,17 @@ impl From<DeliveryError> for Problem {
     }
 }
 
+impl From<InputErrors> for Problem {
+    fn from(errors: InputErrors) -> Self {
+        let first = errors.errors.first().map(|error| error.key.clone());
+        let problem = Self::body(StatusCode::UNPROCESSABLE_ENTITY, errors.to_string());
+        let all = errors.errors.iter().map(error_shape).collect();
+        problem
+            .about(&first.unwrap_or_default())
+            .with("errors", all)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut body = json!({
@@ -98,4 +110,16 @@ impl IntoResponse for Problem {
         let kind = [(CONTENT_TYPE, "application/problem+json")];
         (self.status, kind, body.to_string()).into_response()
     }
+}
+
+fn error_shape(error: &InputError) -> Value {
+    let place = |number: u32| (number > 0).then_some(number);
+    json!({
+        "line": place(error.line),
+        "column": place(error.column),
+        "key": error.key,
+        "value": error.value,
+        "problem": error.problem,
+        "suggestion": error.suggestion,
+    })
 }

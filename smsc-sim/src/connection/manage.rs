@@ -16,7 +16,7 @@ use super::Connection;
 use super::messages::Arrival;
 use crate::behaviour::{PlannedReceipt, wants_receipt};
 use crate::clock::SmscTime;
-use crate::delivery::{About, Original};
+use crate::delivery::{About, Original, ReceiptForm};
 use crate::events::What;
 use crate::ids::{IdForm, IdStyle, MessageId};
 use crate::lifetime::Lifetime;
@@ -146,15 +146,16 @@ impl Connection {
                 state: ReceiptState::Deleted,
                 error_code: 0,
                 after: self.behaviour.1.latency,
+                before_response: false,
                 id_form: IdForm::Same,
                 intermediate: false,
+                form: ReceiptForm::default(),
             });
             let about = About {
                 id: entry.id,
                 plan: entry.plan.wrapping_add(1),
             };
-            let receipt = receipt.into_iter();
-            self.plan_receipts(session, arrival, about, &original, receipt);
+            self.plan_receipts(session, arrival, about, &original, receipt.as_slice());
         }
     }
 
@@ -205,8 +206,7 @@ impl Connection {
             id: entry.id,
             plan: entry.plan.wrapping_add(1),
         };
-        let receipts = decision.receipts.into_iter().flatten();
-        self.plan_receipts(session, arrival, about, &original, receipts);
+        self.plan_receipts(session, arrival, about, &original, &decision.receipts);
     }
 
     pub(super) fn on_query_broadcast(

@@ -1,40 +1,24 @@
 //! Messages that come in, one recipient each: decided about, recorded, answered. SMPP v3.4 §4.4,
 //! §4.7.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use signalbox_codec::pdu::MessageIdResp;
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Header, Pdu};
+use bytes::BytesMut;
+use signalbox_codec::{CommandStatus, Encode, Header, Pdu};
 use signalbox_session::Session;
 
+use super::responses::{Body, Response};
 use super::{Connection, DELIVERIES_MAX, Later};
-use crate::behaviour::{Decision, Fault, PlannedReceipt, Submission};
+use crate::behaviour::{Behaviour, Decision, PlannedMo, PlannedReceipt, Submission};
 use crate::clock::SmscTime;
-use crate::delivery::{About, Delivery, EncodedBody, Original, Receipt};
-use crate::faults;
-use crate::ids::{IdStyle, IdText, MessageId};
+use crate::delivery::{About, Delivery, Original, Receipt};
+use crate::fault::ResponseFault;
+use crate::ids::{IdStyle, MessageId};
 use crate::lifetime::Lifetime;
+use crate::random::{self, Draws};
 use crate::record::Entry;
-use crate::registry::Disconnect;
-
-/// The response to a message of one recipient.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Response {
-    sequence_number: u32,
-    command_id: CommandId,
-    command_status: CommandStatus,
-    id: IdText,
-}
-
-/// A response of another form.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    sequence_number: u32,
-    command_id: CommandId,
-    command_status: CommandStatus,
-    body: Bytes,
-}
+use crate::scenario::Subject;
 
 /// A request that is being dealt with.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +52,12 @@ impl Connection {
                 None => refuse_command(now, session, header),
             },
         }
+        if std::mem::take(&mut self.faults_changed) {
+            self.tame(session);
+        }
+        if self.faults.unbinds_after(self.counter) {
+            session.unbind(now);
+        }
     }
 
     fn on_submission(
@@ -82,7 +72,7 @@ impl Connection {
         if original.replaces && decision.command_status.is_ok() {
             self.supersede(arrival.at, original);
         }
-        self.take_submission(session, arrival, pdu, original, &decision);
+        self.take_submission(session, arrival, pdu, original, decision);
     }
 
     /// Carries out what was decided about a message.
@@ -92,26 +82,28 @@ impl Connection {
         arrival: &Arrival,
         pdu: &Pdu<'_>,
         original: &Original<'_>,
-        decision: &Decision,
+        decision: Decision,
     ) {
         let id = self.next_id();
         let status = decision.command_status;
         let entry = Entry::new(arrival.at, id, status, decision.outcome);
         self.keep(arrival.header, pdu, entry);
-        match status {
-            CommandStatus::ESME_ROK if decision.respond_after.is_some() => {
-                self.tally.messages_accepted += 1;
-            }
-            _ => self.tally.messages_refused += 1,
-        }
-        if decision.fault == Some(Fault::Garbage) {
-            self.send_garbage(session);
-        }
-        self.respond_as_decided(session, arrival, id, decision);
+        self.count(decision.accepts());
         let about = About { id, plan: 0 };
-        let receipts = decision.receipts.into_iter().flatten();
-        self.plan_receipts(session, arrival, about, original, receipts);
-        self.disconnect_as_decided(arrival.now, session, decision.fault);
+        let (early, late) = split_early(&decision.receipts);
+        self.plan_receipts(session, arrival, about, original, early);
+        let response = Response {
+            sequence_number: arrival.header.sequence_number,
+            command_id: arrival.header.command_id.response(),
+            command_status: status,
+            body: Body::Id(id.0.text(id.1)),
+            fault: decision.fault,
+        };
+        self.respond_after(session, arrival, decision.respond_after, response);
+        self.plan_receipts(session, arrival, about, original, late);
+        if let Some(mo) = decision.mo {
+            self.answer_from_phone(session, arrival, original, &mo);
+        }
     }
 
     /// Decides about a message. One whose receipt finds no place is refused.
@@ -124,22 +116,75 @@ impl Connection {
         if self.behaviour.0 != self.shared.behaviour_version() {
             self.behaviour = self.shared.behaviour();
         }
-        let behaviour = &self.behaviour.1;
+        let behaviour = Arc::clone(&self.behaviour.1);
         let lifetime = match lifetime {
             Ok(lifetime) => lifetime,
             Err(status) => return behaviour.answer(status),
         };
-        let decision = behaviour.decide(&Submission {
+        let submission = Submission {
             destination: original.destination.2.as_octets(),
             registered_delivery: original.registered_delivery,
             throttled: behaviour
                 .rate_limit
                 .is_some_and(|per_second| !self.rate.take(at, per_second)),
-        });
-        if decision.receipts[0].is_some() && self.held() >= DELIVERIES_MAX {
+        };
+        let decision = if self.script.is_plain() || submission.throttled {
+            behaviour.decide(&submission)
+        } else {
+            self.decide_by_script(at, &behaviour, &submission, original)
+        };
+        if !decision.receipts.is_empty() && self.held() >= DELIVERIES_MAX {
             return behaviour.answer(CommandStatus::ESME_RMSGQFUL);
         }
         lifetime.applied_to(decision, original.registered_delivery)
+    }
+
+    /// Decides with the rules of the scenario and the active faults.
+    fn decide_by_script(
+        &mut self,
+        at: SmscTime,
+        behaviour: &Behaviour,
+        submission: &Submission<'_>,
+        original: &Original<'_>,
+    ) -> Decision {
+        self.decided += 1;
+        let key = random::number(self.shared.settings.seed, self.ordinal(), self.decided);
+        let mut draws = Draws::new(key);
+        let script = Arc::clone(&self.script);
+        let system_id = self.system_id().cloned();
+        let subject = Subject::new(
+            system_id.as_deref().unwrap_or_default(),
+            (original.source.2.as_octets(), submission.destination),
+            (original.esm_class, original.data_coding),
+            original.user_data,
+        );
+        let scenario = &script.scenario;
+        let rule = scenario.first_candidate(&subject).and_then(|first| {
+            let mut progress = self.shared.progress();
+            let of_bind = &mut self.rule_counts;
+            scenario.choose(first, &subject, &mut progress, of_bind, &mut draws)
+        });
+        let mut decision = match rule {
+            None => behaviour.decide(submission),
+            Some(rule) => {
+                let registered_delivery = submission.registered_delivery;
+                let plain = behaviour.decide_plainly(registered_delivery);
+                rule.apply(plain, registered_delivery, &mut draws)
+            }
+        };
+        let fault = rule.and_then(|rule| rule.fault.as_ref());
+        self.faults_changed |=
+            self.faults
+                .strike(&script.faults, fault, at, &mut decision, &mut draws);
+        decision
+    }
+
+    pub(super) const fn count(&mut self, accepted: bool) {
+        if accepted {
+            self.tally.messages_accepted += 1;
+        } else {
+            self.tally.messages_refused += 1;
+        }
     }
 
     /// Keeps a message for those who ask.
@@ -149,27 +194,17 @@ impl Connection {
         }
     }
 
-    pub(super) fn send_garbage(&self, session: &mut Session) {
-        let seed = self.shared.settings.seed;
-        session.send_raw(&faults::garbage(seed, self.ordinal(), self.counter));
-    }
-
-    fn respond_as_decided(
+    /// Responds when it is time; `None`: never.
+    pub(super) fn respond_after(
         &mut self,
         session: &mut Session,
         arrival: &Arrival,
-        id: (MessageId, IdStyle),
-        decision: &Decision,
+        after: Option<Duration>,
+        response: Response,
     ) {
-        let response = Response {
-            sequence_number: arrival.header.sequence_number,
-            command_id: arrival.header.command_id,
-            command_status: decision.command_status,
-            id: id.0.text(id.1),
-        };
-        match decision.respond_after {
+        match after {
             None => drop(session.abandon(response.sequence_number)),
-            Some(Duration::ZERO) => respond(arrival.now, session, &response),
+            Some(Duration::ZERO) => self.respond(arrival.now, session, response),
             Some(after) => self
                 .later
                 .push(arrival.at + after, Later::Respond(response)),
@@ -184,31 +219,29 @@ impl Connection {
         command_status: CommandStatus,
         pdu: &Pdu<'_>,
     ) {
-        let after = self.behaviour.1.latency;
-        self.answer_after(session, arrival, after, command_status, pdu);
+        let after = Some(self.behaviour.1.latency);
+        self.answer_after(session, arrival, (after, None), command_status, pdu);
     }
 
+    /// `when`: after which time, and what goes wrong with it.
     pub(super) fn answer_after(
         &mut self,
         session: &mut Session,
         arrival: &Arrival,
-        after: Duration,
+        when: (Option<Duration>, Option<ResponseFault>),
         command_status: CommandStatus,
         pdu: &Pdu<'_>,
     ) {
         let mut body = BytesMut::new();
         pdu.encode_body(&mut body);
-        let answer = Answer {
+        let response = Response {
             sequence_number: arrival.header.sequence_number,
             command_id: pdu.command_id(),
             command_status,
-            body: body.freeze(),
+            body: Body::Octets(body.freeze()),
+            fault: when.1,
         };
-        if after.is_zero() {
-            give(arrival.now, session, &answer);
-        } else {
-            self.later.push(arrival.at + after, Later::Answer(answer));
-        }
+        self.respond_after(session, arrival, when.0, response);
     }
 
     pub(super) fn plan_receipts(
@@ -217,7 +250,7 @@ impl Connection {
         arrival: &Arrival,
         about: About,
         original: &Original<'_>,
-        receipts: impl Iterator<Item = PlannedReceipt>,
+        receipts: &[PlannedReceipt],
     ) {
         let (id, style) = about.id;
         for receipt in receipts {
@@ -228,6 +261,7 @@ impl Connection {
                 state: receipt.state,
                 error_code: receipt.error_code,
                 intermediate: receipt.intermediate,
+                form: receipt.form,
                 submitted_unix_ms: arrival.at.unix_ms(),
                 done_unix_ms: due.unix_ms(),
             };
@@ -241,19 +275,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn disconnect_as_decided(
+    /// Sends a message from a phone when its time has come.
+    fn answer_from_phone(
         &mut self,
-        now: Instant,
         session: &mut Session,
-        fault: Option<Fault>,
+        arrival: &Arrival,
+        original: &Original<'_>,
+        planned: &PlannedMo,
     ) {
-        match fault {
-            Some(Fault::Reset) => self.disconnect(now, session, Disconnect::Rst),
-            // Responses that were made go out before the end.
-            Some(Fault::DisconnectBefore | Fault::DisconnectAfter) => {
-                self.disconnect(now, session, Disconnect::Fin);
-            }
-            Some(Fault::Garbage) | None => {}
+        for body in planned.mo.bodies(original) {
+            let delivery = Delivery {
+                due: arrival.at + planned.after,
+                body,
+                about: None,
+                answer: None,
+            };
+            self.deliver_when_due(arrival.now, session, delivery);
         }
     }
 
@@ -265,38 +302,9 @@ impl Connection {
     }
 }
 
-/// Sends the response to a message. A session that is over takes none: then there is nobody left
-/// to be told.
-pub(super) fn respond(now: Instant, session: &mut Session, response: &Response) {
-    let id = response
-        .command_status
-        .is_ok()
-        .then(|| COctetStr::new(response.id.as_octets()).expect("ids have no NUL"));
-    let resp = MessageIdResp {
-        message_id: id,
-        ..MessageIdResp::default()
-    };
-    let pdu = match response.command_id {
-        CommandId::DATA_SM => Pdu::DataSmResp(resp),
-        CommandId::BROADCAST_SM => Pdu::BroadcastSmResp(resp),
-        _ => Pdu::SubmitSmResp(resp),
-    };
-    let sent = session.respond(now, response.sequence_number, response.command_status, &pdu);
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a response came too late for its session");
-    }
-}
-
-/// Sends a response of another form.
-pub(super) fn give(now: Instant, session: &mut Session, answer: &Answer) {
-    let body = EncodedBody {
-        command_id: answer.command_id,
-        body: &answer.body,
-    };
-    let sent = session.respond(now, answer.sequence_number, answer.command_status, &body);
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a response came too late for its session");
-    }
+/// Receipts that precede the response, and the others. Those that do come first.
+pub(super) fn split_early(receipts: &[PlannedReceipt]) -> (&[PlannedReceipt], &[PlannedReceipt]) {
+    receipts.split_at(receipts.partition_point(|receipt| receipt.before_response))
 }
 
 /// Answers a request that is not simulated.

@@ -1,34 +1,43 @@
 //! One session of the SMSC: carries out the decisions about its messages. It lives in the
 //! connection's task as the session's owner and never waits.
 
+mod binding;
 mod deliveries;
+mod faults;
 mod manage;
 mod messages;
 mod multi;
+mod responses;
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use signalbox_codec::pdu::{self, Bind, BindResp};
-use signalbox_codec::{COctetStr, Pdu, Tag, TlvBuf};
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, pdu};
 use signalbox_session::driver::Owner;
-use signalbox_session::{BindType, Event, RequestFailure, Session, Token};
+use signalbox_session::{Event, RequestFailure, Session, SessionConfig, Token};
 use tokio::sync::oneshot;
 
-use self::messages::{Answer, Response, give, respond};
+use self::binding::BindAnswer;
+use self::faults::Faults;
+use self::responses::Response;
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult};
 use crate::events::{DeliveryEvent, What};
+use crate::fault::HandshakeFault;
 use crate::ids::{IdStyle, MessageId};
+use crate::random::Draws;
 use crate::rate::Rate;
 use crate::record::Recorder;
 use crate::registry::{Control, Disconnect, Fired, FiredKind, Outbind};
+use crate::scenario::Counts;
+use crate::script::View;
 use crate::shared::{Shared, Tally};
+use crate::socket::Gate;
 
 /// Deliveries that one session holds at most, waiting for their time or for its window. A message
 /// whose receipt finds no place is answered with ESME_RMSGQFUL.
@@ -36,10 +45,6 @@ const DELIVERIES_MAX: usize = 100_000;
 /// Token of mobile-originated messages whose response nobody waits for. That of a planned receipt
 /// is the packed id of its message; numbers in between belong to those who wait.
 const TOKEN_NOBODY: Token = 0;
-/// sc_interface_version of the bind response, and what a peer of SMPP v5.0 is told. SMPP v3.4
-/// §5.3.2.25.
-const SC_INTERFACE_VERSION: u8 = 0x34;
-const SC_INTERFACE_VERSION_5: u8 = 0x50;
 
 /// The owner of a session.
 #[derive(Debug)]
@@ -47,15 +52,25 @@ pub(crate) struct Connection {
     shared: Arc<Shared>,
     id: u64,
     /// Makes the connection end in a reset.
-    reset: Arc<AtomicBool>,
+    gate: Arc<Gate>,
     bound: Option<Bound>,
     clock: Clock,
     behaviour: (u64, Arc<Behaviour>),
+    script: Arc<View>,
+    /// What rules have counted that count per bind.
+    rule_counts: Counts,
+    faults: Faults,
+    /// Messages that the script has decided about.
+    decided: u64,
+    /// A rule has added one that the session does not know of.
+    faults_changed: bool,
     rate: Rate,
     /// Messages of this bind so far.
     counter: u64,
     recorder: Recorder,
     later: Agenda<Later>,
+    /// Responses that are gathered to be sent in another order.
+    reordered: Vec<Response>,
     /// Deliveries whose time has come; they wait for the window.
     ready: VecDeque<Delivery>,
     /// Deliveries whose time has come and that this bind may not receive.
@@ -86,21 +101,31 @@ struct Bound {
 #[derive(Debug)]
 enum Later {
     Respond(Response),
-    Answer(Answer),
+    SendReordered,
+    AnswerBind(BindAnswer),
     Deliver(Delivery),
 }
 
 impl Connection {
-    /// The owner of session `id`. `reset` makes its connection end in a reset.
-    pub(crate) fn new(shared: Arc<Shared>, id: u64, reset: Arc<AtomicBool>) -> Self {
+    /// The owner of session `id`. `gate` leads to its connection.
+    pub(crate) fn new(shared: Arc<Shared>, id: u64, gate: Arc<Gate>, draws: Draws) -> Self {
         let clock = *shared.clock();
+        let script = shared.script().view();
+        let mut faults = Faults::new(Arc::clone(&gate), draws);
+        faults.set(&script.faults);
         Self {
+            script,
+            rule_counts: Counts::default(),
+            faults,
+            decided: 0,
+            faults_changed: false,
+            reordered: Vec::new(),
             clock,
             behaviour: shared.behaviour(),
-            rate: Rate::new(shared.time()),
+            rate: Rate::full(),
             shared,
             id,
-            reset,
+            gate,
             bound: None,
             counter: 0,
             recorder: Recorder::default(),
@@ -125,63 +150,11 @@ impl Connection {
         };
         let later = self.later.drain().filter_map(|later| match later {
             Later::Deliver(delivery) => Some(delivery),
-            Later::Respond(_) | Later::Answer(_) => None,
+            Later::Respond(_) | Later::SendReordered | Later::AnswerBind(_) => None,
         });
         for delivery in self.ready.drain(..).chain(self.elsewhere).chain(later) {
             registry.route(&bound.system_id, delivery);
         }
-    }
-
-    fn on_bind(
-        &mut self,
-        now: Instant,
-        session: &mut Session,
-        sequence_number: u32,
-        bind_type: BindType,
-        bind: &Bind<'_>,
-    ) {
-        let command_status = self.shared.settings.judge_bind(bind);
-        let mut tlvs = TlvBuf::new();
-        let mut resp = BindResp::default();
-        if command_status.is_ok() {
-            self.tally.binds += 1;
-            let system_id: Arc<str> = Arc::from(bind.system_id.to_latin1());
-            tracing::info!(session = self.id, %system_id, ?bind_type, "bound");
-            let bound = Arc::clone(&system_id);
-            self.tell(
-                now,
-                What::Bound {
-                    system_id: bound,
-                    bind_type,
-                },
-            );
-            self.bound = Some(Bound {
-                ordinal: self.shared.registry().bind(self.id, &system_id, bind_type),
-                receives: bind_type != BindType::Transmitter,
-                system_id,
-            });
-            let version = match bind.interface_version {
-                SC_INTERFACE_VERSION_5.. => SC_INTERFACE_VERSION_5,
-                _ => SC_INTERFACE_VERSION,
-            };
-            tlvs.push_u8(Tag::SC_INTERFACE_VERSION, version);
-            resp.system_id = COctetStr::new(self.shared.settings.system_id.as_bytes());
-            resp.tlvs = tlvs.as_tlvs();
-        } else {
-            self.tally.binds_refused += 1;
-            tracing::info!(session = self.id, status = %command_status, "bind refused");
-            let system_id = Arc::from(bind.system_id.to_latin1());
-            self.tell(
-                now,
-                What::BindRefused {
-                    system_id,
-                    command_status,
-                },
-            );
-        }
-        session
-            .respond_bind(now, sequence_number, command_status, &resp)
-            .expect("the bind was reported just before");
     }
 
     /// Does all that is due, and tells of it.
@@ -191,11 +164,15 @@ impl Connection {
         while let Some((due, later)) = self.later.pop_due(at) {
             let what = match later {
                 Later::Respond(response) => {
-                    respond(now, session, &response);
+                    self.respond(now, session, response);
                     FiredKind::Response
                 }
-                Later::Answer(answer) => {
-                    give(now, session, &answer);
+                Later::SendReordered => {
+                    self.send_reordered(now, session);
+                    FiredKind::Response
+                }
+                Later::AnswerBind(answer) => {
+                    self.answer_bind(now, session, answer);
                     FiredKind::Response
                 }
                 Later::Deliver(delivery) => {
@@ -229,6 +206,38 @@ impl Connection {
         self.bound.as_ref().map(|bound| &bound.system_id)
     }
 
+    /// From the next message on another scenario and other faults are in force.
+    fn take_script(&mut self, session: &mut Session, view: Arc<View>) {
+        if view.generation == self.script.generation {
+            let rules = &view.scenario.rules;
+            self.rule_counts
+                .retain(|id| rules.iter().any(|rule| rule.id == id));
+        } else {
+            self.rule_counts = Counts::default();
+        }
+        self.faults.set(&view.faults);
+        self.script = view;
+        self.tame(session);
+    }
+
+    /// Settings of the session. A bind that is answered late on purpose is still in time.
+    pub(crate) fn session_config(&self) -> SessionConfig {
+        let mut config = self.shared.settings.session.clone();
+        config.session_init_timer += self.faults.session.bind_delay;
+        config
+    }
+
+    /// What goes wrong with the TLS handshake.
+    pub(crate) const fn handshake_fault(&self) -> Option<HandshakeFault> {
+        self.faults.session.handshake
+    }
+
+    /// Lets the session do by itself what no fault forbids.
+    pub(crate) fn tame(&self, session: &mut Session) {
+        let timer = self.shared.settings.session.enquire_link_timer;
+        self.faults.tame(session, timer);
+    }
+
     fn ordinal(&self) -> u64 {
         self.bound.as_ref().map_or(0, |bound| bound.ordinal)
     }
@@ -243,7 +252,7 @@ impl Connection {
             Disconnect::Unbind => session.unbind(now),
             Disconnect::Fin => session.close(now),
             Disconnect::Rst => {
-                self.reset.store(true, Ordering::Relaxed);
+                self.gate.reset.store(true, Ordering::Relaxed);
                 session.close(now);
             }
         }
@@ -256,7 +265,13 @@ impl Owner for Connection {
 
     fn on_event(&mut self, now: Instant, session: &mut Session, event: Event<'_>) {
         match event {
-            Event::Request { header, pdu } => self.on_message(now, session, header, &pdu),
+            Event::Request { header, pdu } => match header.command_id {
+                CommandId::ENQUIRE_LINK => {
+                    session.abandon(header.sequence_number);
+                }
+                CommandId::UNBIND => answer_unbind(now, session, header.sequence_number),
+                _ => self.on_message(now, session, header, &pdu),
+            },
             Event::Response { token, header, .. } => {
                 self.on_answer(now, token, Ok(header.command_status));
             }
@@ -303,6 +318,7 @@ impl Owner for Connection {
                 let _ = fired.try_send(self.fire(now, session));
             }
             Control::Outbind(outbind) => send_outbind(now, session, &outbind),
+            Control::Script(view) => self.take_script(session, view),
         }
     }
 
@@ -339,6 +355,13 @@ impl Owner for Connection {
         }
         self.shared.counters.add(&mut self.tally);
     }
+}
+
+/// Answers an unbind that the session did not answer by itself.
+fn answer_unbind(now: Instant, session: &mut Session, sequence_number: u32) {
+    let status = CommandStatus::ESME_ROK;
+    let sent = session.respond(now, sequence_number, status, &Pdu::UnbindResp);
+    debug_assert!(sent.is_ok(), "the request was reported just before");
 }
 
 /// Asks the peer to bind. It is the first PDU of a fresh connection, so it is legal.

@@ -11,9 +11,10 @@ use signalbox_codec::{COctetStr, CommandStatus, Pdu, Tag};
 use signalbox_session::Session;
 
 use super::Connection;
-use super::messages::Arrival;
-use crate::behaviour::{Decision, Fault, Outcome};
+use super::messages::{Arrival, split_early};
+use crate::behaviour::{Decision, Outcome};
 use crate::delivery::{About, Original};
+use crate::fault::ResponseFault;
 use crate::lifetime::Lifetime;
 use crate::record::Entry;
 
@@ -31,7 +32,7 @@ struct Split<'a> {
     refused: Vec<UnsuccessSme<'a>>,
     /// When to respond: after the slowest recipient; `None`: never.
     respond_after: Option<Duration>,
-    fault: Option<Fault>,
+    fault: Option<ResponseFault>,
 }
 
 impl Connection {
@@ -56,13 +57,7 @@ impl Connection {
             pdu,
             Entry::new(arrival.at, id, status, outcome),
         );
-        match status {
-            CommandStatus::ESME_ROK => self.tally.messages_accepted += 1,
-            _ => self.tally.messages_refused += 1,
-        }
-        if split.fault == Some(Fault::Garbage) {
-            self.send_garbage(session);
-        }
+        self.count(status.is_ok() && split.respond_after.is_some());
         let text = id.0.text(id.1);
         let mut unsuccess_smes = UnsuccessSmeBuf::new();
         for refused in &split.refused {
@@ -74,19 +69,18 @@ impl Connection {
             unsuccess_smes: unsuccess_smes.as_unsuccess_smes(),
             ..SubmitMultiResp::default()
         });
-        match split.respond_after {
-            None => drop(session.abandon(arrival.header.sequence_number)),
-            Some(after) => {
-                let pdu = Pdu::SubmitMultiResp(resp);
-                self.answer_after(session, arrival, after, status, &pdu);
-            }
-        }
         let about = About { id, plan: 0 };
         for (original, decision) in &split.accepted {
-            let receipts = decision.receipts.into_iter().flatten();
-            self.plan_receipts(session, arrival, about, original, receipts);
+            let (early, _) = split_early(&decision.receipts);
+            self.plan_receipts(session, arrival, about, original, early);
         }
-        self.disconnect_as_decided(arrival.now, session, split.fault);
+        let when = (split.respond_after, split.fault);
+        let resp = Pdu::SubmitMultiResp(resp);
+        self.answer_after(session, arrival, when, status, &resp);
+        for (original, decision) in &split.accepted {
+            let (_, late) = split_early(&decision.receipts);
+            self.plan_receipts(session, arrival, about, original, late);
+        }
     }
 
     fn decide_each<'a>(
@@ -148,7 +142,7 @@ impl Connection {
         };
         let original = Original::of_broadcast(broadcast);
         let decision = self.decide(arrival.at, &original, lifetime);
-        self.take_submission(session, arrival, pdu, &original, &decision);
+        self.take_submission(session, arrival, pdu, &original, decision);
     }
 }
 

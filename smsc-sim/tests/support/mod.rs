@@ -210,6 +210,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
+    /// What comes, in words: `resp` or `resp STATUS` a response, `+STAT` a receipt, `mo TEXT` another
+    /// deliver_sm, `unbind`, `eof` or `rst` the end, `garbage` anything else. deliver_sm are
+    /// answered.
+    pub(crate) async fn steps(&mut self, count: usize) -> Vec<String> {
+        let mut steps = Vec::new();
+        while steps.len() < count {
+            steps.push(self.step().await);
+        }
+        steps
+    }
+
+    async fn step(&mut self) -> String {
+        let pdu = match self.try_read().await {
+            Err(std::io::ErrorKind::ConnectionReset) => return "rst".to_owned(),
+            Err(_) => return "eof".to_owned(),
+            Ok(pdu) => pdu,
+        };
+        match pdu.command_id() {
+            CommandId::DELIVER_SM => {
+                self.respond(&pdu, CommandStatus::ESME_ROK).await;
+                let Pdu::DeliverSm(sm) = pdu.pdu() else {
+                    return "garbage".to_owned();
+                };
+                let text = String::from_utf8_lossy(sm.short_message.as_octets());
+                match text.split_once("stat:") {
+                    Some((_, rest)) => format!("+{}", rest.split(' ').next().unwrap()),
+                    None => format!("mo {text}"),
+                }
+            }
+            CommandId::SUBMIT_SM_RESP if pdu.header.command_status.is_ok() => "resp".to_owned(),
+            CommandId::SUBMIT_SM_RESP => format!("resp {}", pdu.header.command_status),
+            CommandId::UNBIND => "unbind".to_owned(),
+            _ => "garbage".to_owned(),
+        }
+    }
+
     /// The next PDU if one comes within the time.
     pub(crate) async fn read_within(&mut self, time: Duration) -> Option<Received> {
         let read = tokio::time::timeout(time, self.read_pdu()).await;

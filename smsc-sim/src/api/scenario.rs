@@ -1,0 +1,129 @@
+//! The scenario and its rules. A body is JSON, or TOML when its content type is
+//! `application/toml`.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use crate::control::Control;
+use crate::scenario::Scenario;
+
+/// Content type of TOML.
+const TOML_TYPE: &str = "application/toml";
+
+/// `GET scenario`: the rules with how often each was applied, and the states of the machines.
+pub(crate) async fn show(State(control): State<Control>) -> Json<Value> {
+    Json(shape(&control))
+}
+
+/// `PUT scenario {profile, rules, faults}`: takes the place of the one before, with all its counts
+/// and states.
+pub(crate) async fn replace(
+    State(control): State<Control>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let is_toml = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with(TOML_TYPE));
+    let scenario = if is_toml {
+        let body = body.map_err(|refused| Problem::body(refused.status(), refused.body_text()))?;
+        let text = std::str::from_utf8(&body)
+            .map_err(|_| Problem::body(StatusCode::BAD_REQUEST, "the body is no UTF-8"))?;
+        Scenario::from_toml("", text)?
+    } else {
+        Scenario::from_json(&json_body(body)?)?
+    };
+    control.replace_scenario(scenario);
+    Ok(Json(shape(&control)))
+}
+
+/// `POST rules {…}`: puts a rule in front of the others.
+pub(crate) async fn add_rule(
+    State(control): State<Control>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let json = json_body(body)?;
+    let rule = control.change_script(|script| script.prepend(&json))?;
+    Ok((StatusCode::CREATED, Json(rule.to_json())))
+}
+
+/// `DELETE rules/{id}`.
+pub(crate) async fn remove_rule(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if control.remove_rule(&id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found(format!("there is no rule {id:?}")))
+    }
+}
+
+/// `GET faults`.
+pub(crate) async fn faults(State(control): State<Control>) -> Json<Value> {
+    let script = control.script();
+    let faults: Vec<Value> = script
+        .faults()
+        .iter()
+        .map(|fault| fault.to_json())
+        .collect();
+    Json(json!({"faults": faults}))
+}
+
+/// `POST faults {type, stream, toxicity, attributes}`: switches a fault on.
+pub(crate) async fn add_fault(
+    State(control): State<Control>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let json = json_body(body)?;
+    let fault = control.change_script(|script| script.add_fault(&json))?;
+    Ok((StatusCode::CREATED, Json(fault.to_json())))
+}
+
+/// `DELETE faults/{id}`.
+pub(crate) async fn remove_fault(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if control.change_script(|script| script.remove_fault(&id)) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::not_found(format!("there is no fault {id:?}")))
+    }
+}
+
+/// `DELETE faults`: switches all faults off, those of the scenario too.
+pub(crate) async fn clear_faults(State(control): State<Control>) -> StatusCode {
+    control.change_script(|script| script.clear_faults());
+    StatusCode::NO_CONTENT
+}
+
+fn json_body(body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
+    let body = body.map_err(|refused| Problem::body(refused.status(), refused.body_text()))?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let detail = format!("the body is no JSON: {error}");
+        Problem::body(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
+fn shape(control: &Control) -> Value {
+    let script = control.script();
+    let progress = control.progress();
+    let rules = script.scenario().rules.iter().map(|rule| {
+        let mut json = rule.to_json();
+        json["applied"] = Value::from(progress.counts.applied(&rule.id));
+        json
+    });
+    let states: serde_json::Map<String, Value> = progress
+        .states()
+        .map(|(machine, state)| (machine.to_owned(), Value::from(state)))
+        .collect();
+    json!({"rules": rules.collect::<Vec<_>>(), "states": states})
+}

@@ -1,0 +1,151 @@
+//! Responses to messages when they are due, with what goes wrong with them on purpose.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use signalbox_codec::pdu::MessageIdResp;
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, encode_pdu};
+use signalbox_session::Session;
+
+use super::{Connection, Later};
+use crate::delivery::EncodedBody;
+use crate::fault::{self, ResponseFault};
+use crate::ids::IdText;
+
+/// How long responses are gathered that are to be sent in another order; then those that are there
+/// are sent.
+const REORDER_WAIT: Duration = Duration::from_millis(500);
+
+/// A response to a request about a message.
+#[derive(Clone, Debug)]
+pub(super) struct Response {
+    pub(super) sequence_number: u32,
+    /// Of the response.
+    pub(super) command_id: CommandId,
+    pub(super) command_status: CommandStatus,
+    pub(super) body: Body,
+    pub(super) fault: Option<ResponseFault>,
+}
+
+/// What stands in it.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// The id of the message if the status is ESME_ROK, else nothing.
+    Id(IdText),
+    /// These octets.
+    Octets(Bytes),
+}
+
+impl Response {
+    /// Sends it as it should be. A session that is over takes none: then there is nobody left to be
+    /// told.
+    fn send(&self, now: Instant, session: &mut Session) {
+        let (number, status) = (self.sequence_number, self.command_status);
+        let sent = match &self.body {
+            Body::Id(id) => session.respond(now, number, status, &self.with_id(id)),
+            Body::Octets(body) => session.respond(now, number, status, &self.with_body(body)),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(%error, "a response came too late for its session");
+        }
+    }
+
+    fn octets(&self) -> BytesMut {
+        let (number, status) = (self.sequence_number, self.command_status);
+        let mut octets = BytesMut::new();
+        match &self.body {
+            Body::Id(id) => encode_pdu(&self.with_id(id), status, number, &mut octets),
+            Body::Octets(body) => encode_pdu(&self.with_body(body), status, number, &mut octets),
+        }
+        octets
+    }
+
+    fn with_id<'a>(&self, id: &'a IdText) -> Pdu<'a> {
+        let is_ok = self.command_status.is_ok();
+        let id = is_ok.then(|| COctetStr::new(id.as_octets()).expect("ids have no NUL"));
+        let resp = MessageIdResp {
+            message_id: id,
+            ..MessageIdResp::default()
+        };
+        match self.command_id {
+            CommandId::DATA_SM_RESP => Pdu::DataSmResp(resp),
+            CommandId::BROADCAST_SM_RESP => Pdu::BroadcastSmResp(resp),
+            _ => Pdu::SubmitSmResp(resp),
+        }
+    }
+
+    fn with_body<'a>(&self, body: &'a Bytes) -> EncodedBody<'a> {
+        EncodedBody {
+            command_id: self.command_id,
+            body,
+        }
+    }
+}
+
+impl Connection {
+    /// Sends a response, or does what goes wrong with it.
+    pub(super) fn respond(&mut self, now: Instant, session: &mut Session, response: Response) {
+        let Some(fault) = response.fault else {
+            response.send(now, session);
+            return;
+        };
+        match fault {
+            ResponseFault::DisconnectBefore(how) => {
+                session.abandon(response.sequence_number);
+                self.disconnect(now, session, how);
+            }
+            ResponseFault::DisconnectAfter(how) => {
+                response.send(now, session);
+                self.disconnect(now, session, how);
+            }
+            ResponseFault::Garbage => {
+                let seed = self.shared.settings.seed;
+                let number = u64::from(response.sequence_number);
+                session.send_raw(&fault::garbage(seed, self.ordinal(), number));
+                response.send(now, session);
+            }
+            ResponseFault::Duplicate { copies } => {
+                response.send(now, session);
+                let octets = response.octets();
+                for _ in 0..copies {
+                    session.send_raw(&octets);
+                }
+            }
+            ResponseFault::Reorder { window } => self.reorder(now, session, response, window),
+            ResponseFault::ResetInside => {
+                self.spoil(session, &response, fault);
+                self.faults.reset_soon();
+            }
+            ResponseFault::BadLength { .. }
+            | ResponseFault::UnknownCommand { .. }
+            | ResponseFault::BadSequence { .. }
+            | ResponseFault::CorruptTlv => self.spoil(session, &response, fault),
+        }
+    }
+
+    /// Sends the responses that were gathered, the last one first.
+    pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) {
+        for response in self.reordered.drain(..).rev() {
+            response.send(now, session);
+        }
+    }
+
+    fn reorder(&mut self, now: Instant, session: &mut Session, response: Response, window: u32) {
+        if self.reordered.is_empty() {
+            let due = self.clock.at(now) + REORDER_WAIT;
+            self.later.push(due, Later::SendReordered);
+        }
+        self.reordered.push(response);
+        if self.reordered.len() >= window as usize {
+            self.send_reordered(now, session);
+        }
+    }
+
+    fn spoil(&self, session: &mut Session, response: &Response, fault: ResponseFault) {
+        let mut octets = response.octets();
+        let spoiled = fault::spoil(&mut octets, fault);
+        debug_assert!(spoiled, "only faults of octets come here");
+        session.abandon(response.sequence_number);
+        session.send_raw(&octets);
+    }
+}

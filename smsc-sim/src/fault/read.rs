@@ -1,0 +1,345 @@
+//! Reads a fault: `{type, stream, toxicity, attributes}`, in the words of Toxiproxy where it has
+//! some.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use signalbox_codec::CommandStatus;
+
+use super::{
+    Fault, FaultKind, HandshakeFault, MessageFault, ResponseFault, SessionFault, Stream,
+    StreamFault,
+};
+use crate::input::{self, Allowed, InputError, InputErrors, Table};
+use crate::registry::Disconnect;
+use crate::scenario::Delay;
+
+/// Responses that `reorder` gathers at most.
+const REORDER_WINDOW_MAX: i64 = 1_000;
+/// Copies that `duplicate_response` sends at most.
+const COPIES_MAX: i64 = 100;
+/// Unless it is said otherwise: a command_id that no version of SMPP has.
+const COMMAND_ID_UNKNOWN: i64 = 0x8000_0FFF;
+
+/// Reads the attributes of one type.
+type ReadKind = fn(&mut Table<'_, '_>) -> FaultKind;
+
+/// All types.
+const KINDS: &[(&str, ReadKind)] = &[
+    ("latency", |t| {
+        stream(StreamFault::Latency {
+            latency: required_time(t, "latency"),
+            jitter: t.duration("jitter").unwrap_or_default(),
+        })
+    }),
+    ("bandwidth", |t| {
+        stream(StreamFault::Bandwidth {
+            octets_per_second: required_number(t, "octets_per_second", 1, u32::MAX),
+        })
+    }),
+    ("slow_close", |t| {
+        stream(StreamFault::SlowClose {
+            delay: required_time(t, "delay"),
+        })
+    }),
+    ("timeout", |t| {
+        let timeout = t.duration("timeout").filter(|time| !time.is_zero());
+        stream(StreamFault::Timeout { timeout })
+    }),
+    ("reset_peer", |t| match t.duration("timeout") {
+        Some(timeout) => stream(StreamFault::ResetPeer { timeout }),
+        None => response(ResponseFault::ResetInside),
+    }),
+    ("slicer", |t| {
+        stream(StreamFault::Slicer {
+            octets: t.integer("octets", 1..=65_536).unwrap_or(1) as usize,
+            delay: t.duration("delay").unwrap_or(Duration::from_millis(10)),
+        })
+    }),
+    ("limit_data", |t| {
+        stream(StreamFault::LimitData {
+            octets: u64::from(required_number(t, "octets", 0, u32::MAX)),
+            reset: t.boolean("reset").unwrap_or(false),
+        })
+    }),
+    ("merge", |t| {
+        stream(StreamFault::Merge {
+            delay: t.duration("delay").unwrap_or(Duration::from_millis(100)),
+        })
+    }),
+    ("stop_reading", |_| stream(StreamFault::StopReading)),
+    ("bind_refuse", |t| {
+        FaultKind::Session(SessionFault::BindRefuse {
+            status: status(t, "status").unwrap_or(CommandStatus::ESME_RBINDFAIL),
+        })
+    }),
+    ("slow_bind", |t| {
+        FaultKind::Session(SessionFault::SlowBind {
+            delay: required_time(t, "delay"),
+        })
+    }),
+    ("unbind_after", |t| {
+        FaultKind::Session(SessionFault::UnbindAfter {
+            messages: u64::from(required_number(t, "messages", 1, u32::MAX)),
+        })
+    }),
+    ("no_enquire_link_resp", |_| {
+        FaultKind::Session(SessionFault::NoEnquireLinkResp)
+    }),
+    ("tls_stall", |_| {
+        FaultKind::Session(SessionFault::Handshake(HandshakeFault::Stall))
+    }),
+    ("tls_close", |_| {
+        FaultKind::Session(SessionFault::Handshake(HandshakeFault::Close))
+    }),
+    ("throttle", |t| {
+        let tps = required_number(t, "tps", 1, 10_000_000);
+        let burst = t.integer("burst", 1..=10_000_000).map(|burst| burst as u32);
+        message(MessageFault::Throttle {
+            tps,
+            burst: burst.unwrap_or(tps),
+        })
+    }),
+    ("queue_full", |_| message(MessageFault::QueueFull)),
+    ("drop_response", |_| message(MessageFault::DropResponse)),
+    ("delay_response", |t| {
+        if !t.has("delay") {
+            t.report(
+                "delay",
+                "missing: a time such as \"50ms\", or a distribution",
+            );
+        }
+        let delay = Delay::read(t, "delay").unwrap_or(Delay::ZERO);
+        message(MessageFault::DelayResponse { delay })
+    }),
+    ("reorder", |t| {
+        let window = t.integer("window", 2..=REORDER_WINDOW_MAX).unwrap_or(4) as u32;
+        response(ResponseFault::Reorder { window })
+    }),
+    ("duplicate_response", |t| {
+        let copies = t.integer("copies", 1..=COPIES_MAX).unwrap_or(1) as u32;
+        response(ResponseFault::Duplicate { copies })
+    }),
+    ("bad_length", |t| {
+        let length = t.integer("command_length", 0..=i64::from(u32::MAX));
+        response(ResponseFault::BadLength {
+            command_length: length.map(|l| l as u32),
+        })
+    }),
+    ("unknown_command", |t| {
+        let id = t
+            .integer("command_id", 0..=i64::from(u32::MAX))
+            .unwrap_or(COMMAND_ID_UNKNOWN);
+        response(ResponseFault::UnknownCommand {
+            command_id: id as u32,
+        })
+    }),
+    ("bad_sequence", |t| {
+        let add = t
+            .integer("add", 1..=i64::from(u32::MAX))
+            .unwrap_or(1_000_000) as u32;
+        response(ResponseFault::BadSequence { add })
+    }),
+    ("corrupt_tlv", |_| response(ResponseFault::CorruptTlv)),
+    ("garbage", |_| response(ResponseFault::Garbage)),
+    ("disconnect", |t| {
+        let hows = [
+            ("fin", Disconnect::Fin),
+            ("rst", Disconnect::Rst),
+            ("unbind", Disconnect::Unbind),
+        ];
+        let how = t.choice("how", &hows).unwrap_or(Disconnect::Fin);
+        let whens: [(_, fn(_) -> _); 2] = [
+            ("before_response", ResponseFault::DisconnectBefore),
+            ("after_response", ResponseFault::DisconnectAfter),
+        ];
+        let when = t
+            .choice("when", &whens)
+            .unwrap_or(ResponseFault::DisconnectBefore);
+        response(when(how))
+    }),
+];
+
+/// Reads the table of a fault; `None` after it was reported what is wrong.
+pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
+    if !table.has("type") {
+        table.report("type", "missing: the type of the fault");
+    }
+    let read_kind = table.choice("type", KINDS);
+    let streams = [("up", Stream::Up), ("down", Stream::Down)];
+    let stream = table.choice("stream", &streams);
+    let toxicity = table.number("toxicity", 0.0..=1.0).unwrap_or(1.0);
+    let written = table.node().to_json();
+    let read_kind = read_kind?;
+    let kind = if table.has("attributes") {
+        table.table("attributes", read_kind)?
+    } else {
+        let empty = input::from_json(&Json::Object(serde_json::Map::new()));
+        let mut errors = Vec::new();
+        let kind = input::read_table("attributes", &empty, &mut errors, read_kind);
+        for error in errors {
+            table.report(&error.key, error.problem);
+        }
+        table.known("attributes");
+        kind?
+    };
+    let stream = match kind {
+        FaultKind::Stream(StreamFault::StopReading) => Stream::Up,
+        _ => stream.unwrap_or(Stream::Down),
+    };
+    Some(Fault {
+        kind,
+        stream,
+        toxicity,
+        written,
+    })
+}
+
+/// Reads a fault of the control API.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn from_json(json: &Json) -> Result<Fault, InputErrors> {
+    let node = input::from_json(json);
+    let mut errors: Vec<InputError> = Vec::new();
+    let fault = input::read_table("", &node, &mut errors, read).flatten();
+    match fault {
+        Some(fault) if errors.is_empty() => Ok(fault),
+        _ => Err(InputErrors {
+            source: String::new(),
+            errors,
+        }),
+    }
+}
+
+/// A command_status by its name or as 0x….
+pub(crate) fn status(table: &mut Table<'_, '_>, key: &'static str) -> Option<CommandStatus> {
+    let words: Vec<&str> = (0..0x500).filter_map(|n| CommandStatus(n).name()).collect();
+    let allowed = Allowed {
+        text: "a name such as ESME_RTHROTTLED, or \"0x…\"",
+        words: &words,
+    };
+    table.parse_text(key, allowed, |text| {
+        let digits = text.strip_prefix("0x");
+        let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        CommandStatus::from_name(text).or_else(|| number.map(CommandStatus))
+    })
+}
+
+const fn stream(fault: StreamFault) -> FaultKind {
+    FaultKind::Stream(fault)
+}
+
+const fn message(fault: MessageFault) -> FaultKind {
+    FaultKind::Message(fault)
+}
+
+const fn response(fault: ResponseFault) -> FaultKind {
+    message(MessageFault::Response(fault))
+}
+
+fn required_time(table: &mut Table<'_, '_>, key: &'static str) -> Duration {
+    if !table.has(key) {
+        table.report(key, "missing: a time such as \"50ms\"");
+    }
+    table.duration(key).unwrap_or_default()
+}
+
+fn required_number(table: &mut Table<'_, '_>, key: &'static str, min: u32, max: u32) -> u32 {
+    if !table.has(key) {
+        table.report(key, format!("missing: a whole number from {min} to {max}"));
+    }
+    let number = table.integer(key, i64::from(min)..=i64::from(max));
+    number
+        .and_then(|number| u32::try_from(number).ok())
+        .unwrap_or(min)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_type_is_read_with_its_attributes() {
+        let table = [
+            ("latency", json!({"latency": "50ms", "jitter": "5ms"})),
+            ("bandwidth", json!({"octets_per_second": 1024})),
+            ("slow_close", json!({"delay": "1s"})),
+            ("timeout", json!({"timeout": "30s"})),
+            ("timeout", json!({})),
+            ("reset_peer", json!({"timeout": "1s"})),
+            ("reset_peer", json!({})),
+            ("slicer", json!({"octets": 1, "delay": "10ms"})),
+            ("limit_data", json!({"octets": 100, "reset": true})),
+            ("merge", json!({"delay": "100ms"})),
+            ("stop_reading", json!({})),
+            ("bind_refuse", json!({"status": "ESME_RINVPASWD"})),
+            ("slow_bind", json!({"delay": "2s"})),
+            ("unbind_after", json!({"messages": 10})),
+            ("no_enquire_link_resp", json!({})),
+            ("tls_stall", json!({})),
+            ("tls_close", json!({})),
+            ("throttle", json!({"tps": 10, "burst": 2})),
+            ("queue_full", json!({})),
+            ("drop_response", json!({})),
+            (
+                "delay_response",
+                json!({"delay": {"normal": {"mean": "1s", "deviation": "1ms"}}}),
+            ),
+            ("reorder", json!({"window": 8})),
+            ("duplicate_response", json!({"copies": 2})),
+            ("bad_length", json!({"command_length": 7})),
+            ("unknown_command", json!({"command_id": 7})),
+            ("bad_sequence", json!({"add": 7})),
+            ("corrupt_tlv", json!({})),
+            ("garbage", json!({})),
+            (
+                "disconnect",
+                json!({"when": "after_response", "how": "rst"}),
+            ),
+        ];
+        for (name, _) in KINDS {
+            assert!(
+                table.iter().any(|(tested, _)| tested == name),
+                "{name} is not tested"
+            );
+        }
+        for (name, attributes) in table {
+            let written = json!({"type": name, "attributes": attributes});
+            let fault = from_json(&written).unwrap_or_else(|errors| panic!("{name}: {errors}"));
+            assert_eq!(fault.written, written);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let table = [
+            (json!({}), "type: missing: the type of the fault"),
+            (json!({"type": "latncy"}), "(did you mean \"latency\"?)"),
+            (json!({"type": "latency"}), "attributes.latency: missing"),
+            (
+                json!({"type": "latency", "attributes": {"latency": 5}}),
+                "attributes.latency: 5: wanted: a whole number with ms",
+            ),
+            (
+                json!({"type": "slicer", "atributes": {}}),
+                "atributes: unknown key; there are type, stream, toxicity, attributes (did you \
+                 mean \"attributes\"?)",
+            ),
+            (
+                json!({"type": "bind_refuse", "attributes": {"status": "ESME_RINVPASWRD"}}),
+                "(did you mean \"ESME_RINVPASWD\"?)",
+            ),
+            (
+                json!({"type": "slicer", "toxicity": 2}),
+                "toxicity: 2: wanted: a number from 0 to 1",
+            ),
+        ];
+        for (written, expected) in table {
+            let errors = from_json(&written).expect_err("it is wrong").to_string();
+            assert!(errors.contains(expected), "{written}: {errors}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Scenarios: ordered rules that say what happens to which message, and the faults that are active
+//! from the start. Pure: read from text, then asked per message.
+
+mod delay;
+mod pattern;
+mod profile;
+mod read;
+mod rule;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+pub(crate) use self::delay::Delay;
+pub(crate) use self::rule::{MoRule, Rule};
+pub(crate) use self::state::{Counts, Progress, Subject};
+use crate::fault::Fault;
+use crate::input::{self, InputError, InputErrors, Node};
+
+/// Rules of a scenario at most.
+pub(crate) const RULES_MAX: usize = 1_000;
+
+/// What an SMSC does with which message. Made from TOML, JSON or the name of a profile.
+#[derive(Clone, Default)]
+pub struct Scenario {
+    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) faults: Vec<Fault>,
+    /// The last number that a rule without an id was given.
+    last_id: u64,
+}
+
+impl Scenario {
+    /// Reads TOML. `source` is what errors name, such as the path of the file.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with line, column, key and what was probably meant.
+    pub fn from_toml(source: &str, text: &str) -> Result<Self, InputErrors> {
+        Self::from_node(source, &input::from_toml(source, text)?)
+    }
+
+    /// Reads the same structure from JSON.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key and what was probably meant.
+    pub fn from_json(json: &Json) -> Result<Self, InputErrors> {
+        Self::from_node("", &input::from_json(json))
+    }
+
+    /// A profile by its name: `healthy`, `flaky`, `throttling(TPS)`, `slow`,
+    /// `dead(bind_refused)`, `dead(timeout_all)`, `reorder`.
+    ///
+    /// # Errors
+    /// There is no such profile, or its argument is none.
+    pub fn profile(name: &str) -> Result<Self, String> {
+        let text = profile::text(name)?;
+        Ok(Self::from_toml(name, &text).expect("the profiles are tested"))
+    }
+
+    /// With the rules and faults of another one behind its own. Rules of the other whose ids are
+    /// there already get a number.
+    #[must_use]
+    pub fn followed_by(mut self, other: Self) -> Self {
+        for rule in other.rules {
+            let mut rule = Arc::unwrap_or_clone(rule);
+            while self.rules.iter().any(|own| own.id == rule.id) {
+                rule.id = self.numbered_id();
+            }
+            self.rules.push(Arc::new(rule));
+        }
+        self.faults.extend(other.faults);
+        self
+    }
+
+    /// The same as JSON, each rule as it was written and with its id.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let rules: Vec<Json> = self.rules.iter().map(|rule| rule.to_json()).collect();
+        let faults: Vec<&Json> = self.faults.iter().map(|fault| &fault.written).collect();
+        json!({"rules": rules, "faults": faults})
+    }
+
+    /// Puts a rule in front of the others.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it; that there is a rule of its id, or no room.
+    pub(crate) fn prepend(&mut self, json: &Json) -> Result<Arc<Rule>, InputErrors> {
+        let node = input::from_json(json);
+        let mut errors = Vec::new();
+        let rule = input::read_table("", &node, &mut errors, |table| {
+            let rule = read::rule(table, &mut || self.numbered_id());
+            if self.rules.iter().any(|other| other.id == rule.id) {
+                table.report("id", "there is a rule of this id");
+            }
+            if self.rules.len() >= RULES_MAX {
+                table.report(
+                    "",
+                    format!("there are {RULES_MAX} rules, and no more are taken"),
+                );
+            }
+            rule
+        });
+        let rule = finish("", rule, errors).map(Arc::new)?;
+        self.rules.insert(0, Arc::clone(&rule));
+        Ok(rule)
+    }
+
+    /// Removes a rule; false when there is none of this id.
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|rule| rule.id != id);
+        self.rules.len() < before
+    }
+
+    fn numbered_id(&mut self) -> String {
+        self.last_id += 1;
+        format!("rule-{}", self.last_id)
+    }
+
+    fn from_node(source: &str, node: &Node) -> Result<Self, InputErrors> {
+        let mut errors = Vec::new();
+        let scenario = input::read_table("", node, &mut errors, read::scenario);
+        finish(source, scenario, errors)
+    }
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scenario({})", self.to_json())
+    }
+}
+
+/// The value, unless something was wrong.
+fn finish<T>(source: &str, value: Option<T>, errors: Vec<InputError>) -> Result<T, InputErrors> {
+    match value {
+        Some(value) if errors.is_empty() => Ok(value),
+        _ => Err(InputErrors {
+            source: source.to_owned(),
+            errors,
+        }),
+    }
+}

@@ -1,0 +1,358 @@
+//! Reads a scenario and its rules from a table of values.
+
+use std::sync::Arc;
+
+use signalbox_codec::receipt::ReceiptState;
+
+use super::delay::Delay;
+use super::pattern::Pattern;
+use super::rule::{Match, MoContent, MoRule, ReceiptRule, Rule, Scope, StateRule};
+use super::{RULES_MAX, Scenario, profile};
+use crate::delivery::{self, ReceiptForm, ReceiptText};
+use crate::fault::{self, FAULTS_MAX};
+use crate::ids::IdForm;
+use crate::input::{Allowed, Table};
+
+/// Receipts of one rule at most.
+const RECEIPTS_MAX: usize = 16;
+/// Characters of an id, and of the name of a machine or a state, at most.
+const NAME_CHARACTERS_MAX: usize = 64;
+
+/// Reads `{profile, rules, faults}`. What the profile says comes behind what is written out.
+pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
+    let mut scenario = Scenario::default();
+    let rules = table.list("rules", RULES_MAX, |table| {
+        rule(table, &mut || scenario.numbered_id())
+    });
+    let faults = table.list("faults", FAULTS_MAX, fault::read);
+    scenario.rules = rules.into_iter().flatten().map(Arc::new).collect();
+    scenario.faults = faults.into_iter().flatten().flatten().collect();
+    for (at, rule) in scenario.rules.iter().enumerate() {
+        if scenario.rules[..at].iter().any(|other| other.id == rule.id) {
+            let problem = format!("{:?} is there twice", rule.id);
+            table.report(&format!("rules[{at}].id"), problem);
+        }
+    }
+    let allowed = Allowed {
+        text: profile::ALLOWED,
+        words: profile::NAMES,
+    };
+    let profile = table.parse_text("profile", allowed, |name| Scenario::profile(name).ok());
+    scenario.followed_by(profile.unwrap_or_default())
+}
+
+/// Reads one rule; without an id it gets the next number.
+pub(super) fn rule(table: &mut Table<'_, '_>, next_id: &mut dyn FnMut() -> String) -> Rule {
+    let id = name(table, "id").unwrap_or_else(next_id);
+    let matching = table.table("match", matching).unwrap_or_default();
+    let times = table
+        .integer("times", 1..=i64::MAX)
+        .map(|times| times as u64);
+    let scopes = [("smsc", Scope::Smsc), ("bind", Scope::Bind)];
+    let scope = table.choice("per", &scopes).unwrap_or_default();
+    let respond = table.table("respond", |table| {
+        (fault::status(table, "status"), Delay::read(table, "delay"))
+    });
+    let (status, delay) = respond.unwrap_or_default();
+    Rule {
+        id,
+        matching,
+        times,
+        scope,
+        state: state(table),
+        status,
+        delay,
+        receipts: table
+            .list("receipts", RECEIPTS_MAX, receipt)
+            .map(|receipts| receipts.into_iter().flatten().collect()),
+        fault: table.table("fault", fault::read).flatten(),
+        mo: table.table("mo", mobile_originated).flatten(),
+        written: table.node().to_json(),
+    }
+}
+
+fn matching(table: &mut Table<'_, '_>) -> Match {
+    if table.has("nth") && table.has("every") {
+        table.report("every", "nth and every exclude each other");
+    }
+    Match {
+        system_id: pattern(table, "system_id", Pattern::new),
+        source: pattern(table, "source", Pattern::of_address),
+        destination: pattern(table, "destination", Pattern::of_address),
+        text: pattern(table, "text", Pattern::new),
+        data_coding: table
+            .integer("data_coding", 0..=255)
+            .map(|coding| coding as u8),
+        nth: table.integer("nth", 1..=i64::MAX).map(|nth| nth as u64),
+        every: table
+            .integer("every", 1..=i64::MAX)
+            .map(|every| every as u64),
+        chance: table.number("chance", 0.0..=1.0),
+    }
+}
+
+fn pattern(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    compile: fn(&str) -> Result<Pattern, String>,
+) -> Option<Pattern> {
+    match compile(table.text(key)?) {
+        Ok(pattern) => Some(pattern),
+        Err(problem) => {
+            table.report(key, problem);
+            None
+        }
+    }
+}
+
+/// `state` names the machine; it stands for nothing without one of the other two.
+fn state(table: &mut Table<'_, '_>) -> Option<StateRule> {
+    let machine = name(table, "state");
+    let required = name(table, "required_state");
+    let new = name(table, "new_state");
+    match (machine, required.is_some() || new.is_some()) {
+        (Some(machine), true) => Some(StateRule {
+            machine,
+            required,
+            new,
+        }),
+        (None, false) => None,
+        (Some(_), false) => {
+            table.report("state", "needs required_state, new_state or both");
+            None
+        }
+        (None, true) => {
+            table.report("state", "missing: the name of the state machine");
+            None
+        }
+    }
+}
+
+/// A short name.
+fn name(table: &mut Table<'_, '_>, key: &'static str) -> Option<String> {
+    let text = format!("1 to {NAME_CHARACTERS_MAX} characters without slash and space");
+    table.parse_text(key, Allowed::text(&text), |text| {
+        let legal = |c: char| !c.is_whitespace() && !c.is_control() && c != '/';
+        let length = text.chars().count();
+        ((1..=NAME_CHARACTERS_MAX).contains(&length) && text.chars().all(legal))
+            .then(|| text.to_owned())
+    })
+}
+
+fn receipt(table: &mut Table<'_, '_>) -> Option<ReceiptRule> {
+    if !table.has("state") {
+        table.report(
+            "state",
+            "missing: the state of the message, such as DELIVRD",
+        );
+    }
+    let states = ReceiptState::ALL.map(|state| (state.stat(), state));
+    let state = table.choice("state", &states);
+    let id_formats = IdForm::ALL.map(|form| (form.name(), form));
+    let texts = ReceiptText::ALL.map(|text| (text.name(), text));
+    let receipt = ReceiptRule {
+        state: ReceiptState::Delivered,
+        error_code: table.integer("err", 0..=999).unwrap_or(0) as u16,
+        after: Delay::read(table, "after").unwrap_or(Delay::ZERO),
+        before_response: table.boolean("before_response").unwrap_or(false),
+        unasked: table.boolean("unasked").unwrap_or(false),
+        intermediate: table.boolean("intermediate").unwrap_or(false),
+        id_form: table.choice("id_format", &id_formats).unwrap_or_default(),
+        form: ReceiptForm {
+            tlvs: table.boolean("tlv").unwrap_or(true),
+            text: table.choice("text_format", &texts).unwrap_or_default(),
+        },
+    };
+    state.map(|state| ReceiptRule { state, ..receipt })
+}
+
+fn mobile_originated(table: &mut Table<'_, '_>) -> Option<MoRule> {
+    let from = phone(table, "from");
+    let to = phone(table, "to");
+    let after = Delay::read(table, "after").unwrap_or(Delay::ZERO);
+    let text = table.text("text").map(str::to_owned);
+    let hex = table.parse_text(
+        "hex",
+        Allowed::text("octets as pairs of hex digits"),
+        octets,
+    );
+    let data_coding = table.integer("data_coding", 0..=255);
+    let content = match (text, hex) {
+        (Some(text), None) => MoContent::Text(text),
+        (None, Some(octets)) => MoContent::Octets {
+            data_coding: data_coding.unwrap_or(0) as u8,
+            octets,
+        },
+        _ => {
+            table.report("text", "wanted: either text or hex");
+            return None;
+        }
+    };
+    if data_coding.is_some() && matches!(content, MoContent::Text(_)) {
+        table.report(
+            "data_coding",
+            "belongs to hex; the coding of a text follows from it",
+        );
+    }
+    Some(MoRule {
+        from,
+        to,
+        content,
+        after,
+    })
+}
+
+fn phone(table: &mut Table<'_, '_>, key: &'static str) -> Option<String> {
+    let allowed = Allowed::text("an address of at most 20 characters");
+    table.parse_text(key, allowed, |text| {
+        delivery::is_address(text).then(|| text.to_owned())
+    })
+}
+
+fn octets(hex: &str) -> Option<Vec<u8>> {
+    let pairs = hex.as_bytes().chunks(2).map(|pair| {
+        let digits = std::str::from_utf8(pair)
+            .ok()
+            .filter(|pair| pair.len() == 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::InputErrors;
+
+    fn errors(toml: &str) -> InputErrors {
+        Scenario::from_toml("s.toml", toml).expect_err("it is wrong")
+    }
+
+    const WHOLE: &str = r#"
+        profile = "throttling(50)"
+        [[rules]]
+        id = "everything"
+        match = { system_id = "e*", source = "100", destination = "/^49/", text = "S?OP" }
+        times = 3
+        per = "bind"
+        state = "m"
+        required_state = "started"
+        new_state = "next"
+        respond = { status = "ESME_RTHROTTLED", delay = { uniform = { min = "1ms", max = "2ms" } } }
+        receipts = [
+            { state = "ENROUTE", after = "1s", intermediate = true, unasked = true },
+            { state = "UNDELIV", err = 17, id_format = "decimal", tlv = false, text_format = "short" },
+            { state = "DELIVRD", before_response = true },
+        ]
+        fault = { type = "bad_sequence", attributes = { add = 3 } }
+        mo = { text = "You said stop", after = "2s" }
+        [[rules]]
+        match = { data_coding = 8, every = 2, chance = 0.5 }
+        mo = { from = "+4917", to = "100", hex = "00FF", data_coding = 4 }
+        [[faults]]
+        type = "slicer"
+        "#;
+
+    #[test]
+    fn a_scenario_with_everything_is_read_and_the_same_as_json() {
+        let scenario = Scenario::from_toml("s.toml", WHOLE).unwrap();
+        assert_eq!((scenario.rules.len(), scenario.faults.len()), (2, 2));
+        let rule = &scenario.rules[0];
+        assert_eq!(
+            (rule.id.as_str(), rule.times, rule.scope),
+            ("everything", Some(3), Scope::Bind)
+        );
+        let receipts = rule.receipts.as_ref().unwrap();
+        assert_eq!((receipts.len(), receipts[1].error_code), (3, 17));
+        assert_eq!(receipts[1].form.text, ReceiptText::Short);
+        assert!(rule.fault.is_some() && rule.mo.is_some() && rule.state.is_some());
+
+        let json = scenario.to_json();
+        let again = Scenario::from_json(&json).unwrap();
+        assert_eq!(again.to_json(), json);
+    }
+
+    #[test]
+    fn all_errors_are_named_with_line_column_and_suggestion() {
+        let toml = "\
+            [[rules]]\n\
+            macth = { destination = '49*' }\n\
+            respond = { status = 'ESME_RTHROTLED', delay = 5 }\n\
+            [[rules]]\n\
+            match = { text = '/[/', nth = 0 }\n\
+            receipts = [{ state = 'DELIVERED' }, {}]\n\
+            mo = { text = 'a', hex = '00' }\n\
+            [[fault]]\n";
+        let found = errors(toml).to_string();
+        let expected = [
+            "s.toml:2:1: rules[0].macth: unknown key; there are ",
+            "(did you mean \"match\"?)",
+            "s.toml:3:22: rules[0].respond.status: 'ESME_RTHROTLED': wanted: a name such as",
+            "(did you mean \"ESME_RTHROTTLED\"?)",
+            "s.toml:3:48: rules[0].respond.delay: 5: wanted: a time such as",
+            "s.toml:5:18: rules[1].match.text: '/[/': ",
+            "s.toml:5:31: rules[1].match.nth: 0: wanted: a whole number from 1",
+            "s.toml:6:23: rules[1].receipts[0].state: 'DELIVERED': wanted: one of ",
+            "(did you mean \"DELIVRD\"?)",
+            "s.toml:6:38: rules[1].receipts[1].state: missing",
+            "s.toml:7:15: rules[1].mo.text: 'a': wanted: either text or hex",
+            "s.toml:8:3: fault: unknown key; there are rules, faults, profile (did you mean",
+        ];
+        for part in expected {
+            assert!(found.contains(part), "{part}\nis not in\n{found}");
+        }
+        assert_eq!(found.lines().count(), 9, "{found}");
+    }
+
+    #[test]
+    fn what_cannot_be_together_is_refused() {
+        let table = [
+            ("profile = 'flakey'", "profile"),
+            ("[[rules]]\nid = 'a'\n[[rules]]\nid = 'a'", "rules[1].id"),
+            ("[[rules]]\nid = 'a/b'", "rules[0].id"),
+            (
+                "[[rules]]\nmatch = { nth = 1, every = 2 }",
+                "rules[0].match.every",
+            ),
+            ("[[rules]]\nstate = 'm'", "rules[0].state"),
+            ("[[rules]]\nnew_state = 'm'", "rules[0].state"),
+            (
+                "[[rules]]\nrespond = { delay = { uniform = { min = '2s', max = '1s' } } }",
+                "rules[0].respond.delay.uniform.max",
+            ),
+            (
+                "[[rules]]\nrespond = { delay = {} }",
+                "rules[0].respond.delay",
+            ),
+            (
+                "[[rules]]\nrespond = { delay = '366d' }",
+                "rules[0].respond.delay",
+            ),
+            (
+                "[[rules]]\nmo = { text = 'a', data_coding = 8 }",
+                "rules[0].mo.data_coding",
+            ),
+            (
+                "[[rules]]\nmo = { text = 'a', from = '+1234567890123456789012' }",
+                "rules[0].mo.from",
+            ),
+            (
+                "[[rules]]\nfault = { type = 'slicr' }",
+                "rules[0].fault.type",
+            ),
+            ("rules = 5", "rules"),
+            ("rules = [5]", "rules[0]"),
+        ];
+        for (toml, key) in table {
+            let found = errors(toml);
+            let keys: Vec<&str> = found
+                .errors
+                .iter()
+                .map(|error| error.key.as_str())
+                .collect();
+            assert_eq!(keys, [key], "{toml}: {found}");
+        }
+        let syntax = errors("[[rules]]\nid = \n").to_string();
+        assert!(syntax.starts_with("s.toml:2:6: "), "{syntax}");
+    }
+}

@@ -1,0 +1,207 @@
+//! Scenarios over the wire: what a client sees of each rule, and the control API for them.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use serde_json::json;
+use signalbox_codec::{CommandStatus, Pdu, Tag};
+use smsc_sim::Scenario;
+
+use support::program::{Program, run};
+use support::{Client, smsc, submit_sm};
+
+/// A text that is sent, and what comes back.
+type Message = (&'static str, &'static [&'static str]);
+
+/// Scenarios, and the messages that are sent one after the other.
+const STEPS: &[(&str, &[Message])] = &[
+    ("", &[("a", &["resp", "+DELIVRD"])]),
+    (
+        "[[rules]]\nrespond = { status = 'ESME_RTHROTTLED' }\ntimes = 1",
+        &[
+            ("a", &["resp ESME_RTHROTTLED"]),
+            ("b", &["resp", "+DELIVRD"]),
+        ],
+    ),
+    (
+        "[[rules]]\nreceipts = [{ state = 'DELIVRD', before_response = true }]",
+        &[("a", &["+DELIVRD", "resp"])],
+    ),
+    (
+        "[[rules]]\nreceipts = [{ state = 'ENROUTE' }, { state = 'UNDELIV', after = '20ms' }]",
+        &[("a", &["resp", "+ENROUTE", "+UNDELIV"])],
+    ),
+    (
+        "[[rules]]\nmatch = { text = 'dead' }\nfault = { type = 'disconnect' }",
+        &[("a", &["resp", "+DELIVRD"]), ("dead", &["eof"])],
+    ),
+    (
+        "[[rules]]\nmatch = { text = '/(?i)^stop/' }\nmo = { text = 'Bye' }\nreceipts = []",
+        &[
+            ("Stop it", &["resp", "mo Bye"]),
+            ("go", &["resp", "+DELIVRD"]),
+        ],
+    ),
+    (
+        "[[rules]]\nfault = { type = 'unbind_after', attributes = { messages = 1 } }",
+        &[("a", &["resp", "+DELIVRD", "unbind"])],
+    ),
+];
+
+#[tokio::test]
+async fn each_scenario_does_what_it_says() {
+    for (toml, messages) in STEPS {
+        let scenario = Scenario::from_toml("test", toml).unwrap();
+        let smsc = smsc(|settings| settings.scenario = scenario).await;
+        let mut client = Client::transceiver(smsc.addr()).await;
+        for (text, steps) in *messages {
+            client.submit("491711", text).await;
+            assert_eq!(&client.steps(steps.len()).await, steps, "{toml}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_overrides_a_magic_destination_and_no_rule_leaves_it() {
+    let toml = "[[rules]]\nmatch = { destination = '+99901' }\nrespond = { delay = '1ms' }";
+    let scenario = Scenario::from_toml("test", toml).unwrap();
+    let smsc = smsc(|settings| settings.scenario = scenario).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    for (destination, receipt) in [("99901", "+DELIVRD"), ("99902", "+EXPIRED")] {
+        client.submit(destination, "a").await;
+        assert_eq!(client.steps(2).await, ["resp", receipt], "{destination}");
+    }
+}
+
+#[tokio::test]
+async fn receipts_come_in_the_form_that_was_asked_for() {
+    let table = [
+        ("tlv = false", false, Some("id:")),
+        ("text_format = 'none'", true, None),
+        (
+            "text_format = 'short', tlv = false",
+            false,
+            Some("stat:DELIVRD err:000"),
+        ),
+        ("text_format = 'lower_case'", true, Some("stat:delivrd")),
+        ("id_format = 'padded_hex'", true, Some("id:0000")),
+    ];
+    for (form, has_tlvs, part) in table {
+        let toml = format!("[[rules]]\nreceipts = [{{ state = 'DELIVRD', {form} }}]");
+        let scenario = Scenario::from_toml("test", &toml).unwrap();
+        let smsc = smsc(|settings| settings.scenario = scenario).await;
+        let mut client = Client::transceiver(smsc.addr()).await;
+        client.submit("491711", "a").await;
+        client.read().await;
+        let receipt = client.read().await;
+        let Pdu::DeliverSm(sm) = receipt.pdu() else {
+            panic!("{form}: {receipt:?} is no deliver_sm");
+        };
+        assert_eq!(
+            sm.tlvs.get(Tag::MESSAGE_STATE).is_some(),
+            has_tlvs,
+            "{form}"
+        );
+        let text = String::from_utf8(sm.short_message.as_octets().to_vec()).unwrap();
+        match part {
+            Some(part) => assert!(text.contains(part), "{form}: {text}"),
+            None => assert_eq!(text, "", "{form}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn rules_and_scenarios_are_changed_while_sessions_are_bound() {
+    let program = Program::start(&["--profile", "healthy"]);
+    let mut client = Client::transceiver(program.smpp).await;
+    let rule = json!({"id": "full", "match": {"destination": "+4917*"},
+        "respond": {"status": "ESME_RMSGQFUL"}, "times": 1});
+    let added = program.main("POST", "rules", &rule).await;
+    assert_eq!(added, rule);
+    client.submit("491711", "a").await;
+    assert_eq!(client.steps(1).await, ["resp ESME_RMSGQFUL"]);
+    let shown = program.main("GET", "scenario", &json!({})).await;
+    assert_eq!(shown["rules"][0]["applied"], 1);
+    program.main("DELETE", "rules/full", &json!({})).await;
+    client.submit("491711", "a").await;
+    assert_eq!(client.steps(2).await, ["resp", "+DELIVRD"]);
+
+    let machine = json!({"rules": [{"state": "m", "new_state": "seen", "receipts": []}]});
+    program.main("PUT", "scenario", &machine).await;
+    client.submit("491711", "a").await;
+    assert_eq!(client.steps(1).await, ["resp"]);
+    let shown = program.main("GET", "scenario", &json!({})).await;
+    assert_eq!(shown["states"], json!({"m": "seen"}));
+
+    let path = "/api/v1/smscs/main/scenario";
+    let wrong = json!({"rules": [{"respond": {"status": "ESME_RTHROTLED"}}], "rulse": []});
+    let answer = program.http("PUT", path, &wrong.to_string()).await;
+    assert_eq!(
+        (answer.status, answer.content_type.as_str()),
+        (422, "application/problem+json")
+    );
+    let errors = answer.body["errors"].as_array().unwrap();
+    let found: Vec<_> = errors
+        .iter()
+        .map(|e| (&e["key"], &e["suggestion"]))
+        .collect();
+    let expected = [
+        (&json!("rules[0].respond.status"), &json!("ESME_RTHROTTLED")),
+        (&json!("rulse"), &json!("rules")),
+    ];
+    assert_eq!(found, expected);
+    let answer = program
+        .http("DELETE", "/api/v1/smscs/main/rules/nobody", "")
+        .await;
+    assert_eq!(answer.status, 404);
+}
+
+#[test]
+fn a_wrong_scenario_file_is_a_list_of_all_errors_and_exit_code_1() {
+    let file = std::env::temp_dir().join(format!("scenario-{}.toml", std::process::id()));
+    std::fs::write(&file, "[[rules]]\nmacth = {}\ntimes = 0\n").unwrap();
+    let path = file.to_str().unwrap();
+    let output = run(&["--scenario", path]);
+    std::fs::remove_file(&file).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&format!("{path}:2:1: rules[0].macth: unknown key")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("{path}:3:9: rules[0].times: 0: wanted")),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_same_seed_and_messages_give_the_same_fate() {
+    let toml = "
+        [[rules]]
+        match = { chance = 0.3 }
+        respond = { status = 'ESME_RTHROTTLED', delay = { uniform = { min = '0s', max = '9ms' } } }";
+    let mut fates = Vec::new();
+    for seed in [7, 7, 8] {
+        let scenario = Scenario::from_toml("test", toml).unwrap();
+        let smsc = smsc(|settings| {
+            settings.scenario = scenario;
+            settings.seed = seed;
+        })
+        .await;
+        let mut client = Client::transceiver(smsc.addr()).await;
+        for _ in 0..40 {
+            client.send(&submit_sm("491711", "a", 0)).await;
+        }
+        let mut fate: Vec<(u32, CommandStatus)> = Vec::new();
+        for _ in 0..40 {
+            let header = client.read().await.header;
+            fate.push((header.sequence_number, header.command_status));
+        }
+        fate.sort_unstable();
+        fates.push(fate);
+    }
+    assert_eq!(fates[0], fates[1]);
+    assert_ne!(fates[0], fates[2]);
+}
