@@ -13,8 +13,9 @@ use signalbox_router::{Input, MessageId, ProviderName, Timestamp, Token};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::answer::Answer;
 use super::config::{BINDS_MAX, InboundConfig, SmppProviderConfig};
-use super::flow::{Answer, Flow, Output, Submit};
+use super::flow::{Flow, Output, Submit};
 use super::inbound::{Delivered, Incoming};
 use super::profile::Profile;
 use super::status::{BindStatus, ProviderStatus};

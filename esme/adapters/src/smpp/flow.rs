@@ -15,12 +15,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use signalbox_codec::{CommandId, CommandStatus};
+use signalbox_codec::CommandStatus;
 use signalbox_esme::Failure;
 use signalbox_router::{
     DeliveryId, Dispatch, ErrorCode, Input, Outcome, PartId, ProviderName, Timestamp,
 };
 
+use super::answer::Answer;
 use super::config::SubmitConfig;
 use super::encode::{SubmitPart, encode};
 use super::inbound::remote_id;
@@ -29,6 +30,7 @@ use super::outcome::{Pressure, Verdict, of_failure, of_response};
 use super::pace::{Pace, PaceConfig};
 use super::profile::Profile;
 use super::reference::References;
+use super::slot::{self, Slot, Slots};
 use super::status::{Counters, Limiter};
 
 /// Time whose worth of segments may be credited ahead: long enough to keep the links busy while
@@ -66,8 +68,7 @@ pub(super) struct Flow {
     pace: Pace,
     binds: Vec<Bind>,
     references: References,
-    slots: Vec<Slot>,
-    free_slots: Vec<usize>,
+    slots: Slots,
     waiting: VecDeque<Waiting>,
     late: LateParts,
     /// Deliveries that the router may still dispatch.
@@ -84,21 +85,6 @@ struct Bind {
     /// 0 while it is not bound.
     window: u32,
     in_flight: u32,
-}
-
-/// A delivery that is on its way.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// How often the slot was used before, so that a token names one request only.
-    run: u32,
-    delivery: DeliveryId,
-    parts_total: u8,
-    receipt_wanted: bool,
-    bind: Option<usize>,
-    /// Parts that have no outcome yet.
-    parts_open: u16,
-    /// When the last part left.
-    sent_at: Instant,
 }
 
 /// A part that has not left.
@@ -130,8 +116,7 @@ impl Flow {
             pace: Pace::new(pace, now),
             binds: can_submit.into_iter().map(bind).collect(),
             references: References::default(),
-            slots: Vec::new(),
-            free_slots: Vec::new(),
+            slots: Slots::default(),
             waiting: VecDeque::new(),
             late: LateParts::default(),
             credit: 0,
@@ -182,7 +167,7 @@ impl Flow {
         answer: &Answer<'_>,
         out: &mut Output,
     ) {
-        let (index, part) = split(token);
+        let (index, part) = slot::split(token);
         let slot = self.slots[index];
         self.leave_window(slot.bind);
         if let Some(congestion_state) = answer.congestion_state {
@@ -222,7 +207,7 @@ impl Flow {
 
     /// A part will have no answer in time.
     pub(super) fn failed(&mut self, token: u64, failure: Failure, out: &mut Output) {
-        let (index, part) = split(token);
+        let (index, part) = slot::split(token);
         let slot = self.slots[index];
         self.leave_window(slot.bind);
         if failure == Failure::TimedOut {
@@ -364,7 +349,7 @@ impl Flow {
             parts_open: self.parts.len() as u16,
             sent_at: now,
         };
-        let slot = self.keep(slot);
+        let slot = self.slots.keep(slot);
         self.waiting
             .extend(self.parts.drain(..).map(|part| Waiting { slot, part }));
     }
@@ -402,7 +387,7 @@ impl Flow {
             tokens -= 1;
             out.submits.push(Submit {
                 bind,
-                token: join(slot.run, index, part.number),
+                token: slot.token(index, part.number),
                 body: part.body,
             });
         }
@@ -466,7 +451,7 @@ impl Flow {
         slot.parts_open -= 1;
         let (delivery, parts_total) = (slot.delivery, slot.parts_total);
         if slot.parts_open == 0 {
-            self.free_slots.push(index);
+            self.slots.release(index);
         }
         self.report(delivery, part, parts_total, outcome, out);
     }
@@ -496,20 +481,6 @@ impl Flow {
         });
     }
 
-    fn keep(&mut self, slot: Slot) -> usize {
-        match self.free_slots.pop() {
-            Some(index) => {
-                let run = self.slots[index].run.wrapping_add(1);
-                self.slots[index] = Slot { run, ..slot };
-                index
-            }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() - 1
-            }
-        }
-    }
-
     fn leave_window(&mut self, bind: Option<usize>) {
         let bind = bind.expect("a part that was submitted has a bind");
         self.binds[bind].in_flight -= 1;
@@ -527,38 +498,6 @@ impl Flow {
             .sum()
     }
 }
-
-/// A response, as far as it matters here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answer<'a> {
-    /// Which PDU it is.
-    pub(super) command_id: CommandId,
-    /// Its result.
-    pub(super) command_status: CommandStatus,
-    /// The id of the message, if there is one.
-    pub(super) message_id: Option<&'a [u8]>,
-    /// How busy the provider is (v5.0).
-    pub(super) congestion_state: Option<u8>,
-}
-
-impl Answer<'_> {
-    /// A generic_nack without an error: whether the request was understood is not known.
-    fn says_nothing(&self) -> bool {
-        self.command_id == CommandId::GENERIC_NACK && self.command_status == CommandStatus::ESME_ROK
-    }
-}
-
-/// A token names a use of a slot, the slot (24 bits: there are no more than the windows of all
-/// binds hold) and a part.
-const fn join(run: u32, slot: usize, part: u8) -> u64 {
-    (run as u64) << 32 | (slot as u64 & SLOT_MASK) << 8 | part as u64
-}
-
-const fn split(token: u64) -> (usize, u8) {
-    ((token >> 8 & SLOT_MASK) as usize, token as u8)
-}
-
-const SLOT_MASK: u64 = 0xFF_FFFF;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@
 //! | how fast, which bind, how much credit | [`pace`], `flow` |
 
 mod address;
+mod answer;
 mod channel;
 mod config;
 pub mod encode;
@@ -21,6 +22,7 @@ pub mod outcome;
 pub mod pace;
 pub mod profile;
 pub mod reference;
+mod slot;
 mod status;
 #[cfg(test)]
 mod testing;

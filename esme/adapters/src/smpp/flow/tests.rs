@@ -79,7 +79,7 @@ impl Rig {
         let submits = self.out.submits.drain(..);
         submits
             .map(|submit| {
-                let (slot, part) = split(submit.token);
+                let (slot, part) = slot::split(submit.token);
                 (submit.bind, slot, part)
             })
             .collect()
