@@ -17,7 +17,7 @@ pub(super) struct Answer<'a> {
 
 impl Answer<'_> {
     /// A generic_nack without an error: whether the request was understood is not known.
-    fn says_nothing(&self) -> bool {
+    pub(super) fn says_nothing(&self) -> bool {
         self.command_id == CommandId::GENERIC_NACK && self.command_status == CommandStatus::ESME_ROK
     }
 }
