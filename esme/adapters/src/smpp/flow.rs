@@ -30,7 +30,7 @@ use super::outcome::{Pressure, Verdict, of_failure, of_response};
 use super::pace::{Pace, PaceConfig};
 use super::profile::Profile;
 use super::reference::References;
-use super::slot::{self, Slot, Slots};
+use super::slot::{Slot, Slots, join, split};
 use super::status::{Counters, Limiter};
 
 /// Time whose worth of segments may be credited ahead: long enough to keep the links busy while
@@ -167,7 +167,7 @@ impl Flow {
         answer: &Answer<'_>,
         out: &mut Output,
     ) {
-        let (index, part) = slot::split(token);
+        let (index, part) = split(token);
         let slot = self.slots[index];
         self.leave_window(slot.bind);
         if let Some(congestion_state) = answer.congestion_state {
@@ -207,7 +207,7 @@ impl Flow {
 
     /// A part will have no answer in time.
     pub(super) fn failed(&mut self, token: u64, failure: Failure, out: &mut Output) {
-        let (index, part) = slot::split(token);
+        let (index, part) = split(token);
         let slot = self.slots[index];
         self.leave_window(slot.bind);
         if failure == Failure::TimedOut {
@@ -387,7 +387,7 @@ impl Flow {
             tokens -= 1;
             out.submits.push(Submit {
                 bind,
-                token: slot.token(index, part.number),
+                token: join(slot.run, index, part.number),
                 body: part.body,
             });
         }

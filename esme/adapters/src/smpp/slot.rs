@@ -24,11 +24,9 @@ pub(super) struct Slot {
     pub(super) sent_at: Instant,
 }
 
-impl Slot {
-    /// Names a part of this use of the slot at `index`.
-    pub(super) const fn token(&self, index: usize, part: u8) -> u64 {
-        (self.run as u64) << 32 | (index as u64 & SLOT_MASK) << 8 | part as u64
-    }
+/// Names a part of a use of the slot at `index`.
+pub(super) const fn join(run: u32, index: usize, part: u8) -> u64 {
+    (run as u64) << 32 | (index as u64 & SLOT_MASK) << 8 | part as u64
 }
 
 /// The index of the slot and the part that a token names.

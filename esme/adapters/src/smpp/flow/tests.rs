@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use signalbox_codec::CommandId;
 use signalbox_codec::segment::LongMessage;
 use signalbox_router::{
     Action, Effects, Ledger as _, MemoryLedger, MessageId, Phase, Route, Router, RouterConfig,
@@ -79,7 +80,7 @@ impl Rig {
         let submits = self.out.submits.drain(..);
         submits
             .map(|submit| {
-                let (slot, part) = slot::split(submit.token);
+                let (slot, part) = split(submit.token);
                 (submit.bind, slot, part)
             })
             .collect()
