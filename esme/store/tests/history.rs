@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{accepted, config, delivered, delivery, id, message, open, queued, sent};
+use common::{
+    accepted, config, delivered, delivery, found, history, id, message, open, queued, sent,
+};
 use signalbox_router::{
     CallbackEvent, Content, DeliveryState, Event, Kind, Ledger, MessageId, ParkedReceipt, Phase,
     ProviderName, Record, State, Timestamp,
@@ -98,30 +100,6 @@ fn callback_about(number: u64, callback: u64) -> [Record; 2] {
             state,
         },
     ]
-}
-
-fn history(store: &Store, dir: &std::path::Path, collect: usize) -> History {
-    let config = HistoryConfig {
-        collect_messages_max: collect,
-        ..HistoryConfig::new(dir)
-    };
-    History::start(config, store.watch()).expect("a history")
-}
-
-fn found(history: &History, position: Position, filter: Filter) -> Vec<MessageId> {
-    let page = history
-        .find(
-            Filter {
-                limit: 1_000,
-                ..filter
-            },
-            position,
-        )
-        .expect("an answer");
-    page.deliveries
-        .iter()
-        .map(|delivery| delivery.id.message)
-        .collect()
 }
 
 #[test]

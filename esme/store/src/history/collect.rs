@@ -1,16 +1,22 @@
-//! Collects the events of messages, so that a message that is quickly done costs one row. What was
-//! accepted since the last write is held back once more, so that a write cuts few lives in two.
+//! Collects the records about messages, so that a message that is quickly done costs one row. What
+//! was accepted since the last write is held back once more, so that a write cuts few lives in two.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use signalbox_router::{
-    Content, DeliveryId, DeliveryState, Event, Kind, Message, MessageId, ParkedReceipt, Phase,
-    ProviderName, Record, Timestamp,
+    DeliveryId, Kind, MessageId, ParkedReceipt, Phase, ProviderName, Record, Timestamp,
 };
 
-use super::timeline::Note;
+use super::HistoryError;
+use super::entry::{What, put_entry};
+use crate::frame;
+use crate::record::{AcceptedHead, ChangedHead, get_record};
+
+/// Octets that the records after the first of a delivery that is quickly done usually take.
+const RECORDS_OCTETS: usize = 320;
 
 /// What was collected and is not in the database.
 pub(super) struct Collected {
@@ -31,14 +37,16 @@ pub(super) struct Collected {
 /// What happened to one delivery.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Its message and the position of its acceptance; `None`: there is a row already.
-    pub(super) accepted: Option<(Arc<Message>, u64)>,
-    pub(super) state: Option<DeliveryState>,
-    pub(super) changed_at: Timestamp,
+    /// Position of its acceptance; `None`: there is a row already.
+    pub(super) accepted: Option<u64>,
+    /// Position of the first record: what is later has a larger one.
+    pub(super) position: u64,
+    /// The records, as [`super::entry`] has it.
+    pub(super) entries: Vec<u8>,
+    /// Where in them the last change of the delivery itself stands.
+    pub(super) last: Option<Range<usize>>,
     /// The parts may have got remote ids.
     pub(super) sent: bool,
-    /// Encoded entries.
-    pub(super) timeline: Vec<u8>,
 }
 
 struct Callback {
@@ -139,132 +147,147 @@ impl Collected {
     }
 
     /// Takes the record at `position`. `callback_of` tells what a callback that has a row is about.
-    pub(super) fn take<E>(
+    pub(super) fn take(
         &mut self,
-        record: Record,
+        kind: frame::Kind,
+        payload: &[u8],
         position: u64,
-        callback_of: impl FnOnce(MessageId) -> Result<Option<DeliveryId>, E>,
-    ) -> Result<(), E> {
-        match record {
-            Record::Accepted { message, states } => self.accept(&message, position, states),
-            Record::Changed {
-                delivery,
-                at,
-                event,
-                state,
-            } => {
-                let id = delivery.message;
-                if let Some(changes) = self.deliveries.get_mut(&delivery) {
-                    changes.change(at, &event, state);
+        callback_of: impl FnOnce(MessageId) -> Result<Option<DeliveryId>, HistoryError>,
+    ) -> Result<(), HistoryError> {
+        match kind {
+            frame::Kind::Batch => {}
+            frame::Kind::Accepted => self.accept(payload, position)?,
+            frame::Kind::Changed => {
+                let head = ChangedHead::get(payload)?;
+                if let Some(changes) = self.deliveries.get_mut(&head.delivery) {
+                    changes.change(&head, payload);
                     return Ok(());
                 }
+                let id = head.delivery.message;
                 let known = self.callbacks.get(&id).map(|callback| callback.about);
                 let about = match known {
                     Some(about) => Some(about),
                     None => callback_of(id)?,
                 };
                 match about {
-                    Some(about) => self.callback_changed(about, id, at, position, &event, &state),
+                    Some(about) => self.callback_changed(about, &head, payload, position),
                     None if position < self.written_to => {}
                     None => {
-                        let changes = self.deliveries.entry(delivery).or_default();
-                        changes.change(at, &event, state);
+                        let changes = Changes::at(position);
+                        let changes = self.deliveries.entry(head.delivery).or_insert(changes);
+                        changes.change(&head, payload);
                     }
                 }
             }
-            Record::Parked(receipt) => self.receipts.push(ReceiptChange::Parked(receipt)),
-            Record::Unparked {
-                provider,
-                remote_id,
-                matched,
-                at,
-            } => self.receipts.push(match matched {
-                Some(_) => ReceiptChange::Matched {
-                    provider,
-                    remote_id,
-                },
-                None => ReceiptChange::Orphaned {
-                    provider,
-                    remote_id,
-                    at,
-                },
-            }),
+            frame::Kind::Parked | frame::Kind::Unparked => {
+                self.receipts
+                    .extend(receipt_change(get_record(kind, payload)?));
+            }
         }
         Ok(())
     }
 
-    fn accept(&mut self, message: &Arc<Message>, position: u64, states: Vec<DeliveryState>) {
-        if message.kind == Kind::Callback {
-            if let Content::Event(event) = &message.content {
-                let about = DeliveryId {
-                    message: event.message,
-                    recipient: event.recipient,
-                };
-                self.callbacks
-                    .insert(message.id, Callback { about, position });
+    fn accept(&mut self, payload: &[u8], position: u64) -> Result<(), HistoryError> {
+        let head = AcceptedHead::get(payload)?;
+        if head.kind == Kind::Callback {
+            if let Some(about) = head.about()? {
+                self.callbacks.insert(head.id, Callback { about, position });
             }
-            return;
+            return Ok(());
         }
-        let at = message.accepted_at;
-        for (recipient, state) in (0..).zip(states) {
+        for recipient in (0..=u16::MAX).take(head.recipients) {
+            let mut changes = Changes {
+                accepted: Some(position),
+                sent: true,
+                ..Changes::at(position)
+            };
+            match recipient {
+                0 => {
+                    changes.entries.reserve(payload.len() + RECORDS_OCTETS);
+                    put_entry(&mut changes.entries, What::Accepted, payload);
+                }
+                _ => drop(put_entry(
+                    &mut changes.entries,
+                    What::AcceptedElsewhere,
+                    &[],
+                )),
+            }
             let delivery = DeliveryId {
-                message: message.id,
+                message: head.id,
                 recipient,
             };
-            let mut changes = Changes {
-                accepted: Some((Arc::clone(message), position)),
-                sent: true,
-                ..Changes::default()
-            };
-            changes.add(&Note::named(at, "accepted"));
-            if state.phase == Phase::Dispatched {
-                // Accepted and dispatched in one is one record.
-                changes.add(&Note::of(at, &Event::Dispatched, &state));
-            }
-            changes.state = Some(state);
             self.deliveries.insert(delivery, changes);
         }
+        Ok(())
     }
 
     fn callback_changed(
         &mut self,
         about: DeliveryId,
-        callback: MessageId,
-        at: Timestamp,
+        head: &ChangedHead,
+        payload: &[u8],
         position: u64,
-        event: &Event,
-        state: &DeliveryState,
     ) {
-        let note = Note::of_callback(callback, at, event, state);
-        if let Some(changes) = self.deliveries.get_mut(&about) {
-            changes.add(&note);
-        } else if position >= self.written_to {
-            self.deliveries.entry(about).or_default().add(&note);
+        let changes = match self.deliveries.get_mut(&about) {
+            None if position >= self.written_to => Some(
+                self.deliveries
+                    .entry(about)
+                    .or_insert_with(|| Changes::at(position)),
+            ),
+            known => known,
+        };
+        if let Some(changes) = changes {
+            put_entry(&mut changes.entries, What::CallbackChanged, payload);
         }
-        if state.phase == Phase::Done && self.callbacks.remove(&callback).is_none() {
+        let callback = head.delivery.message;
+        if head.phase == Phase::Done && self.callbacks.remove(&callback).is_none() {
             self.callbacks_done.push(callback);
         }
     }
 }
 
 impl Changes {
-    fn change(&mut self, at: Timestamp, event: &Event, state: DeliveryState) {
-        self.add(&Note::of(at, event, &state));
-        let no_ids = matches!(
-            event,
-            Event::Receipt { .. } | Event::Ended { .. } | Event::CallbackMade { .. }
-        );
-        self.sent |= !no_ids;
-        self.state = Some(state);
+    fn at(position: u64) -> Self {
+        Self {
+            position,
+            ..Self::default()
+        }
     }
 
-    fn add(&mut self, note: &Note<'_>) {
-        self.changed_at = self.changed_at.max(note.at);
-        note.put(&mut self.timeline);
+    fn change(&mut self, head: &ChangedHead, payload: &[u8]) {
+        let start = put_entry(&mut self.entries, What::Changed, payload);
+        self.last = Some(start..self.entries.len());
+        self.sent |= head.sent;
     }
 
     fn is_before(&self, position: u64) -> bool {
-        let accepted = self.accepted.as_ref();
-        accepted.is_none_or(|(_, accepted_at)| *accepted_at < position)
+        self.accepted
+            .is_none_or(|accepted_at| accepted_at < position)
+    }
+}
+
+fn receipt_change(record: Record) -> Option<ReceiptChange> {
+    match record {
+        Record::Parked(receipt) => Some(ReceiptChange::Parked(receipt)),
+        Record::Unparked {
+            provider,
+            remote_id,
+            matched: Some(_),
+            ..
+        } => Some(ReceiptChange::Matched {
+            provider,
+            remote_id,
+        }),
+        Record::Unparked {
+            provider,
+            remote_id,
+            matched: None,
+            at,
+        } => Some(ReceiptChange::Orphaned {
+            provider,
+            remote_id,
+            at,
+        }),
+        Record::Accepted { .. } | Record::Changed { .. } => None,
     }
 }

@@ -4,36 +4,36 @@
 use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use signalbox_router::{Content, DeliveryId, DeliveryState, Message, MessageId, Timestamp};
+use signalbox_router::{DeliveryId, DeliveryState, MessageId, Record, State, Timestamp};
 
 use super::HistoryError;
 use super::collect::{Changes, Due, ReceiptChange};
+use super::entry::accepted_payload;
+use super::terms::{self, Buckets, Terms};
+use crate::frame;
 use crate::index::remote_ids;
-use crate::record::{put_body, put_receipt, put_state};
+use crate::record::{AcceptedHead, get_record, put_receipt};
 
 /// Raised with every change of the tables: an older database is made again from the journal.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
-/// Keys are message ids, which sort by time, so that every index gives the newest first. The first
-/// remote id of a delivery stands in its row; others, and those that came later, in a table.
-/// Most deliveries end as delivered (2), which no index tells.
+/// Message ids are keys, which sort by time. A delivery has a row for each time that it was
+/// written, with what is in [`super::entry`]; how it is found is in [`super::terms`]. `open` has
+/// those that are not delivered, with their state. A term whose `first` is NULL is of one id.
 pub(super) const SCHEMA: &str = "
 CREATE TABLE delivery (
-    message BLOB NOT NULL, recipient INTEGER NOT NULL, kind INTEGER NOT NULL,
-    account TEXT NOT NULL, sender TEXT NOT NULL, address TEXT NOT NULL, text TEXT NOT NULL,
-    state INTEGER NOT NULL, provider TEXT, parent BLOB,
-    accepted_at INTEGER NOT NULL, changed_at INTEGER NOT NULL,
-    details BLOB NOT NULL, body BLOB, timeline BLOB NOT NULL, remote BLOB,
+    message BLOB NOT NULL, recipient INTEGER NOT NULL, position INTEGER NOT NULL,
+    entries BLOB NOT NULL,
+    PRIMARY KEY (message, recipient, position)) WITHOUT ROWID;
+CREATE TABLE term (
+    bucket INTEGER NOT NULL, key BLOB NOT NULL, last BLOB NOT NULL, first BLOB,
+    PRIMARY KEY (bucket, key, last)) WITHOUT ROWID;
+CREATE TABLE bucket (
+    number INTEGER PRIMARY KEY, start BLOB NOT NULL, last BLOB NOT NULL, terms INTEGER NOT NULL);
+CREATE TABLE open (
+    message BLOB NOT NULL, recipient INTEGER NOT NULL, state INTEGER NOT NULL,
     PRIMARY KEY (message, recipient)) WITHOUT ROWID;
-CREATE INDEX delivery_by_address ON delivery (address);
-CREATE INDEX delivery_by_sender ON delivery (sender);
-CREATE INDEX delivery_by_state ON delivery (state) WHERE state <> 2;
-CREATE INDEX delivery_by_parent ON delivery (parent) WHERE parent IS NOT NULL;
-CREATE INDEX delivery_by_remote ON delivery (remote) WHERE remote IS NOT NULL;
-CREATE TABLE remote (
-    remote BLOB NOT NULL, message BLOB NOT NULL, recipient INTEGER NOT NULL,
-    PRIMARY KEY (remote, message, recipient)) WITHOUT ROWID;
-CREATE INDEX remote_by_message ON remote (message, recipient);
+CREATE INDEX open_by_state ON open (state, message);
 CREATE TABLE callback (
     id BLOB PRIMARY KEY, message BLOB NOT NULL, recipient INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE receipt (
@@ -92,7 +92,7 @@ fn try_open(path: &Path) -> Result<(Connection, Progress), rusqlite::Error> {
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000;",
+         PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000;",
     )?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version == 0 {
@@ -139,17 +139,15 @@ pub(super) fn callback_of(
 
 /// Writes what is due, and the progress that it makes; how many rows of open callbacks came and
 /// went.
-pub(super) fn write(db: &mut Connection, due: &Due<'_>) -> Result<(usize, usize), rusqlite::Error> {
+pub(super) fn write(db: &mut Connection, due: &Due<'_>) -> Result<(usize, usize), HistoryError> {
     let transaction = db.transaction()?;
     let (mut added, mut removed) = (0, 0);
     {
         let mut writer = Writer::new(&transaction)?;
         for (id, changes) in &due.deliveries {
-            match &changes.accepted {
-                Some((message, _)) => writer.insert(*id, message, changes)?,
-                None => writer.update(*id, changes)?,
-            }
+            writer.delivery(*id, changes)?;
         }
+        writer.terms.write(&transaction)?;
         for (id, parent) in &due.callbacks {
             let row = params![key(*id), key(parent.message), parent.recipient];
             added += writer.callback.execute(row)?;
@@ -158,7 +156,7 @@ pub(super) fn write(db: &mut Connection, due: &Due<'_>) -> Result<(usize, usize)
             removed += writer.callback_done.execute([key(*id)])?;
         }
         for change in due.receipts {
-            writer.receipt(change)?;
+            writer.receipts.write(change)?;
         }
     }
     transaction.execute(
@@ -178,14 +176,19 @@ pub(super) fn purge(
     let transaction = db.transaction()?;
     let first_kept = key(MessageId::new(before, 0));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    for bucket in Buckets::read(&transaction)?.before(MessageId::new(before, 0)) {
+        transaction.execute("DELETE FROM term WHERE bucket = ?", [bucket.number])?;
+        transaction.execute("DELETE FROM bucket WHERE number = ?", [bucket.number])?;
+    }
     transaction.execute(
-        "DELETE FROM remote WHERE (message, recipient) IN (SELECT message, recipient FROM delivery \
-         WHERE message < ?1 ORDER BY message, recipient LIMIT ?2)",
+        "DELETE FROM open WHERE (message, recipient) IN (SELECT message, recipient FROM delivery \
+         WHERE message < ?1 ORDER BY message, recipient, position LIMIT ?2)",
         params![first_kept, limit],
     )?;
     let deliveries = transaction.execute(
-        "DELETE FROM delivery WHERE (message, recipient) IN (SELECT message, recipient \
-         FROM delivery WHERE message < ?1 ORDER BY message, recipient LIMIT ?2)",
+        "DELETE FROM delivery WHERE (message, recipient, position) IN (SELECT message, recipient, \
+         position FROM delivery WHERE message < ?1 \
+         ORDER BY message, recipient, position LIMIT ?2)",
         params![first_kept, limit],
     )?;
     let orphans = transaction.execute(
@@ -198,151 +201,137 @@ pub(super) fn purge(
 }
 
 struct Writer<'a> {
-    insert: CachedStatement<'a>,
-    update: CachedStatement<'a>,
-    note: CachedStatement<'a>,
-    remote: CachedStatement<'a>,
+    terms: Terms<'a>,
+    delivery: CachedStatement<'a>,
+    open: CachedStatement<'a>,
+    not_open: CachedStatement<'a>,
     callback: CachedStatement<'a>,
     callback_done: CachedStatement<'a>,
-    park: CachedStatement<'a>,
-    unpark: CachedStatement<'a>,
-    orphan: CachedStatement<'a>,
-    details: Vec<u8>,
-    body: Vec<u8>,
-    remote_key: Vec<u8>,
+    receipts: ReceiptWriter<'a>,
+    /// The message that was accepted last, and what it was accepted with.
+    accepted: Option<(MessageId, AcceptedHead<'a>, &'a [u8])>,
 }
 
 impl<'a> Writer<'a> {
     fn new(db: &'a Connection) -> Result<Self, rusqlite::Error> {
         Ok(Self {
-            insert: db.prepare_cached(
-                "INSERT OR REPLACE INTO delivery VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            )?,
-            update: db.prepare_cached(
-                "UPDATE delivery SET state = ?3, provider = ?4, changed_at = ?5, details = ?6, \
-                 timeline = CAST(timeline || ?7 AS BLOB) WHERE message = ?1 AND recipient = ?2",
-            )?,
-            note: db.prepare_cached(
-                "UPDATE delivery SET changed_at = max(changed_at, ?3), \
-                 timeline = CAST(timeline || ?4 AS BLOB) WHERE message = ?1 AND recipient = ?2",
-            )?,
-            remote: db.prepare_cached("INSERT OR IGNORE INTO remote VALUES (?,?,?)")?,
+            terms: Terms::new(Buckets::read(db)?),
+            delivery: db.prepare_cached("INSERT OR REPLACE INTO delivery VALUES (?,?,?,?)")?,
+            open: db.prepare_cached("INSERT OR REPLACE INTO open VALUES (?,?,?)")?,
+            not_open: db.prepare_cached("DELETE FROM open WHERE message = ? AND recipient = ?")?,
             callback: db.prepare_cached("INSERT OR IGNORE INTO callback VALUES (?,?,?)")?,
             callback_done: db.prepare_cached("DELETE FROM callback WHERE id = ?")?,
+            receipts: ReceiptWriter::new(db)?,
+            accepted: None,
+        })
+    }
+
+    fn delivery(&mut self, id: DeliveryId, changes: &'a Changes) -> Result<(), HistoryError> {
+        self.delivery.execute(params![
+            key(id.message),
+            id.recipient,
+            changes.position as i64,
+            changes.entries
+        ])?;
+        if changes.accepted.is_some() {
+            self.accepted(id, changes)?;
+        }
+        let state = match &changes.last {
+            Some(last) => match get_record(frame::Kind::Changed, &changes.entries[last.clone()])? {
+                Record::Changed { state, .. } => state,
+                _ => return Ok(()),
+            },
+            None => match self.first_state(id)? {
+                Some(state) if changes.accepted.is_some() => state,
+                // Only its callbacks went on.
+                _ => return Ok(()),
+            },
+        };
+        if state.state != State::Delivered {
+            let row = params![key(id.message), id.recipient, state.state as u8];
+            self.open.execute(row)?;
+        } else if changes.accepted.is_none() {
+            self.not_open
+                .execute(params![key(id.message), id.recipient])?;
+        }
+        if let (true, Some(provider)) = (changes.sent, &state.provider) {
+            for (_, remote_id) in remote_ids(&state) {
+                let pieces = [remote_id.as_bytes(), &[0], provider.as_str().as_bytes()];
+                self.terms.add(id.message, terms::REMOTE, &pieces);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a delivery is found by from the beginning.
+    fn accepted(&mut self, id: DeliveryId, changes: &'a Changes) -> Result<(), HistoryError> {
+        if let Some(payload) = accepted_payload(&changes.entries)? {
+            let head = AcceptedHead::get(payload)?;
+            if let Some(parent) = head.parent()? {
+                self.terms.add(id.message, terms::PARENT, &[&key(parent)]);
+            }
+            for to in head.to() {
+                self.terms
+                    .add(id.message, terms::ADDRESS, &[to?.as_bytes()]);
+            }
+            self.accepted = Some((id.message, head, payload));
+        }
+        if let Some((message, head, _)) = &self.accepted
+            && *message == id.message
+        {
+            let shared = [(terms::SENDER, head.from), (terms::ACCOUNT, head.account)];
+            self.terms.add_shared(id.message, shared);
+        }
+        Ok(())
+    }
+
+    /// The state that a delivery was accepted with just now.
+    fn first_state(&self, id: DeliveryId) -> Result<Option<DeliveryState>, HistoryError> {
+        match &self.accepted {
+            Some((message, _, payload)) if *message == id.message => {
+                match get_record(frame::Kind::Accepted, payload)? {
+                    Record::Accepted { mut states, .. } => {
+                        let at = usize::from(id.recipient);
+                        Ok((at < states.len()).then(|| states.swap_remove(at)))
+                    }
+                    _ => Ok(None),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Writes the table of receipts that found no message yet, or never.
+struct ReceiptWriter<'a> {
+    park: CachedStatement<'a>,
+    unpark: CachedStatement<'a>,
+    orphan: CachedStatement<'a>,
+    octets: Vec<u8>,
+}
+
+impl<'a> ReceiptWriter<'a> {
+    fn new(db: &'a Connection) -> Result<Self, rusqlite::Error> {
+        Ok(Self {
             park: db.prepare_cached("INSERT OR REPLACE INTO receipt VALUES (?,?,?,NULL)")?,
             unpark: db
                 .prepare_cached("DELETE FROM receipt WHERE provider = ? AND remote_id = ?")?,
             orphan: db.prepare_cached(
                 "UPDATE receipt SET orphan_at = ?3 WHERE provider = ?1 AND remote_id = ?2",
             )?,
-            details: Vec::new(),
-            body: Vec::new(),
-            remote_key: Vec::new(),
+            octets: Vec::new(),
         })
     }
 
-    fn insert(
-        &mut self,
-        id: DeliveryId,
-        message: &Message,
-        changes: &Changes,
-    ) -> Result<(), rusqlite::Error> {
-        let unknown = DeliveryState::default();
-        let state = changes.state.as_ref().unwrap_or(&unknown);
-        self.encode_details(state);
-        self.body.clear();
-        // The body stands in the row of the first recipient.
-        if id.recipient == 0 {
-            put_body(&mut self.body, message);
-        }
-        let text = text_of(message);
-        let mut remote_ids = remote_ids(state);
-        let first = match (&state.provider, remote_ids.next()) {
-            (Some(provider), Some((_, remote_id))) => {
-                put_remote_key(&mut self.remote_key, provider.as_str(), remote_id);
-                Some(&self.remote_key)
-            }
-            _ => None,
-        };
-        self.insert.execute(params![
-            key(id.message),
-            id.recipient,
-            message.kind as u8,
-            &*message.account,
-            message.from,
-            message
-                .to
-                .get(usize::from(id.recipient))
-                .map_or("", String::as_str),
-            text,
-            state.state as u8,
-            state.provider.as_ref().map(|name| name.as_str()),
-            message.parent.map(key),
-            message.accepted_at.0 as i64,
-            changes.changed_at.0 as i64,
-            self.details,
-            (id.recipient == 0).then_some(&self.body),
-            changes.timeline,
-            first,
-        ])?;
-        self.remote_ids(id, state, 1)
-    }
-
-    fn update(&mut self, id: DeliveryId, changes: &Changes) -> Result<(), rusqlite::Error> {
-        let at = changes.changed_at.0 as i64;
-        let Some(state) = &changes.state else {
-            self.note
-                .execute(params![key(id.message), id.recipient, at, changes.timeline])?;
-            return Ok(());
-        };
-        self.encode_details(state);
-        self.update.execute(params![
-            key(id.message),
-            id.recipient,
-            state.state as u8,
-            state.provider.as_ref().map(|name| name.as_str()),
-            at,
-            self.details,
-            changes.timeline,
-        ])?;
-        match changes.sent {
-            true => self.remote_ids(id, state, 0),
-            false => Ok(()),
-        }
-    }
-
-    fn encode_details(&mut self, state: &DeliveryState) {
-        self.details.clear();
-        put_state(&mut self.details, state);
-    }
-
-    /// The remote ids but for the first `known`.
-    fn remote_ids(
-        &mut self,
-        id: DeliveryId,
-        state: &DeliveryState,
-        known: usize,
-    ) -> Result<(), rusqlite::Error> {
-        let Some(provider) = &state.provider else {
-            return Ok(());
-        };
-        for (_, remote_id) in remote_ids(state).skip(known) {
-            put_remote_key(&mut self.remote_key, provider.as_str(), remote_id);
-            let row = params![self.remote_key, key(id.message), id.recipient];
-            self.remote.execute(row)?;
-        }
-        Ok(())
-    }
-
-    fn receipt(&mut self, change: &ReceiptChange) -> Result<(), rusqlite::Error> {
+    fn write(&mut self, change: &ReceiptChange) -> Result<(), rusqlite::Error> {
         match change {
             ReceiptChange::Parked(receipt) => {
                 let Some(first) = receipt.remote_ids.first() else {
                     return Ok(());
                 };
-                self.details.clear();
-                put_receipt(&mut self.details, receipt);
-                let row = params![receipt.provider.as_str(), &**first, self.details];
+                self.octets.clear();
+                put_receipt(&mut self.octets, receipt);
+                let row = params![receipt.provider.as_str(), &**first, self.octets];
                 self.park.execute(row)?;
             }
             ReceiptChange::Matched {
@@ -363,22 +352,6 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
-}
-
-/// The message's text, if it is text.
-pub(super) fn text_of(message: &Message) -> &str {
-    match &message.content {
-        Content::Text(text) => text,
-        Content::Binary(_) | Content::Event(_) => "",
-    }
-}
-
-/// A remote id as a key: all providers' uses of it stand together.
-pub(super) fn put_remote_key(out: &mut Vec<u8>, provider: &str, remote_id: &str) {
-    out.clear();
-    out.extend_from_slice(remote_id.as_bytes());
-    out.push(0);
-    out.extend_from_slice(provider.as_bytes());
 }
 
 /// A message id as a key: sorts by time.

@@ -6,8 +6,10 @@
 
 mod collect;
 mod database;
+mod entry;
 mod query;
 mod tail;
+mod terms;
 mod timeline;
 mod worker;
 

@@ -3,17 +3,14 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use signalbox_router::Record;
-
 use super::HistoryError;
 use crate::disk::RealDisk;
 use crate::error::StoreError;
 use crate::frame::{Found, Kind, Location, Scan};
-use crate::record::get_record;
 use crate::segment::{self, HEADERS_OCTETS, Segment};
 
-/// What is done with a record; breaking ends the reading behind it.
-type Take<'a> = &'a mut dyn FnMut(Record, Location) -> Result<ControlFlow<()>, HistoryError>;
+/// What is done with a record (never a batch); breaking ends the reading behind it.
+type Take<'a> = &'a mut dyn FnMut(Kind, &[u8], Location) -> Result<ControlFlow<()>, HistoryError>;
 
 /// A place in the journal.
 pub(super) struct Tail {
@@ -90,10 +87,8 @@ impl Tail {
                     location,
                 } => self.position = location.end(),
                 Found::Frame { kind, location } => {
-                    let record = get_record(kind, scan.payload())
-                        .map_err(|malformed| StoreError::malformed(&segment.path, malformed))?;
                     self.position = location.end();
-                    if take(record, location)?.is_break() {
+                    if take(kind, scan.payload(), location)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
                 }

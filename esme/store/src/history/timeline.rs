@@ -1,10 +1,6 @@
-//! Entries of a timeline: what an event is called, and how entries are kept in a row.
-
-use std::borrow::Cow;
+//! Entries of a timeline: what an event is called, and what of it users see.
 
 use signalbox_router::{DeliveryState, ErrorCode, Event, MessageId, Timestamp};
-
-use crate::wire::{Malformed, Reader, put_str, put_u8, put_u64};
 
 /// Something that happened to a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,111 +22,71 @@ pub struct TimelineEntry {
 }
 
 impl TimelineEntry {
-    /// All entries of a row.
-    pub(super) fn get_all(recipient: u16, octets: &[u8]) -> Result<Vec<Self>, Malformed> {
-        let mut reader = Reader::new(octets);
-        let mut entries = Vec::new();
-        while !reader.is_empty() {
-            entries.push(Self {
-                recipient,
-                at: Timestamp(reader.u64("timeline.at")?),
-                event: reader.string("timeline.event")?,
-                part: reader.u8("timeline.part")?,
-                code: reader.u32("timeline.code")?,
-                provider: reader.string("timeline.provider")?,
-                detail: reader.string("timeline.detail")?,
-            });
-        }
-        Ok(entries)
-    }
-}
-
-/// An entry about to be encoded, of borrowed pieces.
-pub(super) struct Note<'a> {
-    pub(super) at: Timestamp,
-    /// What stands before the event's name.
-    prefix: &'static str,
-    event: &'static str,
-    part: u8,
-    code: u32,
-    provider: &'a str,
-    detail: Cow<'a, str>,
-}
-
-impl<'a> Note<'a> {
-    pub(super) const fn named(at: Timestamp, event: &'static str) -> Self {
+    pub(super) fn named(recipient: u16, at: Timestamp, event: &str) -> Self {
         Self {
+            recipient,
             at,
-            prefix: "",
-            event,
+            event: event.to_owned(),
             part: 0,
             code: 0,
-            provider: "",
-            detail: Cow::Borrowed(""),
+            provider: String::new(),
+            detail: String::new(),
         }
     }
 
     /// The entry of an event that led to `state`.
-    pub(super) fn of(at: Timestamp, event: &'a Event, state: &'a DeliveryState) -> Self {
-        let mut note = Self::named(at, name_of(event, state));
-        note.provider = state.provider.as_ref().map_or("", |name| name.as_str());
+    pub(super) fn of(recipient: u16, at: Timestamp, event: &Event, state: &DeliveryState) -> Self {
+        let mut entry = Self::named(recipient, at, name_of(event, state));
+        if let Some(provider) = &state.provider {
+            entry.provider = provider.as_str().to_owned();
+        }
         match event {
             Event::PartSent {
                 part, remote_id, ..
             } => {
-                note.part = *part;
-                note.detail = Cow::Borrowed(remote_id.as_deref().unwrap_or_default());
+                entry.part = *part;
+                entry.detail = remote_id.as_deref().unwrap_or_default().to_owned();
             }
             Event::Receipt { part, state, error } => {
-                note.part = *part;
-                note.fail(error.as_ref());
-                if note.detail.is_empty() {
-                    note.detail = Cow::Borrowed(state.name());
+                entry.part = *part;
+                entry.fail(error.as_ref());
+                if entry.detail.is_empty() {
+                    entry.detail = state.name().to_owned();
                 }
             }
             Event::RetryScheduled { error, .. }
             | Event::Throttled { error }
             | Event::Rerouted { error, .. }
-            | Event::OutcomeUnknown { error } => note.fail(Some(error)),
-            Event::Ended { error } => note.fail(error.as_ref()),
-            Event::CallbackMade { callback } => note.detail = Cow::Owned(callback.to_string()),
+            | Event::OutcomeUnknown { error } => entry.fail(Some(error)),
+            Event::Ended { error } => entry.fail(error.as_ref()),
+            Event::CallbackMade { callback } => entry.detail = callback.to_string(),
             Event::Dispatched | Event::NotSent | Event::Unblocked => {}
         }
-        note
+        entry
     }
 
     /// What happened to a callback, as an entry of the delivery that it is about.
     pub(super) fn of_callback(
+        recipient: u16,
         callback: MessageId,
         at: Timestamp,
-        event: &'a Event,
-        state: &'a DeliveryState,
+        event: &Event,
+        state: &DeliveryState,
     ) -> Self {
-        let mut note = Self::of(at, event, state);
-        note.prefix = "callback_";
-        note.detail = Cow::Owned(match &*note.detail {
+        let mut entry = Self::of(recipient, at, event, state);
+        entry.event.insert_str(0, "callback_");
+        entry.detail = match entry.detail.as_str() {
             "" => callback.to_string(),
             detail => format!("{callback}: {detail}"),
-        });
-        note
+        };
+        entry
     }
 
-    fn fail(&mut self, error: Option<&'a ErrorCode>) {
+    fn fail(&mut self, error: Option<&ErrorCode>) {
         if let Some(error) = error {
             self.code = error.value;
-            self.detail = Cow::Borrowed(&error.name);
+            self.detail = error.name.to_string();
         }
-    }
-
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.at.0);
-        put_u64(out, (self.prefix.len() + self.event.len()) as u64);
-        out.extend_from_slice(self.prefix.as_bytes());
-        out.extend_from_slice(self.event.as_bytes());
-        put_u8(out, self.part);
-        put_u64(out, u64::from(self.code));
-        put_str(out, self.provider);
-        put_str(out, &self.detail);
     }
 }
 

@@ -170,10 +170,11 @@ impl Worker {
                 stored_callbacks,
                 ..
             } = self;
-            tail.read(committed, &mut |record, location| {
-                collected.take(record, location.position, |id| match stored_callbacks {
+            tail.read(committed, &mut |kind, payload, location| {
+                let position = location.position;
+                collected.take(kind, payload, position, |id| match stored_callbacks {
                     0 => Ok(None),
-                    _ => database::callback_of(db, id),
+                    _ => Ok(database::callback_of(db, id)?),
                 })?;
                 Ok(match collected.is_full(max, location.end()) {
                     true => ControlFlow::Break(()),

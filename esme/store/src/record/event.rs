@@ -74,6 +74,27 @@ pub(super) fn put_event(out: &mut Vec<u8>, event: &Event) {
     }
 }
 
+/// Passes over an event; whether it can have given remote ids to parts.
+pub(super) fn skip_event(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
+    let mut ahead = reader.clone();
+    match ahead.u8("event")? {
+        ENDED if ahead.u8("event.error")? == 0 => {}
+        RECEIPT => {
+            ahead.take("event.part", 2)?;
+            if ahead.u8("event.error")? != 0 {
+                get_error(&mut ahead)?;
+            }
+        }
+        CALLBACK_MADE => drop(ahead.take("event.callback", 16)?),
+        _ => {
+            let event = get_event(reader)?;
+            return Ok(!matches!(event, Event::Ended { .. }));
+        }
+    }
+    *reader = ahead;
+    Ok(false)
+}
+
 pub(super) fn get_event(reader: &mut Reader<'_>) -> Result<Event, Malformed> {
     Ok(match reader.u8("event")? {
         DISPATCHED => Event::Dispatched,

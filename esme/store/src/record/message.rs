@@ -9,33 +9,20 @@ use crate::wire::{
     Malformed, Reader, put_fixed_u64, put_id, put_octets, put_pairs, put_str, put_u8, put_u64,
 };
 
-const KINDS: [Kind; 3] = [Kind::Outgoing, Kind::Inbound, Kind::Callback];
+pub(super) const KINDS: [Kind; 3] = [Kind::Outgoing, Kind::Inbound, Kind::Callback];
 
-const CONTENT_TEXT: u8 = 0;
+pub(super) const CONTENT_TEXT: u8 = 0;
 const CONTENT_BINARY: u8 = 1;
-const CONTENT_EVENT: u8 = 2;
+pub(super) const CONTENT_EVENT: u8 = 2;
 
 pub(crate) fn put_message(out: &mut Vec<u8>, message: &Message) {
-    put_message_with(out, message, &message.content);
-}
-
-/// The message but for its text, which the reader has to put in again.
-pub(crate) fn put_body(out: &mut Vec<u8>, message: &Message) {
-    const NO_TEXT: Content = Content::Text(String::new());
-    match &message.content {
-        Content::Text(_) => put_message_with(out, message, &NO_TEXT),
-        content => put_message_with(out, message, content),
-    }
-}
-
-fn put_message_with(out: &mut Vec<u8>, message: &Message, content: &Content) {
     put_id(out, message.id);
     put_u8(out, message.kind as u8);
     put_str(out, &message.account);
     put_str(out, &message.from);
     put_strings(out, &message.to);
     put_str(out, &message.subject);
-    put_content(out, content);
+    put_content(out, &message.content);
     put_u8(out, message.priority as u8);
     put_u64(out, message.accepted_at.0);
     put_u64(out, message.not_before.0);

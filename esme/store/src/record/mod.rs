@@ -4,6 +4,7 @@
 
 mod event;
 mod message;
+mod skim;
 mod state;
 
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use signalbox_router::{
     DeliveryId, Message, ParkedReceipt, PartId, ProviderName, Record, Timestamp,
 };
 
-pub(crate) use message::{get_message, put_body, put_message};
+pub(crate) use message::{get_message, put_message};
+pub(crate) use skim::{AcceptedHead, ChangedHead};
 pub(crate) use state::{get_error, get_state, put_error, put_state, state_of};
 
 use crate::frame::Kind;

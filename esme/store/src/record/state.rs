@@ -42,6 +42,15 @@ pub(crate) fn state_of(number: u8) -> Result<State, Malformed> {
     })
 }
 
+/// The phase in the octet that holds it with the state.
+pub(super) fn phase_of(state_and_phase: u8) -> Result<Phase, Malformed> {
+    let phase = PHASES.get(usize::from(state_and_phase >> 4));
+    phase.copied().ok_or(Malformed {
+        field: "phase",
+        reason: "not a phase",
+    })
+}
+
 pub(crate) fn priority_of(number: u8) -> Result<Priority, Malformed> {
     PRIORITIES
         .get(usize::from(number))
@@ -100,13 +109,7 @@ pub(crate) fn get_state(reader: &mut Reader<'_>) -> Result<DeliveryState, Malfor
     let state_and_phase = reader.u8("state")?;
     Ok(DeliveryState {
         state: state_of(state_and_phase & 0x0F)?,
-        phase: PHASES
-            .get(usize::from(state_and_phase >> 4))
-            .copied()
-            .ok_or(Malformed {
-                field: "phase",
-                reason: "not a phase",
-            })?,
+        phase: phase_of(state_and_phase)?,
         provider: match has(HAS_PROVIDER) {
             true => Some(ProviderName(reader.shared("provider")?)),
             false => None,

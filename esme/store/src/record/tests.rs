@@ -201,6 +201,54 @@ fn every_record_survives_and_every_cut_is_refused() {
 }
 
 #[test]
+fn a_skimmed_record_has_the_fields_of_the_whole() {
+    for record in samples() {
+        let mut octets = Vec::new();
+        put_record(&mut octets, &record);
+        match &record {
+            Record::Accepted { message, .. } => {
+                let head = AcceptedHead::get(&octets).expect("a head");
+                assert_eq!((head.id, head.kind), (message.id, message.kind));
+                assert_eq!(
+                    (head.account, head.from),
+                    (&*message.account, &*message.from)
+                );
+                let to: Result<Vec<_>, _> = head.to().collect();
+                assert_eq!(to.expect("addresses"), message.to);
+                match &message.content {
+                    Content::Event(event) => {
+                        let about = DeliveryId {
+                            message: event.message,
+                            recipient: event.recipient,
+                        };
+                        assert_eq!(head.about(), Ok(Some(about)));
+                    }
+                    _ => assert_eq!(head.parent(), Ok(message.parent)),
+                }
+            }
+            Record::Changed {
+                delivery,
+                at,
+                event,
+                state,
+            } => {
+                let expected = ChangedHead {
+                    delivery: *delivery,
+                    at: *at,
+                    sent: !matches!(
+                        event,
+                        Event::Receipt { .. } | Event::Ended { .. } | Event::CallbackMade { .. }
+                    ),
+                    phase: state.phase,
+                };
+                assert_eq!(ChangedHead::get(&octets), Ok(expected), "{event:?}");
+            }
+            Record::Parked(_) | Record::Unparked { .. } => {}
+        }
+    }
+}
+
+#[test]
 fn every_phase_keeps_its_number() {
     for phase in [
         Phase::Queued,

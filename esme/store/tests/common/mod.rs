@@ -13,7 +13,7 @@ use signalbox_router::{
     Content, DeliveryId, DeliveryState, Event, Kind, Message, MessageId, PartState, Phase,
     Priority, ProviderName, Record, State, StateSet, Timestamp,
 };
-use signalbox_store::{OpenReport, Store, StoreConfig};
+use signalbox_store::{Filter, History, HistoryConfig, OpenReport, Position, Store, StoreConfig};
 
 /// Time at which the tests begin.
 pub const START: Timestamp = Timestamp(1_700_000_000_000);
@@ -157,4 +157,30 @@ pub fn delivered(number: u64) -> Record {
 
 pub fn remote_id(number: u64) -> Arc<str> {
     format!("{number:08x}").into()
+}
+
+/// A history that holds so much back.
+pub fn history(store: &Store, dir: &std::path::Path, collect: usize) -> History {
+    let config = HistoryConfig {
+        collect_messages_max: collect,
+        ..HistoryConfig::new(dir)
+    };
+    History::start(config, store.watch()).expect("a history")
+}
+
+/// Messages of the deliveries that fit a filter, in order.
+pub fn found(history: &History, position: Position, filter: Filter) -> Vec<MessageId> {
+    let page = history
+        .find(
+            Filter {
+                limit: 1_000,
+                ..filter
+            },
+            position,
+        )
+        .expect("an answer");
+    page.deliveries
+        .iter()
+        .map(|delivery| delivery.id.message)
+        .collect()
 }
