@@ -226,12 +226,14 @@ impl Control {
 
     /// Changes the scenario or the active faults from the next message on.
     pub(crate) fn change_script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
-        self.shared.change_script(change)
+        let result = self.shared.change_script(change);
+        self.tell(What::BehaviourChanged);
+        result
     }
 
     /// Puts a scenario in the place of the one before, with all that was counted.
     pub(crate) fn replace_scenario(&self, scenario: Scenario) {
-        self.shared.change_script(|script| {
+        self.change_script(|script| {
             script.replace(scenario);
             *self.shared.progress() = Progress::default();
         });
@@ -239,7 +241,7 @@ impl Control {
 
     /// Removes a rule with what it has counted; false when there is none of this id.
     pub(crate) fn remove_rule(&self, id: &str) -> bool {
-        self.shared.change_script(|script| {
+        self.change_script(|script| {
             let found = script.remove_rule(id);
             self.shared.progress().counts.retain(|rule| rule != id);
             found

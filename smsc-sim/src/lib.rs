@@ -32,8 +32,10 @@
 mod agenda;
 mod api;
 mod behaviour;
+mod builder;
 pub mod capture;
 mod clock;
+mod clock_control;
 mod connection;
 mod control;
 mod delivery;
@@ -63,7 +65,9 @@ mod tls;
 mod verify;
 
 pub use behaviour::Behaviour;
+pub use builder::{Builder, StartError};
 pub use clock::{ClockError, ClockMode};
+pub use clock_control::ClockControl;
 pub use delivery::{DeliveryError, DeliveryResult, Mo};
 pub use duration::parse_duration;
 pub use filter::{Difference, Match};
@@ -73,6 +77,6 @@ pub use message::Message;
 pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
 pub use scenario::Scenario;
 pub use settings::Settings;
-pub use smsc::{Builder, ClockControl, Smsc, StartError};
+pub use smsc::Smsc;
 pub use tls::{CertificateFlaw, TlsSettings};
 pub use verify::{Miss, Verify, VerifyError};

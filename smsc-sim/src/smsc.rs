@@ -1,9 +1,6 @@
 //! The simulator as a library: start one, ask it, tell it, stop it.
 
-use std::fmt;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +11,15 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::behaviour::Behaviour;
+use crate::builder::{Builder, StartError};
 use crate::capture::Capture;
-use crate::clock::{Clock, ClockError, ClockMode, Forward, SmscTime};
+use crate::clock::{Clock, ClockMode, SmscTime};
+use crate::clock_control::ClockControl;
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
 use crate::filter::Match;
 use crate::message::Message;
-use crate::registry::{Disconnect, Fired, SessionInfo};
+use crate::registry::{Disconnect, SessionInfo};
 use crate::scenario::Scenario;
 use crate::server::{self, MADE_MAX, Made};
 use crate::settings::Settings;
@@ -49,124 +48,6 @@ pub struct Smsc {
     /// The virtual ones, which end with this one.
     smscs: Smscs,
     stop: Option<oneshot::Sender<()>>,
-}
-
-/// Why an SMSC did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    Listen {
-        /// The setting that names it.
-        setting: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The capture file cannot be written.
-    CaptureFile {
-        /// Which.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// A setting has a value that cannot be.
-    Setting {
-        /// Which.
-        setting: &'static str,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// The certificates or the key cannot be used.
-    Tls(
-        /// What is wrong with them.
-        String,
-    ),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen {
-                setting,
-                address,
-                error,
-            } => write!(f, "cannot listen on {address} ({setting}): {error}"),
-            Self::CaptureFile { path, error } => {
-                write!(f, "cannot write the capture to {}: {error}", path.display())
-            }
-            Self::Setting { setting, problem } => write!(f, "{setting}: {problem}"),
-            Self::Tls(problem) => write!(f, "tls: {problem}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-/// Settings of an SMSC that is about to start.
-#[derive(Clone, Debug, Default)]
-pub struct Builder {
-    settings: Settings,
-}
-
-impl Builder {
-    /// Key of everything that looks random.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.settings.seed = seed;
-        self
-    }
-
-    /// system_id in bind responses.
-    #[must_use]
-    pub fn system(mut self, system_id: &str) -> Self {
-        system_id.clone_into(&mut self.settings.system_id);
-        self
-    }
-
-    /// Lets this account bind, and from then on only those that are named.
-    #[must_use]
-    pub fn account(mut self, system_id: &str, password: &str) -> Self {
-        let account = (system_id.to_owned(), password.to_owned());
-        self.settings.accounts.push(account);
-        self
-    }
-
-    /// How messages are treated at the start.
-    #[must_use]
-    pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
-        self.settings.behaviour = behaviour;
-        self
-    }
-
-    /// A clock that stands at this time, ms since 1970, until it is moved.
-    #[must_use]
-    pub const fn virtual_clock(mut self, unix_ms: u64) -> Self {
-        self.settings.virtual_clock_unix_ms = Some(unix_ms);
-        self
-    }
-
-    /// Rules and faults from the start.
-    #[must_use]
-    pub fn scenario(mut self, scenario: Scenario) -> Self {
-        self.settings.scenario = scenario;
-        self
-    }
-
-    /// Changes any other setting.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.settings);
-        self
-    }
-
-    /// Starts it on the current tokio runtime.
-    ///
-    /// # Errors
-    /// [`StartError`] names the setting and the address or value that is at fault.
-    pub async fn start(self) -> Result<Smsc, StartError> {
-        Smsc::start(self.settings).await
-    }
 }
 
 impl Smsc {
@@ -216,7 +97,7 @@ impl Smsc {
         let (stop, stopped) = oneshot::channel();
         let (made, to_be_served) = mpsc::channel(MADE_MAX);
         let control = Control::new(Arc::clone(&shared), made);
-        let smscs = Smscs::new(control.clone(), smpp_address);
+        let smscs = Smscs::new(control.clone(), smpp_address, tls_address);
         Ok(Self {
             smpp_address,
             tls_address,
@@ -249,7 +130,7 @@ impl Smsc {
     /// The clock that responses, receipts, validity and schedules follow.
     #[must_use]
     pub const fn clock(&self) -> ClockControl<'_> {
-        ClockControl(&self.control)
+        ClockControl::new(&self.control)
     }
 
     /// Where SMPP is listened on; port 0 when it is nowhere.
@@ -376,48 +257,6 @@ impl Drop for Smsc {
             http.abort();
         }
         self.smscs.drop_others();
-    }
-}
-
-/// The clock of an SMSC.
-#[derive(Clone, Copy, Debug)]
-pub struct ClockControl<'a>(&'a Control);
-
-impl ClockControl<'_> {
-    /// What moves it.
-    #[must_use]
-    pub fn mode(&self) -> ClockMode {
-        self.0.clock().0
-    }
-
-    /// What it shows, ms since 1970.
-    #[must_use]
-    pub fn unix_ms(&self) -> u64 {
-        self.0.clock().1.unix_ms()
-    }
-
-    /// Sets what moves it; what it shows stays.
-    pub async fn set_mode(&self, mode: ClockMode) {
-        let set = self.0.set_clock(Some(mode), None).await;
-        set.expect("the time stays the same");
-    }
-
-    /// Moves it forward, and answers when the sessions have done what came due by that.
-    ///
-    /// # Errors
-    /// More than 100 years.
-    pub async fn advance(&self, by: Duration) -> Result<Vec<Fired>, ClockError> {
-        self.0.set_clock(None, Some(Forward::By(by))).await
-    }
-
-    /// Moves it forward to a time, ms since 1970, and answers when the sessions have done what came
-    /// due by that.
-    ///
-    /// # Errors
-    /// That time is in the past, or more than 100 years away.
-    pub async fn advance_to(&self, unix_ms: u64) -> Result<Vec<Fired>, ClockError> {
-        let to = Forward::To(SmscTime::from_unix_ms(unix_ms));
-        self.0.set_clock(None, Some(to)).await
     }
 }
 

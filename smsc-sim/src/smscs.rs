@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinSet;
 
+use crate::builder::StartError;
 use crate::control::Control;
 use crate::settings::Settings;
-use crate::smsc::{Smsc, StartError};
+use crate::smsc::Smsc;
 
 /// Name of the SMSC that the program was started with.
 pub(crate) const MAIN: &str = "main";
@@ -30,6 +31,7 @@ pub(crate) struct Smscs {
 struct Main {
     control: Control,
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
 }
 
 #[derive(Debug, Default)]
@@ -75,16 +77,19 @@ pub(crate) struct Listed {
     pub(crate) name: String,
     /// Where it listens for SMPP.
     pub(crate) address: SocketAddr,
+    /// Where it listens for SMPP over TLS.
+    pub(crate) tls_address: Option<SocketAddr>,
     /// Access to it.
     pub(crate) control: Control,
 }
 
 impl Smscs {
     /// Only `main`.
-    pub(crate) fn new(main: Control, address: SocketAddr) -> Self {
+    pub(crate) fn new(main: Control, address: SocketAddr, tls_address: Option<SocketAddr>) -> Self {
         let main = Main {
             control: main,
             address,
+            tls_address,
         };
         Self {
             main: Arc::new(main),
@@ -97,6 +102,7 @@ impl Smscs {
         Listed {
             name: MAIN.to_owned(),
             address: self.main.address,
+            tls_address: self.main.tls_address,
             control: self.main.control.clone(),
         }
     }
@@ -201,6 +207,7 @@ fn listed(name: &str, smsc: &Smsc) -> Listed {
     Listed {
         name: name.to_owned(),
         address: smsc.addr(),
+        tls_address: smsc.tls_addr(),
         control: smsc.control().clone(),
     }
 }

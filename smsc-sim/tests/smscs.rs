@@ -71,6 +71,33 @@ async fn tests_that_run_at_the_same_time_do_not_meet() {
 }
 
 #[tokio::test]
+async fn a_scenario_is_of_one_smsc_and_comes_back_with_a_reset() {
+    let program = Program::start(&[]);
+    let rule = json!({"match": {"destination": "49*"}, "respond": {"status": "ESME_RSYSERR"}});
+    let scenario = json!({"rules": [rule]});
+    let (name, address) = create(&program, json!({"scenario": scenario})).await;
+    let mut client = Client::transceiver(address).await;
+    let mut other = Client::transceiver(program.smpp).await;
+    let reset = format!("/api/v1/smscs/{name}/reset");
+    let put = format!("/api/v1/smscs/{name}/scenario");
+    let refused = CommandStatus::ESME_RSYSERR;
+    for (path, body, status) in [
+        (None, "", refused),
+        (Some(("PUT", &put)), "{}", CommandStatus::ESME_ROK),
+        (Some(("POST", &reset)), "", refused),
+    ] {
+        if let Some((method, path)) = path {
+            let answer = program.http(method, path, body).await;
+            assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        }
+        client.send(&submit_sm("49171", "hello", 0)).await;
+        assert_eq!(client.read().await.header.command_status, status);
+        other.send(&submit_sm("49171", "hello", 0)).await;
+        assert!(other.read().await.header.command_status.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn sixty_four_are_created_and_destroyed_in_a_second_and_leave_no_port() {
     let program = Program::start(&[]);
     let started = Instant::now();
@@ -104,6 +131,7 @@ async fn an_smsc_that_cannot_be_is_refused_and_main_stays() {
         (json!({"accounts": [{"system_id": "a"}]}), 422, "accounts"),
         (json!({"system_id": "x".repeat(16)}), 422, "system_id"),
         (json!({"colour": 1}), 422, "colour"),
+        (json!({"tls": true}), 422, "tls"),
     ];
     for (body, status, field) in table {
         let answer = program

@@ -15,11 +15,13 @@ use super::fields::Fields;
 use super::problem::Problem;
 use crate::clock::ClockMode;
 use crate::control::Control;
+use crate::scenario::Scenario;
+use crate::script::Script;
 use crate::settings::{ACCOUNTS_MAX, Settings};
 use crate::smscs::{Listed, MAIN, Smscs, SmscsError};
 
 /// What can be reset.
-const RESETS: [&str; 4] = ["messages", "behaviour", "clock", "all"];
+const RESETS: [&str; 6] = ["messages", "rules", "faults", "behaviour", "clock", "all"];
 
 /// `GET smscs`.
 pub(crate) async fn list(State(smscs): State<Smscs>) -> Json<Value> {
@@ -39,8 +41,9 @@ pub(crate) async fn show(
         .ok_or_else(|| unknown(&name))
 }
 
-/// `POST smscs {name, smpp_port, seed, system_id, accounts: [{system_id, password}], clock}`: what
-/// is left out is as in `main`, on a free port.
+/// `POST smscs {name, smpp_port, tls, seed, system_id, accounts: [{system_id, password}], clock,
+/// scenario}`: what is left out is as in `main`, on a free port. With `tls` it also has a port for
+/// TLS, with the certificate of `main`.
 pub(crate) async fn create(
     State(smscs): State<Smscs>,
     body: Result<Bytes, BytesRejection>,
@@ -69,7 +72,8 @@ pub(crate) async fn destroy(
     }
 }
 
-/// `POST smscs/{smsc}/reset?what=messages,behaviour,clock,all`.
+/// `POST smscs/{smsc}/reset?what=messages,rules,faults,behaviour,clock,all`: faults are switched
+/// off, the others are as at the start; those that come with a scenario come back with its rules.
 pub(crate) async fn reset(
     State(control): State<Control>,
     Query(mut query): Query<BTreeMap<String, String>>,
@@ -86,6 +90,12 @@ pub(crate) async fn reset(
     let is_wanted = |name| wanted.contains(&name) || wanted.contains(&"all");
     if is_wanted("messages") {
         control.clear_messages();
+    }
+    if is_wanted("faults") {
+        control.change_script(Script::clear_faults);
+    }
+    if is_wanted("rules") {
+        control.replace_scenario(control.settings().scenario.clone());
     }
     if is_wanted("behaviour") {
         let initial = control.settings().behaviour.clone();
@@ -127,12 +137,27 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
         return Err(Problem::field("system_id", detail));
     }
     let accounts = fields.take("accounts").map(|list| accounts(&list));
+    let scenario = fields.take("scenario");
+    let scenario = scenario
+        .map(|json| Scenario::from_json(&json))
+        .transpose()?;
+    let tls = match (fields.boolean("tls")?, &main.tls) {
+        (Some(true), Some(tls)) => {
+            let mut tls = tls.clone();
+            tls.address.set_port(0);
+            Some(tls)
+        }
+        (Some(true), None) => return Err(Problem::field("tls", "main has no certificate")),
+        _ => None,
+    };
     let virtual_clock_unix_ms = fields.time("clock")?.map(|time| time.unix_ms());
     let mut smpp_address = main.smpp_address;
     smpp_address.set_port(port);
     Ok(Settings {
         smpp_address,
+        tls,
         http_address: None,
+        scenario: scenario.unwrap_or_else(|| main.scenario.clone()),
         seed: seed.unwrap_or(main.seed),
         system_id: system_id.unwrap_or_else(|| main.system_id.clone()),
         accounts: accounts
@@ -168,6 +193,7 @@ fn shape(listed: &Listed) -> Value {
     json!({
         "id": listed.name,
         "smpp": listed.address.to_string(),
+        "smpp_tls": listed.tls_address.map(|address| address.to_string()),
         "seed": listed.control.settings().seed,
         "system_id": listed.control.settings().system_id,
         "sessions": listed.control.sessions().len(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::pcapng::{write_head, write_record};
 use super::ring::{Record, Ring};
-use crate::smsc::StartError;
+use crate::builder::StartError;
 
 /// Records that wait for the file at most; a disk that is slower loses some, which is logged.
 const FILE_QUEUE_MAX: usize = 1_024;
