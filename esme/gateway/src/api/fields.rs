@@ -154,22 +154,29 @@ impl Fields {
         Ok(entries)
     }
 
+    /// A field that must be there is not: the cause may be another one that is misspelt.
+    pub(super) fn missing(&self, field: &str, known: &[&str], detail: &str) -> Problem {
+        let misspelt = |(name, _): &&(String, Value)| {
+            !known.contains(&name.as_str()) && nearest(name, known) == Some(field)
+        };
+        match self.entries.iter().find(misspelt) {
+            Some((name, _)) => self.unknown(name, known),
+            None => self.problem(field, format!("missing: {detail}")),
+        }
+    }
+
     /// The end: every field must have been read.
     pub(super) fn end(self, known: &[&str]) -> Result<(), Problem> {
         let left = self.entries.iter().find(|(_, value)| !value.is_null());
-        let Some((field, _)) = left else {
-            return Ok(());
-        };
-        let nearest = known
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, field), name))
-            .min()
-            .filter(|(distance, _)| *distance <= 2);
-        let detail = match nearest {
-            Some((_, name)) => format!("no such field; did you mean `{name}`?"),
+        left.map_or(Ok(()), |(field, _)| Err(self.unknown(field, known)))
+    }
+
+    fn unknown(&self, field: &str, known: &[&str]) -> Problem {
+        let detail = match nearest(field, known) {
+            Some(name) => format!("no such field; did you mean `{name}`?"),
             None => "no such field".to_owned(),
         };
-        Err(self.problem(field, detail))
+        self.problem(field, detail)
     }
 }
 
@@ -251,6 +258,15 @@ fn depth(octets: &[u8]) -> usize {
     deepest
 }
 
+/// The known name that a misspelt one may stand for.
+fn nearest<'a>(field: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distances = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(name, field), *name));
+    let nearest = distances.min().filter(|(distance, _)| *distance <= 2);
+    nearest.map(|(_, name)| name)
+}
+
 const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -319,5 +335,11 @@ mod tests {
             .unwrap_err();
         assert_eq!(problem.field.as_deref(), Some("txet"));
         assert_eq!(problem.detail, "no such field; did you mean `text`?");
+        let fields = Fields::parse(br#"{"from":1,"too":"1"}"#).unwrap();
+        let problem = fields.missing("to", &["to", "from", "text"], "an address");
+        assert_eq!(problem.field.as_deref(), Some("too"));
+        assert_eq!(problem.detail, "no such field; did you mean `to`?");
+        let problem = fields.missing("text", &["to", "from", "text"], "a text");
+        assert_eq!(problem.field.as_deref(), Some("text"));
     }
 }

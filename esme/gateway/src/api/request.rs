@@ -130,7 +130,7 @@ pub(super) fn message(raw: &[u8], defaults: &Defaults) -> Result<Message, Proble
 
 fn recipients(fields: &mut Fields) -> Result<Vec<String>, Problem> {
     let list = match fields.take("to") {
-        None => return Err(fields.problem("to", "missing: an address or a list of addresses")),
+        None => return Err(fields.missing("to", FIELDS, "an address or a list of addresses")),
         Some(Value::Array(list)) => list,
         Some(one) => vec![one],
     };
@@ -197,7 +197,7 @@ fn content(fields: &mut Fields, options: &[(String, String)]) -> Result<Content,
             super::sms_options::octets_of_hex(hex).unwrap_or_default(),
         )),
         (None, None, None) => {
-            Err(fields.problem("text", "missing: give text, content or sms.binary_hex"))
+            Err(fields.missing("text", FIELDS, "give text, content or sms.binary_hex"))
         }
         _ => Err(fields.problem("text", "give only one of text, content and sms.binary_hex")),
     }
