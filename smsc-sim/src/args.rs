@@ -112,6 +112,12 @@ pub(crate) struct ServeArgs {
     /// dead(timeout_all), reorder. They come behind those of --scenario.
     #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
     profile: Option<Scenario>,
+    /// Check each client against SMPP v3.4: departures are logged and listed by GET conformance.
+    #[arg(long)]
+    conformance: bool,
+    /// Open requests that a client may have without being reported by --conformance.
+    #[arg(long, value_name = "REQUESTS", default_value_t = 10)]
+    conformance_window: usize,
     /// Messages kept for the control API; 0: none.
     #[arg(long, default_value_t = 10_000)]
     record: usize,
@@ -139,6 +145,8 @@ impl ServeArgs {
         let tls = self.tls()?;
         Ok(Settings {
             tls,
+            conformance: self.conformance,
+            conformance_window_size: self.conformance_window,
             scenario: scenario.followed_by(self.profile.unwrap_or_default()),
             smpp_address: SocketAddr::new(self.bind_address, self.smpp_port),
             http_address: Some(SocketAddr::new(self.bind_address, self.http_port)),

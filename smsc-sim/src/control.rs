@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use signalbox_codec::receipt::ReceiptState;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -212,6 +213,14 @@ impl Control {
 
     pub(crate) fn disconnect_all(&self, how: Disconnect) {
         self.shared.registry().end_all(how);
+    }
+
+    /// What clients do that they must not; `None` when they are not checked.
+    pub(crate) fn conformance(&self) -> Option<Value> {
+        self.shared
+            .conformance
+            .as_ref()
+            .map(|report| report.to_json())
     }
 
     /// The scenario and the active faults.

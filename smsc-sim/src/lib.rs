@@ -18,6 +18,7 @@
 //! | what is done with a message, magic destinations | `behaviour.rs` |
 //! | rules for messages, profiles | [`Scenario`], `scenario/` |
 //! | what goes wrong on purpose | `fault/` |
+//! | what clients do that they must not | `conformance/` |
 //! | carrying that out | `connection/` |
 //! | which bind gets what | `registry.rs` |
 //! | the messages kept | `record.rs`, [`Message`] |
@@ -36,6 +37,7 @@ mod builder;
 pub mod capture;
 mod clock;
 mod clock_control;
+mod conformance;
 mod connection;
 mod control;
 mod delivery;

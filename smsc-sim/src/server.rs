@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::capture::Tap;
+use crate::conformance::Ear;
 use crate::connection::Connection;
 use crate::events::What;
 use crate::fault::HandshakeFault;
@@ -136,6 +137,9 @@ async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&gate), draws);
     let ours = made.transport.local_addr().unwrap_or(peer);
     let tap = Tap::new(&shared.capture, id, ours, peer, we_connected);
+    let window_size = shared.settings.conformance_window_size;
+    let report = shared.conformance.as_ref();
+    let ear = report.map(|report| Ear::new(report, id, window_size));
     let transport = match secure(made.transport, tls, owner.handshake_fault()).await {
         Ok(transport) => transport,
         Err(error) => {
@@ -145,7 +149,7 @@ async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     };
     let mut session = Session::new(Instant::now(), owner.session_config());
     owner.tame(&mut session);
-    let socket = Socket::new(transport, gate, tap, draws);
+    let socket = Socket::new(transport, gate, (tap, ear), draws);
     let config = DriverConfig {
         exact_timeouts: true,
         ..DriverConfig::default()

@@ -39,6 +39,11 @@ pub struct Settings {
     pub behaviour: Behaviour,
     /// Rules and faults from the start. Default: none.
     pub scenario: Scenario,
+    /// Whether each client is checked against SMPP v3.4. Default false.
+    pub conformance: bool,
+    /// Requests that a client may have open without being reported. Default 10, as SMPP v3.4 §2.8
+    /// recommends.
+    pub conformance_window_size: usize,
     /// Messages that are kept for those who ask, with 64 MiB of PDUs at most. Default 10,000;
     /// 0 keeps none, and nothing is counted for `wait_for_messages` either.
     pub record_messages_max: usize,
@@ -91,6 +96,8 @@ impl Default for Settings {
             accounts: Vec::new(),
             behaviour: Behaviour::default(),
             scenario: Scenario::default(),
+            conformance: false,
+            conformance_window_size: 10,
             record_messages_max: 10_000,
             capture_octets_max: 8 * 1024 * 1024,
             capture_file: None,

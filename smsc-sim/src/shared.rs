@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::behaviour::Behaviour;
 use crate::capture::Capture;
 use crate::clock::{Clock, SmscTime};
+use crate::conformance::Report;
 use crate::delivery::About;
 use crate::events::{Events, What};
 use crate::record::{Batch, Ring};
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) capture: Arc<Capture>,
     /// Told after each event.
     pub(crate) news: Notify,
+    /// What clients do that they must not; `None`: nobody wants to know.
+    pub(crate) conformance: Option<Arc<Report>>,
     clock: Mutex<Clock>,
     behaviour: Mutex<Arc<Behaviour>>,
     behaviour_version: AtomicU64,
@@ -43,6 +46,7 @@ impl Shared {
     /// State of an SMSC that starts with that clock.
     pub(crate) fn new(settings: Settings, clock: Clock, capture: Capture) -> Self {
         Self {
+            conformance: settings.conformance.then(Arc::default),
             clock: Mutex::new(clock),
             counters: Counters::default(),
             capture: Arc::new(capture),

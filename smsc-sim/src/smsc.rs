@@ -218,6 +218,13 @@ impl Smsc {
         self.control.replace_scenario(scenario);
     }
 
+    /// What clients do that they must not, as `GET conformance` shows it; `None` when they are not
+    /// checked ([`Settings::conformance`]).
+    #[must_use]
+    pub fn conformance(&self) -> Option<serde_json::Value> {
+        self.control.conformance()
+    }
+
     /// Ends all sessions; new ones may connect.
     pub fn disconnect_all(&self, how: Disconnect) {
         self.control.disconnect_all(how);

@@ -17,6 +17,7 @@ use self::faulty::Faulty;
 pub(crate) use self::wire::Transport;
 use self::wire::Wire;
 use crate::capture::{Sender, Tap};
+use crate::conformance::Ear;
 use crate::fault::StreamPlan;
 use crate::random::Draws;
 
@@ -56,15 +57,19 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    /// Wraps a connection. `tap` hears what goes over it; `draws` decide about what varies.
-    pub(crate) const fn new(
+    /// Wraps a connection. `listeners` hear what goes over it; `draws` decide about what varies.
+    pub(crate) fn new(
         transport: Transport,
         gate: Arc<Gate>,
-        tap: Option<Tap>,
+        listeners: (Option<Tap>, Option<Ear>),
         draws: Draws,
     ) -> Self {
         Self {
-            wire: Wire { transport, tap },
+            wire: Wire {
+                transport,
+                tap: listeners.0,
+                ear: listeners.1.map(Box::new),
+            },
             gate,
             faulty: None,
             draws,

@@ -39,23 +39,35 @@ fn check(smsc: &Smsc, seen: &Value, system_id: &str, text: &str) {
     assert_eq!(seen["unbound"], "unbind_resp");
 }
 
+/// The checks that the client has failed.
+fn departures(smsc: &Smsc) -> Vec<String> {
+    let report = smsc.conformance().expect("clients are checked");
+    let checks = report["checks"].as_array().unwrap();
+    let failed = checks.iter().filter(|check| check["result"] == "failed");
+    failed
+        .map(|check| check["check"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 #[tokio::test]
 async fn smpplib_is_served() {
-    let smsc = smsc(|_| {}).await;
+    let smsc = smsc(|settings| settings.conformance = true).await;
     let mut command = Command::new(peers::installed("venv/bin/python"));
     command.arg(peers::file("smpplib_client.py"));
     command.args(["127.0.0.1", &smsc.addr().port().to_string()]);
     let seen = peers::run_script(&smsc, 4, &mut command).await;
     check(&smsc, &seen, "smpplib", "hello from smpplib");
+    assert_eq!(departures(&smsc), ["sequence_start"]);
 }
 
 #[tokio::test]
 async fn npm_smpp_is_served() {
-    let smsc = smsc(|_| {}).await;
+    let smsc = smsc(|settings| settings.conformance = true).await;
     let mut command = Command::new("node");
     command.arg(peers::file("smpp_client.js"));
     command.arg(peers::installed("node_modules/smpp").parent().unwrap());
     command.args(["127.0.0.1", &smsc.addr().port().to_string()]);
     let seen = peers::run_script(&smsc, 4, &mut command).await;
     check(&smsc, &seen, "npm-smpp", "hello from npm smpp");
+    assert_eq!(departures(&smsc), ["interface_version"], "it says v5.0");
 }

@@ -311,3 +311,31 @@ fn load_is_generated_and_reported() {
         Some(2)
     );
 }
+
+#[tokio::test]
+async fn departures_from_the_specification_are_listed() {
+    let program = Program::start(&["--conformance"]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.send(&submit_sm("+491711", "hello", 0)).await;
+    client.read().await;
+    let report = program.main("GET", "conformance", &json!({})).await;
+    let checks = report["checks"].as_array().unwrap();
+    let failed: Vec<_> = checks.iter().filter(|c| c["result"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(
+        (&failed[0]["check"], &failed[0]["section"]),
+        (&json!("address_digits"), &json!("§5.2.8"))
+    );
+    let first = &failed[0]["first"];
+    assert_eq!(first["system_id"], "esme");
+    assert!(
+        first["pdu"].as_str().unwrap().starts_with("000000"),
+        "{first}"
+    );
+
+    let unchecked = Program::start(&[]);
+    let answer = unchecked
+        .http("GET", "/api/v1/smscs/main/conformance", "")
+        .await;
+    assert_eq!(answer.status, 404);
+}

@@ -2,6 +2,7 @@
 //! asked and told is in `control.rs`.
 
 mod capture;
+mod clients;
 mod clock;
 mod events;
 mod fields;
@@ -11,7 +12,6 @@ mod problem;
 mod scenario;
 mod sessions;
 mod smscs;
-mod tls;
 mod verify;
 
 use axum::Router;
@@ -82,7 +82,8 @@ fn of_smsc(control: Control) -> Router {
         .route("/capture.pcapng", get(capture::download))
         .route("/pdus", get(capture::pdus))
         .route("/clock", get(clock::show).post(clock::change))
-        .route("/tls", get(tls::show))
+        .route("/tls", get(clients::tls))
+        .route("/conformance", get(clients::conformance))
         .route("/scenario", get(scenario::show).put(scenario::replace))
         .route("/rules", post(scenario::add_rule))
         .route("/rules/{id}", delete(scenario::remove_rule))

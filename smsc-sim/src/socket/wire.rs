@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::capture::{Sender, Tap};
+use crate::conformance::Ear;
 
 /// What carries the octets.
 #[derive(Debug)]
@@ -57,6 +58,19 @@ impl Transport {
 pub(super) struct Wire {
     pub(super) transport: Transport,
     pub(super) tap: Option<Tap>,
+    pub(super) ear: Option<Box<Ear>>,
+}
+
+impl Wire {
+    #[inline]
+    fn tell(&mut self, sender: Sender, octets: &[u8]) {
+        if let Some(tap) = &mut self.tap {
+            tap.heard(sender, octets);
+        }
+        if let Some(ear) = &mut self.ear {
+            ear.heard(sender, octets);
+        }
+    }
 }
 
 impl AsyncRead for Wire {
@@ -68,8 +82,8 @@ impl AsyncRead for Wire {
         let wire = &mut *self;
         let before = buf.filled().len();
         let read = poll!(&mut wire.transport, poll_read(cx, buf));
-        if let (Some(tap), Poll::Ready(Ok(()))) = (&mut wire.tap, &read) {
-            tap.heard(Sender::Theirs, &buf.filled()[before..]);
+        if let Poll::Ready(Ok(())) = &read {
+            wire.tell(Sender::Theirs, &buf.filled()[before..]);
         }
         read
     }
@@ -83,8 +97,8 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let wire = &mut *self;
         let written = poll!(&mut wire.transport, poll_write(cx, octets));
-        if let (Some(tap), Poll::Ready(Ok(count))) = (&mut wire.tap, &written) {
-            tap.heard(Sender::Ours, &octets[..*count]);
+        if let Poll::Ready(Ok(count)) = &written {
+            wire.tell(Sender::Ours, &octets[..*count]);
         }
         written
     }
