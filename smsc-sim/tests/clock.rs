@@ -6,8 +6,8 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use signalbox_codec::CommandId;
-use smsc_sim::{Behaviour, ClockError, ClockMode, FiredKind, Smsc};
+use signalbox_codec::{CommandId, CommandStatus};
+use smsc_sim::{Behaviour, ClockError, ClockMode, FiredKind, Match, Scenario, Smsc};
 
 use support::{Client, PATIENCE};
 
@@ -95,38 +95,58 @@ async fn a_real_clock_may_be_moved_and_goes_on() {
     assert_eq!(back, Err(ClockError::Backwards { now_unix_ms }));
 }
 
-/// What a client reads that sends the same, one by one, with the clock at the same times. With
-/// `disturbed`, another bind sends too and time passes on the machine's clock.
-async fn transcript(seed: u64, disturbed: bool) -> Vec<Vec<u8>> {
+/// Delays and losses that are drawn for each message.
+const DRAWN: &str = "
+[[rules]]
+match = { destination = '49*' }
+respond = { delay = { lognormal = { median = '800ms', sigma = 1.0 } } }
+receipts = [{ state = 'DELIVRD', after = { uniform = { min = '1s', max = '5s' } } }]
+[[faults]]
+type = 'drop_response'
+toxicity = 0.3
+";
+
+/// What a client reads that sends the same, one by one, with the clock at the same times, and when
+/// its session did what by that clock. With `disturbed`, another bind sends too and time passes on
+/// the machine's clock.
+async fn transcript(seed: u64, disturbed: bool) -> (Vec<Vec<u8>>, Vec<u64>) {
+    let scenario = Scenario::from_toml("drawn", DRAWN).unwrap();
     let builder = Smsc::builder().seed(seed).virtual_clock(NEW_YEAR_MS);
-    let smsc = builder.start().await.unwrap();
+    let smsc = builder.scenario(scenario).start().await.unwrap();
     let mut client = Client::transceiver(smsc.addr()).await;
     let mut other = Client::connect(smsc.addr()).await;
     other
         .try_bind(CommandId::BIND_TRANSCEIVER, "other", "")
         .await;
-    let mut read = Vec::new();
-    // Delivered, failed, in two states, early receipt, twice, other ids, errors, noise.
-    for destination in [
-        "99900", "99901", "99907", "99911", "99912", "99914", "99920", "99940",
-    ] {
+    let (mut read, mut fired) = (Vec::new(), Vec::new());
+    // Delivered, failed, in two states, early receipt, twice, other ids, errors, noise, drawn.
+    let destinations = [
+        "99900", "99901", "99907", "99911", "99912", "99914", "99920", "99940", "4917", "4918",
+        "4919", "4920", "4921", "4922",
+    ];
+    for (sent, destination) in (1..).zip(destinations) {
         if disturbed {
             other.submit_many(destination, 3).await;
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
         client.submit(destination, "same").await;
-        smsc.clock().advance(Duration::from_secs(10)).await.unwrap();
+        let ours = Match {
+            system_id: Some("esme".to_owned()),
+            ..Match::any()
+        };
+        smsc.verify(ours).at_least(sent).await.unwrap();
+        let due = smsc.clock().advance(Duration::from_secs(60)).await.unwrap();
+        let ours = due.iter().filter(|fired| fired.session == 1);
+        fired.extend(ours.map(|fired| fired.unix_ms));
         // The noise of 99940 is a generic request that nobody answers; everything else is read.
         while let Some(pdu) = client.read_within(Duration::from_millis(60)).await {
             if pdu.command_id() == CommandId::DELIVER_SM {
-                client
-                    .respond(&pdu, signalbox_codec::CommandStatus::ESME_ROK)
-                    .await;
+                client.respond(&pdu, CommandStatus::ESME_ROK).await;
             }
             read.push(pdu.octets);
         }
     }
-    read
+    (read, fired)
 }
 
 #[tokio::test]
@@ -138,7 +158,7 @@ async fn the_same_seed_and_requests_are_answered_alike_whatever_others_do() {
         .await
         .unwrap();
     assert_eq!(plain, disturbed);
-    assert!(plain.len() >= 16, "{}", plain.len());
+    assert!(plain.0.len() >= 20 && plain.1.len() >= 10, "{plain:?}");
     let other_seed = tokio::time::timeout(PATIENCE, transcript(8, false))
         .await
         .unwrap();
