@@ -2,11 +2,16 @@
 //! messages, and misbehaves when asked to.
 //!
 //! ```no_run
+//! # use std::time::Duration;
 //! # async fn example() -> Result<(), smsc_sim::StartError> {
 //! let smsc = smsc_sim::Smsc::builder().seed(7).system("SIM").start().await?;
 //! println!("bind to {}", smsc.addr());
-//! let messages = smsc.wait_for_messages(1, std::time::Duration::from_secs(5)).await;
+//! let code = smsc_sim::Match::to("+49171").text_contains("code");
+//! let messages = smsc.verify(code).within(Duration::from_secs(5)).exactly(1).await;
 //! # drop(messages);
+//! smsc.clock().set_mode(smsc_sim::ClockMode::Virtual).await;
+//! let receipts = smsc.clock().advance(Duration::from_secs(48 * 3_600)).await;
+//! # drop(receipts);
 //! smsc.stop().await;
 //! # Ok(())
 //! # }

@@ -27,8 +27,11 @@ const LIMIT_DEFAULT: usize = 1_000;
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// What a timeline says of an event; the rest stands in the message.
 const TIMELINE_FIELDS: [&str; 5] = ["unix_ms", "event", "command_status", "state", "error"];
-/// What happens within this time goes into one frame of a WebSocket.
+/// What happens within this time goes into one frame of a WebSocket, as far as it fits: above
+/// 20,000 events per second a reader falls behind, and is told what it missed.
 const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+/// Events in a frame at most.
+const FRAME_EVENTS_MAX: usize = 1_000;
 
 /// `GET events?after=cursor&wait=30s&limit=`: the events from that cursor on (default: all that are
 /// kept), the next cursor, and how many were forgotten. With an upgrade to WebSocket the same
@@ -97,7 +100,7 @@ async fn push(mut socket: WebSocket, control: Control, mut cursor: u64) {
     loop {
         let news = control.news();
         if control.events_next() > cursor {
-            let (page, next) = page(&control, cursor, EVENTS_MAX);
+            let (page, next) = page(&control, cursor, FRAME_EVENTS_MAX);
             cursor = next;
             if socket
                 .send(Frame::Text(page.to_string().into()))
