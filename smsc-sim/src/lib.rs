@@ -56,6 +56,7 @@ mod inspection;
 mod lifetime;
 pub mod load;
 mod message;
+mod page;
 mod random;
 mod rate;
 mod record;

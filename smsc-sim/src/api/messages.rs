@@ -163,7 +163,8 @@ fn octet(fields: &mut Fields, name: &str) -> Result<Option<u8>, Problem> {
     Ok(number.map(|number| u8::try_from(number).expect("255 is the largest")))
 }
 
-fn octets(hex: &str) -> Option<Vec<u8>> {
+/// The octets that pairs of hexadecimal digits mean.
+pub(crate) fn octets(hex: &str) -> Option<Vec<u8>> {
     if !hex.len().is_multiple_of(2) || !hex.is_ascii() {
         return None;
     }

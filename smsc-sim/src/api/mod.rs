@@ -23,8 +23,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+pub(crate) use self::events::timeline;
+pub(crate) use self::messages::octets;
 pub(crate) use self::pdu_json::{field as pdu_field, hex};
 use self::problem::Problem;
+pub(crate) use self::sessions::bind_name;
 use crate::control::Control;
 use crate::smscs::Smscs;
 
@@ -47,6 +50,7 @@ pub(crate) async fn serve(listener: TcpListener, smscs: Smscs) {
 
 fn router(smscs: Smscs) -> Router {
     let main = smscs.main().control;
+    let pages = smscs.clone();
     let program = Router::new()
         .route("/api/v1/version", get(version))
         .route("/openapi.json", get(openapi))
@@ -63,6 +67,7 @@ fn router(smscs: Smscs) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(smscs)
         .merge(program)
+        .merge(crate::page::router(pages))
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
@@ -49,12 +50,45 @@ pub(crate) fn last(
     Ok(lines)
 }
 
+/// A PDU as it went over the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct WirePdu {
+    /// When, us since 1970.
+    pub(crate) at_unix_us: u64,
+    /// Who sent it.
+    pub(crate) from: SocketAddr,
+    /// Who got it.
+    pub(crate) to: SocketAddr,
+    /// All of it.
+    pub(crate) octets: Vec<u8>,
+}
+
+/// The last `limit` PDUs, oldest first.
+pub(crate) fn last_pdus(input: impl Read, limit: usize) -> Result<VecDeque<WirePdu>, CaptureError> {
+    let mut pdus = VecDeque::new();
+    each(input, |seen| {
+        let (Found::Pdu(octets) | Found::NotSmpp(octets)) = seen.found else {
+            return;
+        };
+        pdus.push_back(WirePdu {
+            at_unix_us: seen.at_unix_us,
+            from: seen.from,
+            to: seen.to,
+            octets: octets.to_vec(),
+        });
+        if pdus.len() > limit {
+            pdus.pop_front();
+        }
+    })?;
+    Ok(pdus)
+}
+
 /// Something found in a capture, with its time and ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
     pub(super) at_unix_us: u64,
-    pub(super) from: std::net::SocketAddr,
-    pub(super) to: std::net::SocketAddr,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
     pub(super) found: Found<'a>,
 }
 

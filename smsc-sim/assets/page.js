@@ -1,0 +1,258 @@
+// Starts the page: one WebSocket, charts, lists, forms, keys.
+
+import { follow } from "./live.js";
+import { Charts } from "./charts.js";
+import { bindForms, load } from "./forms.js";
+import { Switches } from "./switches.js";
+
+const smsc = document.body.dataset.smsc;
+const api = `/api/v1/smscs/${encodeURIComponent(smsc)}/`;
+const $ = (id) => document.getElementById(id);
+
+// Rows that the list of messages keeps at most.
+const ROWS_MAX = 200;
+
+const rows = $("rows");
+const news = $("news");
+const filter = $("filter");
+const charts = new Charts($("chart"));
+const switches = new Switches(api, $("fault-switches"), $("rule-rows"), $("fault-said"));
+
+let paused = false;
+let unseen = 0;
+let seen = 0;
+let waiting = [];
+let frame = 0;
+
+function isFiltered() {
+  return ["to", "from", "text"].some((name) => filter.elements[name].value !== "");
+}
+
+function timeOf(unixMs) {
+  return new Date(unixMs).toISOString().slice(11, 23);
+}
+
+function rowOf(event) {
+  const row = document.createElement("tr");
+  row.tabIndex = -1;
+  row.dataset.id = event.id;
+  if (event.command_status !== "ESME_ROK") row.className = "refused";
+  const cells = [timeOf(event.unix_ms), event.from, event.to, event.text ?? "(octets)",
+    event.command_status];
+  cells.forEach((text, at) => {
+    const cell = row.insertCell();
+    cell.textContent = text;
+    if (at === 3) cell.className = "text";
+  });
+  return row;
+}
+
+// Messages that came are drawn at once in the next frame, the newest ones only.
+function draw() {
+  frame = 0;
+  $("seen").textContent = seen.toLocaleString("en");
+  if (paused || isFiltered()) {
+    unseen += waiting.length;
+    waiting = [];
+    news.hidden = unseen === 0;
+    news.textContent = `${unseen.toLocaleString("en")} new: show`;
+    return;
+  }
+  const fresh = document.createDocumentFragment();
+  for (const event of waiting.slice(-ROWS_MAX).reverse()) fresh.append(rowOf(event));
+  waiting = [];
+  rows.prepend(fresh);
+  while (rows.rows.length > ROWS_MAX) rows.deleteRow(-1);
+}
+
+function drawSoon() {
+  if (frame === 0) frame = requestAnimationFrame(draw);
+}
+
+function showNews() {
+  unseen = 0;
+  news.hidden = true;
+  refresh(filter);
+}
+
+function refresh(element) {
+  if (element) window.htmx?.trigger(element, "refresh");
+}
+
+// Asks the server once, however many events say that something changed.
+const refreshing = new Map();
+function refreshSoon(id, act) {
+  if (refreshing.has(id)) return;
+  refreshing.set(id, setTimeout(() => {
+    refreshing.delete(id);
+    act();
+  }, 300));
+}
+
+function onEvent(event) {
+  switch (event.event) {
+    case "message":
+      seen += 1;
+      charts.count(event.command_status === "ESME_ROK" ? "messages" : "refused");
+      waiting.push(event);
+      if (waiting.length > 4 * ROWS_MAX) {
+        unseen += paused || isFiltered() ? waiting.length - ROWS_MAX : 0;
+        waiting = waiting.slice(-ROWS_MAX);
+      }
+      break;
+    case "delivery_sent":
+      charts.count("deliveries");
+      break;
+    case "connected":
+    case "bound":
+    case "closed":
+      refreshSoon("sessions", () => refresh($("session-rows")));
+      break;
+    case "messages_cleared":
+      waiting = [];
+      rows.replaceChildren();
+      showNews();
+      break;
+    case "clock_set":
+      refreshSoon("clock", showClock);
+      break;
+    case "behaviour_changed":
+      refreshSoon("behaviour", showBehaviour);
+      break;
+    default:
+  }
+}
+
+follow(`${api}events`, {
+  events(page) {
+    for (const event of page.events) onEvent(event);
+    drawSoon();
+  },
+  state(state) {
+    const lamp = $("lamp");
+    lamp.dataset.state = state;
+    lamp.textContent = state;
+    if (state === "live") {
+      refresh($("session-rows"));
+      showClock();
+      showBehaviour();
+    }
+  },
+});
+
+function showBehaviour() {
+  load(api);
+  switches.load();
+}
+
+// The clock goes on by itself between two answers when it is the machine's.
+let clock = null;
+async function showClock() {
+  const answer = await fetch(`${api}clock`).catch(() => null);
+  if (answer?.ok) {
+    const told = await answer.json();
+    clock = { ...told, asked: Date.now() };
+    tick();
+  }
+}
+
+function tick() {
+  if (!clock) return;
+  const passed = clock.mode === "real" ? Date.now() - clock.asked : 0;
+  $("clock-time").textContent = new Date(clock.unix_ms + passed).toISOString()
+    .replace("T", " ").slice(0, 19) + " UTC";
+  $("clock-mode").textContent = clock.mode;
+}
+
+setInterval(() => {
+  tick();
+  const rates = charts.tick();
+  for (const [name, rate] of Object.entries(rates)) {
+    $(`rate-${name}`).textContent = rate.toLocaleString("en");
+  }
+}, 1000);
+
+bindForms(api, { clock: showClock });
+
+function openMessage(id) {
+  for (const row of rows.rows) row.classList.toggle("chosen", row.dataset.id === id);
+  const query = new URLSearchParams({ smsc, id });
+  window.htmx.ajax("GET", `/page/message?${query}`, "#opened").then(showDetail);
+}
+
+function openHex(hex) {
+  window.htmx.ajax("GET", `/page/pdu?hex=${hex}`, "#opened").then(showDetail);
+}
+
+function showDetail() {
+  const detail = $("detail");
+  if (detail.getBoundingClientRect().top > window.innerHeight - 120) {
+    detail.scrollIntoView({ block: "start" });
+  }
+}
+
+function openRow(target) {
+  const row = target.closest("tr[data-id], tr[data-hex]");
+  if (!row) return false;
+  if (row.dataset.id) openMessage(row.dataset.id);
+  else openHex(row.dataset.hex);
+  return true;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("button, a, input, select")) return;
+  openRow(event.target);
+});
+
+function move(step) {
+  const all = [...rows.rows];
+  const at = all.indexOf(document.activeElement.closest?.("tr"));
+  const next = at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1);
+  all[next]?.focus();
+}
+
+function pause(on) {
+  paused = on;
+  $("pause").setAttribute("aria-pressed", String(on));
+  $("pause").textContent = on ? "Resume" : "Pause";
+  if (!on && unseen > 0) showNews();
+}
+
+$("pause").addEventListener("click", () => pause(!paused));
+news.addEventListener("click", () => {
+  for (const name of ["to", "from", "text"]) filter.elements[name].value = "";
+  pause(false);
+  showNews();
+});
+$("smsc").addEventListener("change", (event) => {
+  location.search = new URLSearchParams({ smsc: event.target.value });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") document.activeElement.blur();
+  if (event.target.closest("input, textarea, select")) return;
+  const keys = {
+    j: () => move(1),
+    k: () => move(-1),
+    ArrowDown: () => event.target.closest("#rows") && (move(1), true),
+    ArrowUp: () => event.target.closest("#rows") && (move(-1), true),
+    p: () => pause(!paused),
+    "/": () => filter.elements.to.focus(),
+    Enter: () => !event.target.closest("button, a") && openRow(event.target),
+  };
+  const act = keys[event.key];
+  if (act && act() !== false) event.preventDefault();
+});
+
+// A field and its octets light up together.
+function light(target, on) {
+  const piece = target.closest?.("[data-piece]");
+  if (!piece) return;
+  const all = piece.closest(".pdu").querySelectorAll(`[data-piece="${piece.dataset.piece}"]`);
+  for (const one of all) one.classList.toggle("lit", on);
+}
+for (const [name, on] of [["mouseover", true], ["mouseout", false], ["focusin", true],
+  ["focusout", false]]) {
+  document.addEventListener(name, (event) => light(event.target, on));
+}

@@ -1,0 +1,153 @@
+//! The web page: its pieces over HTTP, and the whole of it in Chromium.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::program::Program;
+use support::{Client, peers};
+
+/// Longest time that the browser may take for everything.
+const BROWSER_MAX: Duration = Duration::from_secs(120);
+/// Messages per second that twenty tabs have to bear, and for how many seconds.
+const RATE: usize = 1_000;
+const SECONDS: usize = 4;
+
+#[tokio::test]
+async fn pieces_are_escaped_and_protected_and_unknown_names_are_told() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit("49171", "<b>&\"").await;
+    let id = client.read().await.message_id();
+    let table = [
+        ("/", 200, "smsc-sim"),
+        ("/?smsc=main", 200, "data-smsc=\"main\""),
+        ("/?smsc=nobody", 404, "nobody"),
+        ("/page/messages?to=49171", 200, "&#60;b&#62;&#38;&#34;"),
+        ("/page/messages?to=1", 200, ""),
+        ("/page/sessions", 200, "transceiver"),
+        ("/page/message?id=none", 200, "no longer kept"),
+        (&format!("/page/message?id={id}"), 200, "destination_addr"),
+        ("/page/wire", 200, "submit_sm_resp"),
+        ("/page/wire?session=77", 200, "Nothing is kept"),
+        ("/page/wire?session=x", 200, "is a number"),
+        ("/page/pdu?hex=zz", 200, "hexadecimal digits"),
+        (
+            "/page/pdu?hex=00000010000000150000000000000001",
+            200,
+            "enquire_link",
+        ),
+        ("/assets/page.js", 200, "WebSocket"),
+        ("/assets/../Cargo.toml", 404, ""),
+    ];
+    for (path, status, holds) in table {
+        let answer = program.http("GET", path, "").await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        let body = answer.body.as_str().unwrap_or_default();
+        assert!(body.contains(holds), "{path}: {body}");
+    }
+}
+
+/// Runs the script, and sends messages once all its tabs are open.
+async fn browse(program: &Program) -> Value {
+    let url = format!("http://{}/", program.http);
+    let folder = std::env::var("PAGE_SCREENSHOTS").unwrap_or_else(|_| "-".to_owned());
+    let mut child = Command::new("node")
+        .arg(peers::file("page.js"))
+        .args([&url, &folder])
+        .env("NODE_PATH", peers::installed("node_modules"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit("99900", "the one that is looked for").await;
+    client.read().await;
+    client.submit("49171", "another").await;
+    client.read().await;
+    let pid = child.id().to_string();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        (line, stdout, child)
+    });
+    // The page sends a message from a phone meanwhile.
+    let answering = async {
+        loop {
+            let Some(pdu) = client.read_within(BROWSER_MAX).await else {
+                continue;
+            };
+            if pdu.command_id() == signalbox_codec::CommandId::DELIVER_SM {
+                client
+                    .respond(&pdu, signalbox_codec::CommandStatus::ESME_ROK)
+                    .await;
+            }
+        }
+    };
+    let (line, mut stdout, mut child) = tokio::select! {
+        read = tokio::time::timeout(BROWSER_MAX, reading) => match read {
+            Ok(read) => read.unwrap(),
+            Err(_) => {
+                Command::new("kill").arg(pid).status().unwrap();
+                panic!("the browser took more than {BROWSER_MAX:?}");
+            }
+        },
+        () = answering => unreachable!("it goes on for ever"),
+    };
+    assert_eq!(line, "tabs\n");
+    let started = Instant::now();
+    for second in 0..SECONDS {
+        client.submit_many("49171", RATE).await;
+        let next = Duration::from_secs(second as u64 + 1);
+        tokio::time::sleep(next.saturating_sub(started.elapsed())).await;
+    }
+    let ending = tokio::task::spawn_blocking(move || {
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        assert!(child.wait().unwrap().success());
+        rest
+    });
+    let rest = tokio::time::timeout(BROWSER_MAX, ending).await;
+    let rest = rest.expect("the browser comes to an end").unwrap();
+    serde_json::from_str(&rest).expect(&rest)
+}
+
+#[tokio::test]
+async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second() {
+    peers::required("/usr/bin/chromium".into());
+    let program = Program::start(&[]);
+    let seen = browse(&program).await;
+    assert_eq!(
+        seen["problems"],
+        json!([]),
+        "nothing is refused by the policy, nothing fails"
+    );
+    for (window, width) in seen["widths"].as_object().unwrap() {
+        let (wanted, _) = window.split_once('-').unwrap();
+        assert_eq!(width.to_string(), wanted, "nothing sticks out");
+    }
+    assert_eq!(seen["filtered"], "99900");
+    let fields = seen["fields"].as_array().unwrap();
+    assert_eq!(fields[0], "command_length");
+    assert_eq!(fields.last().unwrap(), "short_message");
+    // The octets of destination_addr: its digits and the NUL.
+    assert_eq!(seen["lit"], "393939303000");
+    assert!(seen["odd"].to_string().contains("octets"), "{seen}");
+    assert_eq!(seen["chosen"], 1);
+    assert_eq!(seen["injected"], "answered ESME_ROK");
+    assert_eq!(seen["sessions"], 1);
+    assert_eq!(seen["faults"], json!(["no response"]));
+    assert!(seen["rules"].to_string().contains("4917*"), "{seen}");
+    assert_eq!((&seen["tabs"], &seen["rows"]), (&json!(20), &json!(200)));
+
+    let behaviour = program.main("GET", "behaviour", &Value::Null).await;
+    assert_eq!(behaviour["submit_status"], "ESME_RSYSERR");
+    let clock = program.main("GET", "clock", &Value::Null).await;
+    assert_eq!(clock["mode"], "virtual");
+}

@@ -1,0 +1,132 @@
+// Opens the simulator's page in Chromium, uses it as a person would, and prints what it saw as JSON.
+// Arguments: the page's URL, and a folder for screenshots or "-".
+"use strict";
+const { chromium } = require("playwright-core");
+
+const [url, folder] = process.argv.slice(2);
+const TABS = 20;
+const seen = { problems: [], widths: {} };
+
+function listen(page) {
+  page.on("console", (message) => {
+    if (message.type() === "error") seen.problems.push(message.text());
+  });
+  page.on("pageerror", (error) => seen.problems.push(String(error)));
+}
+
+async function open(browser, width, colorScheme) {
+  const context = await browser.newContext({
+    viewport: { width, height: width < 500 ? 844 : 900 }, colorScheme,
+  });
+  const page = await context.newPage();
+  listen(page);
+  await page.goto(url);
+  await page.waitForSelector('#lamp[data-state="live"]');
+  return page;
+}
+
+async function shoot(browser) {
+  for (const width of [390, 1280]) {
+    for (const scheme of ["light", "dark"]) {
+      const page = await open(browser, width, scheme);
+      await page.waitForSelector("#rows tr");
+      await page.locator("#rows tr").first().click();
+      await page.waitForSelector("#opened article");
+      await page.click("#wire button");
+      await page.waitForSelector("#wire-rows tr");
+      await page.locator("#messages .table").focus();
+      await page.evaluate(() => scrollTo(0, 0));
+      await page.waitForTimeout(1500);
+      // Wider than the window means that something sticks out.
+      seen.widths[`${width}-${scheme}`] =
+        await page.evaluate(() => document.documentElement.scrollWidth);
+      if (folder !== "-") {
+        await page.screenshot({ path: `${folder}/${width}-${scheme}.png`, fullPage: true });
+      }
+      await page.context().close();
+    }
+  }
+}
+
+async function use(page) {
+  await page.waitForSelector("#rows tr");
+  await page.fill('#filter input[name="to"]', "99900");
+  await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
+  seen.filtered = await page.locator("#rows tr td").nth(2).textContent();
+  await page.locator("#rows tr").first().click();
+  await page.waitForSelector("#opened .fields");
+  seen.fields = await page.locator("#opened .fields dt").allTextContents();
+  seen.octets = await page.locator("#opened .hex span").count();
+  const field = page.locator("#opened .fields div", { hasText: "destination_addr" }).last();
+  await field.hover();
+  seen.lit = (await page.locator("#opened .hex .lit").allTextContents()).join("");
+  await page.fill('#detail input[name="hex"]', "00000011 00000015 00000000 00000001 00");
+  await page.click('#detail form[hx-get="/page/pdu"] button');
+  await page.waitForSelector("#opened .odd");
+  seen.odd = await page.locator("#opened .odd").allTextContents();
+
+  await page.fill('#filter input[name="to"]', "");
+  await page.waitForFunction(() => document.querySelectorAll("#rows tr").length > 1);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#opened .timeline");
+  seen.chosen = await page.locator("#rows tr.chosen").count();
+
+  await page.click("#inject button");
+  await page.waitForFunction(() => document.querySelector("#inject output").textContent !== "…"
+    && document.querySelector("#inject output").textContent !== "");
+  seen.injected = await page.locator("#inject output").textContent();
+  await page.selectOption('#rules select[name="submit_status"]', "ESME_RSYSERR");
+  await page.click("#rules form button");
+  await page.getByRole("switch", { name: "no response" }).click();
+  await page.waitForSelector('#faults [role="switch"][aria-checked="true"]');
+  seen.faults = await page.locator('#faults [aria-checked="true"]').allTextContents();
+  await page.getByRole("switch", { name: "no response" }).click();
+  await page.locator("#faults form button").last().click();
+  await page.waitForSelector("#rule-rows li");
+  seen.rules = await page.locator("#rule-rows code").allTextContents();
+  await page.locator("#rule-rows button").click();
+  await page.waitForFunction(() => document.querySelectorAll("#rule-rows li").length === 0);
+  await page.waitForFunction(() => document.querySelector("#rules output").textContent === "done");
+  await page.click("#clock form:first-of-type button");
+  await page.waitForFunction(() => document.querySelector("#clock-mode").textContent === "virtual");
+  seen.sessions = await page.locator("#session-rows tbody tr").count();
+}
+
+async function main() {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+  try {
+    await shoot(browser);
+    const page = await open(browser, 1280, "light");
+    await use(page);
+    const context = page.context();
+    const tabs = [];
+    for (let tab = 0; tab < TABS; tab += 1) {
+      const other = await context.newPage();
+      listen(other);
+      await other.goto(url);
+      tabs.push(other);
+    }
+    console.log("tabs");
+    // The test sends messages from here on; each tab has to see them.
+    for (const tab of tabs) {
+      await tab.waitForFunction(() => Number(document.querySelector("#seen").textContent
+        .replaceAll(",", "")) >= 3000);
+    }
+    seen.tabs = tabs.length;
+    seen.rows = await tabs[0].locator("#rows tr").count();
+  } finally {
+    await browser.close();
+  }
+  console.log(JSON.stringify(seen));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
