@@ -24,12 +24,12 @@ impl<L: Ledger> Step<'_, L> {
         about: DeliveryId,
         message: &Message,
         state: &mut DeliveryState,
-    ) -> Result<Option<MessageId>, LedgerError> {
+    ) -> Result<(), LedgerError> {
         let wanted = message.kind == Kind::Outgoing
             && !message.callback_url.is_empty()
             && message.callback_states.contains(state.state);
         if !wanted {
-            return Ok(None);
+            return Ok(());
         }
         let id = MessageId::new(self.now, self.router.random.next_u128());
         let expires_at = self.now.plus_ms(self.router.config.callback_expiry_ms);
@@ -69,7 +69,7 @@ impl<L: Ledger> Step<'_, L> {
         };
         self.accept(callback, vec![first]);
         state.last_callback = Some(id);
-        Ok(Some(id))
+        Ok(())
     }
 
     /// Names `callback` as the successor of the last one that is not done; false if all are.

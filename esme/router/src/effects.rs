@@ -110,8 +110,8 @@ pub enum Event {
     },
     /// The predecessor is done; the callback may go.
     Unblocked,
-    /// A callback about this delivery was made; of a callback's own delivery: one that waits for
-    /// it.
+    /// A callback's delivery got one that waits for it. A callback about a delivery needs no event:
+    /// the state names it.
     CallbackMade {
         /// Its id.
         callback: MessageId,

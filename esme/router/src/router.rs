@@ -251,22 +251,14 @@ impl<L: Ledger> Step<'_, L> {
         mut state: DeliveryState,
         event: Event,
     ) -> Result<(), LedgerError> {
-        let callback = if state.state == former.state {
-            None
-        } else {
-            self.make_callback(id, message, &mut state)?
-        };
+        if state.state != former.state {
+            self.make_callback(id, message, &mut state)?;
+        }
         let ended = state.phase == Phase::Done && former.phase != Phase::Done;
         let successor = state
             .successor
             .filter(|_| ended && message.kind == Kind::Callback);
-        match callback {
-            None => self.record(id, event, state),
-            Some(callback) => {
-                self.record(id, event, state.clone());
-                self.record(id, Event::CallbackMade { callback }, state);
-            }
-        }
+        self.record(id, event, state);
         successor.map_or(Ok(()), |successor| self.unblock(successor))
     }
 

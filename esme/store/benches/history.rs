@@ -134,15 +134,10 @@ fn records(number: u64, step: u64) -> Vec<Record> {
             state: State::Delivered,
             error: None,
         };
-        let made = Event::CallbackMade {
-            callback: id(number, 1),
-        };
-        let mut told = state.clone();
-        told.last_callback = Some(id(number, 1));
+        state.last_callback = Some(id(number, 1));
         let callback = Arc::new(message(number, Kind::Callback, about(number, &remote_id)));
         return vec![
             changed(delivery, receipt, state),
-            changed(delivery, made, told),
             Record::Accepted {
                 message: callback,
                 states: vec![self::state(number, "webhook")],

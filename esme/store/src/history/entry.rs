@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use signalbox_router::{
-    Content, DeliveryId, DeliveryState, ErrorCode, Event, Message, Phase, Record, State,
+    Content, DeliveryId, DeliveryState, ErrorCode, Event, Message, MessageId, Phase, Record, State,
+    Timestamp,
 };
 
 use super::timeline::TimelineEntry;
@@ -78,6 +79,7 @@ impl Accepted {
 pub(super) struct Life {
     pub(super) view: DeliveryView,
     pub(super) timeline: Vec<TimelineEntry>,
+    last_callback: Option<MessageId>,
 }
 
 impl Life {
@@ -130,6 +132,7 @@ impl Life {
                 changed_at: at,
             },
             timeline: vec![TimelineEntry::named(recipient, at, "accepted")],
+            last_callback: None,
         };
         if let Some(state) = states.get(usize::from(recipient)) {
             if state.phase == Phase::Dispatched {
@@ -163,9 +166,24 @@ impl Life {
         };
         self.timeline.push(entry);
         if what == What::Changed {
+            self.tell_callback(at, &state);
             self.show(&state);
         }
         Ok(())
+    }
+
+    /// A callback that was made with a change is told of in the state alone.
+    fn tell_callback(&mut self, at: Timestamp, state: &DeliveryState) {
+        if state.last_callback == self.last_callback {
+            return;
+        }
+        self.last_callback = state.last_callback;
+        if let Some(callback) = state.last_callback {
+            let event = Event::CallbackMade { callback };
+            let recipient = self.view.id.recipient;
+            self.timeline
+                .push(TimelineEntry::of(recipient, at, &event, state));
+        }
     }
 
     fn show(&mut self, state: &DeliveryState) {
