@@ -326,6 +326,16 @@ impl<'a> Layout<'a> {
         })
     }
 
+    /// One segment of a body that fits it; `None` when it has a header of its own.
+    pub(crate) fn single(&self, body: Vec<u8>) -> Option<Segments> {
+        (self.single_header_octets() == 0).then_some(Segments {
+            octets: body,
+            ends: Vec::new(),
+            udh_octets: 0,
+            carrier: Carrier::ShortMessage,
+        })
+    }
+
     fn single_header_octets(&self) -> usize {
         header_octets(self.elements.octets())
     }

@@ -19,6 +19,18 @@ enum Key {
     Text,
 }
 
+/// The fields in the order of SMPP v3.4 Appendix B, as nearly all texts have them.
+const APPENDIX_B: [(&[u8], Key); 8] = [
+    (b"id:", Key::Id),
+    (b"sub:", Key::Sub),
+    (b"dlvrd:", Key::Dlvrd),
+    (b"submit date:", Key::SubmitDate),
+    (b"done date:", Key::DoneDate),
+    (b"stat:", Key::Stat),
+    (b"err:", Key::Err),
+    (b"text:", Key::Text),
+];
+
 /// Reads a receipt's text; `None` when no known field is in it, so that it is a subscriber's
 /// message rather than a receipt. The first of equal keys counts.
 pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
@@ -26,7 +38,11 @@ pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
     let mut found = false;
     // Where unread octets begin, and where `text` began when fields are looked for behind it.
     let (mut at, mut text_start) = (0, None);
-    while let Some((key, key_start, value_start)) = next_key(octets, at) {
+    let mut expected = 0;
+    while let Some((key, key_start, value_start)) =
+        expected_key(octets, at, expected).or_else(|| next_key(octets, at))
+    {
+        expected = key as usize + 1;
         found = true;
         if let Some(start) = text_start {
             if key == Key::Text {
@@ -72,6 +88,16 @@ fn set<'a>(receipt: &mut Receipt<'a>, key: Key, value: &'a [u8]) {
         Key::Err => receipt.err = receipt.err.or(word),
         Key::Text => {}
     }
+}
+
+/// The key of that place in [`APPENDIX_B`], if it stands there: the same that [`next_key`] would find, with
+/// less searching.
+#[inline]
+fn expected_key(octets: &[u8], from: usize, expected: usize) -> Option<(Key, usize, usize)> {
+    let (name, key) = APPENDIX_B.get(expected)?;
+    let start = from + usize::from(octets.get(from) == Some(&b' '));
+    let is_there = octets.get(start..)?.starts_with(name);
+    is_there.then_some((*key, start, start + name.len()))
 }
 
 /// The next known key at or behind `from`: itself, where it begins, where its value begins.
@@ -232,7 +258,7 @@ fn parse_commas(octets: &[u8]) -> Option<Receipt<'_>> {
         submit_date: Some(submit_date),
         done_date: Some(done_date),
         stat: Some(stat),
-        err: Some(err),
+        err: (!err.is_empty()).then_some(err),
         ..Receipt::default()
     })
 }

@@ -74,20 +74,34 @@ const fn reverse<const N: usize>(first: u16) -> [u8; N] {
 /// Octets looked at together. ASCII letters, digits and most punctuation are their own septets, so
 /// that a whole chunk of them is copied.
 const CHUNK: usize = 32;
+/// Octets looked at together where others are among them.
+const WORD: usize = 8;
 
 /// Number of septets that `text` takes, an extension character counting as two.
 ///
 /// # Errors
 /// The first character that the default alphabet and its extension do not have.
 pub fn septets(text: &str) -> Result<usize, Unencodable> {
-    let mut septets = 0;
-    walk(text, |piece| {
-        septets += match piece {
-            Piece::Same(octets) => octets.len(),
-            Piece::Septet(_) => 1,
-            Piece::Extended(_) => 2,
+    let octets = text.as_bytes();
+    let (mut septets, mut at) = (0, 0);
+    while at < octets.len() {
+        let same = match octets[at..].first_chunk::<CHUNK>() {
+            Some(chunk) if is_same(chunk) => CHUNK,
+            _ => same_octets(&octets[at..]),
         };
-    })?;
+        septets += same;
+        at += same;
+        if at == octets.len() || same == CHUNK {
+            continue;
+        }
+        let character = character_at(text, at);
+        let Some(width) = width(character) else {
+            let offset = at;
+            return Err(Unencodable { offset, character });
+        };
+        septets += width;
+        at += character.len_utf8();
+    }
     Ok(septets)
 }
 
@@ -98,11 +112,57 @@ pub fn septets(text: &str) -> Result<usize, Unencodable> {
 /// the septets of what stands before it.
 pub fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), Unencodable> {
     out.reserve(text.len());
-    walk(text, |piece| match piece {
-        Piece::Same(octets) => out.extend_from_slice(octets),
-        Piece::Septet(septet) => out.push(septet),
-        Piece::Extended(septet) => out.extend_from_slice(&[ESC, septet]),
-    })
+    let octets = text.as_bytes();
+    let mut at = 0;
+    while at < octets.len() {
+        let chunk = &octets[at..octets.len().min(at + CHUNK)];
+        if is_same(chunk) {
+            out.extend_from_slice(chunk);
+            at += chunk.len();
+        } else {
+            at = encode_chunk(text, at, at + chunk.len(), out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Appends the septets of what stands from `at` up to `stop`, or up to 10 octets more, and returns
+/// where that ends. Whole words are copied and then counted, which is quicker than to copy as many
+/// octets as count.
+fn encode_chunk(
+    text: &str,
+    mut at: usize,
+    stop: usize,
+    out: &mut Vec<u8>,
+) -> Result<usize, Unencodable> {
+    let octets = text.as_bytes();
+    let mut septets = [0; 2 * (CHUNK + WORD) + WORD];
+    let mut count = 0;
+    while at < stop {
+        if let Some(word) = octets[at..].first_chunk::<WORD>() {
+            septets[count..count + WORD].copy_from_slice(word);
+            let same = same_octets_of_word(*word);
+            count += same;
+            at += same;
+            if same == WORD {
+                continue;
+            }
+        }
+        let character = character_at(text, at);
+        let septet = septet_of(character);
+        if septet == NONE {
+            out.extend_from_slice(&septets[..count]);
+            let offset = at;
+            return Err(Unencodable { offset, character });
+        }
+        let escapes = usize::from(septet >> 7);
+        septets[count] = ESC;
+        septets[count + escapes] = septet & !EXTENDED;
+        count += 1 + escapes;
+        at += character.len_utf8();
+    }
+    out.extend_from_slice(&septets[..count]);
+    Ok(at)
 }
 
 /// Number of septets of one character: 1, 2 with ESC, or none when the alphabet lacks it.
@@ -203,53 +263,17 @@ fn septet_at(septets: &[u8], at: usize) -> Result<u8, TextError> {
     Ok(octet)
 }
 
-enum Piece<'a> {
-    /// Octets that are their own septets.
-    Same(&'a [u8]),
-    Septet(u8),
-    Extended(u8),
-}
-
-#[inline(always)]
-fn walk<'a>(text: &'a str, mut take: impl FnMut(Piece<'a>)) -> Result<(), Unencodable> {
-    let octets = text.as_bytes();
-    let mut at = 0;
-    while at < octets.len() {
-        let chunk = &octets[at..octets.len().min(at + CHUNK)];
-        if is_same(chunk) {
-            take(Piece::Same(chunk));
-            at += chunk.len();
-            continue;
-        }
-        let stop = at + chunk.len();
-        while at < stop {
-            let same = same_octets(&octets[at..stop]);
-            if same > 0 {
-                take(Piece::Same(&octets[at..at + same]));
-                at += same;
-                continue;
-            }
-            let character = match octets[at] {
-                ascii @ 0..=0x7F => char::from(ascii),
-                _ => text[at..]
-                    .chars()
-                    .next()
-                    .expect("`at` is a character boundary inside"),
-            };
-            match septet_of(character) {
-                NONE => {
-                    return Err(Unencodable {
-                        offset: at,
-                        character,
-                    });
-                }
-                septet if septet & EXTENDED != 0 => take(Piece::Extended(septet & !EXTENDED)),
-                septet => take(Piece::Septet(septet)),
-            }
-            at += character.len_utf8();
-        }
+/// The character that begins at `at`, which is a character's first octet.
+#[inline]
+fn character_at(text: &str, at: usize) -> char {
+    match text.as_bytes()[at..] {
+        [ascii @ 0..=0x7F, ..] => char::from(ascii),
+        [lead @ (0xC2 | 0xC3), tail, ..] => char::from(lead << 6 | tail & 0x3F),
+        _ => text[at..]
+            .chars()
+            .next()
+            .expect("`at` is a character boundary inside"),
     }
-    Ok(())
 }
 
 #[inline]
@@ -277,8 +301,33 @@ fn is_same(chunk: &[u8]) -> bool {
 /// Octets at the front that are ASCII at the same place.
 #[inline(always)]
 fn same_octets(octets: &[u8]) -> usize {
-    let same = |octet: u8| octet.is_ascii() && LOW[usize::from(octet)] == octet;
-    octets.iter().take_while(|&&octet| same(octet)).count()
+    let (words, rest) = octets.as_chunks::<WORD>();
+    for (index, word) in words.iter().enumerate() {
+        let same = same_octets_of_word(*word);
+        if same < WORD {
+            return index * WORD + same;
+        }
+    }
+    let same = rest.iter().take_while(|&&octet| is_same_octet(octet));
+    words.len() * WORD + same.count()
+}
+
+/// As [`same_octets`], of eight at a time. Line ends count as others here, which costs a look at
+/// them and nothing else.
+#[inline(always)]
+fn same_octets_of_word(word: [u8; WORD]) -> usize {
+    const fn each(octet: u8) -> u64 {
+        u64::from_ne_bytes([octet; WORD])
+    }
+    let word = u64::from_le_bytes(word);
+    // Seven bits each, so that no sum carries into the next octet; bit 8 then tells `from` on.
+    let low = word & each(0x7F);
+    let from = |octet: u8| low + each(0x80 - octet);
+    let is_not = |octet: u8| (low ^ each(octet)) + each(0x7F);
+    let escaped = from(0x5B) & !from(0x61);
+    let same = from(0x20) & is_not(b'$') & is_not(b'@');
+    let others = (word | from(0x7B) | escaped | !same) & each(0x80);
+    others.trailing_zeros() as usize / 8
 }
 
 #[inline(always)]

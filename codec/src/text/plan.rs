@@ -101,6 +101,9 @@ pub enum PlanError {
 /// A strict coding lacks a character, no `data_coding` fits the link, or the text takes more
 /// segments than allowed.
 pub fn plan(text: &str, options: &PlanOptions<'_>) -> Result<Plan, PlanError> {
+    if let Some(plan) = plan_single(text, options) {
+        return Ok(plan);
+    }
     let choice = choose(text, options)?;
     let encoding = choice.encoding;
     let data_coding = encoding
@@ -144,6 +147,35 @@ pub fn plan(text: &str, options: &PlanOptions<'_>) -> Result<Plan, PlanError> {
         octets,
         segments,
         changed,
+    })
+}
+
+/// The commonest plan in one go: a text of the default alphabet that fits one segment without any
+/// header. `None` when it is not that simple.
+fn plan_single(text: &str, options: &PlanOptions<'_>) -> Option<Plan> {
+    /// The widest characters of the alphabet, such as the euro sign, have 3 octets of UTF-8 and
+    /// take two septets; others have at most 2.
+    const TEXT_OCTETS_MAX: usize = 2 * 160;
+    let wished = match options.preferred_encoding {
+        PreferredEncoding::Auto => options.default_alphabet,
+        PreferredEncoding::Only(encoding) => encoding,
+    };
+    if wished != Encoding::Gsm7 || text.len() > TEXT_OCTETS_MAX {
+        return None;
+    }
+    let layout = Layout::new(&options.segment, &[]).ok()?;
+    let septets_max = single_capacity(Encoding::Gsm7, &layout);
+    let mut septets = Vec::with_capacity(text.len());
+    gsm7::encode(text, &mut septets).ok()?;
+    let count = septets.len();
+    Some(Plan {
+        encoding: Encoding::Gsm7,
+        shifts: Shifts::NONE,
+        data_coding: Encoding::Gsm7.data_coding(options.default_alphabet)?,
+        septets: Some(count),
+        octets: count,
+        segments: layout.single(septets).filter(|_| count <= septets_max)?,
+        changed: Vec::new(),
     })
 }
 

@@ -152,11 +152,16 @@ impl Life {
         }
     }
 
+    /// One of the peer's requests, which leaves the list. A number that a peer uses twice does not
+    /// tell them apart, neither to generic_nack nor to abandon: such requests stay.
     fn pick_asked(&mut self, input: &mut Input<'_>) -> Option<(u32, CommandId)> {
         if self.asked.is_empty() {
             return None;
         }
-        Some(self.asked.swap_remove(input.below(self.asked.len())))
+        let index = input.below(self.asked.len());
+        let number = self.asked[index].0;
+        let same = self.asked.iter().filter(|(other, _)| *other == number);
+        (same.count() == 1).then(|| self.asked.swap_remove(index))
     }
 
     fn respond(&mut self, input: &mut Input<'_>) {
@@ -172,7 +177,10 @@ impl Life {
         };
         let status = CommandStatus(input.octet().into());
         let answered = self.session.respond(self.now, number, status, &pdu);
-        assert!(answered.is_ok() || self.session.is_closed(), "{answered:?}");
+        assert!(
+            answered.is_ok() || self.session.is_closed(),
+            "{answered:?}: {number} {command_id}"
+        );
     }
 
     /// A response with a number that may well be under way, of a kind that may well fit.
