@@ -112,6 +112,14 @@ pub(crate) struct ServeArgs {
     /// dead(timeout_all), reorder. They come behind those of --scenario.
     #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
     profile: Option<Scenario>,
+    /// Behave like another simulator: smppsim takes the end of a message from the first digit of its
+    /// destination (1 EXPIRED, 2 DELETED, 3 UNDELIV, 4 ACCEPTD, 5 REJECTD) and has GET /inject_mo.
+    #[arg(long, value_name = "SIMULATOR", value_parser = ["smppsim"])]
+    compat: Option<String>,
+    /// Refuse every second message with ESME_RSUBMITFAIL.
+    #[arg(long, env = "FAILED_SUBMITS", value_parser = clap::value_parser!(bool), num_args = 0..=1,
+        default_value_t = false, default_missing_value = "true")]
+    failed_submits: bool,
     /// Check each client against SMPP v3.4: departures are logged and listed by GET conformance.
     #[arg(long)]
     conformance: bool,
@@ -138,16 +146,14 @@ impl ServeArgs {
     /// # Errors
     /// What is wrong with the file, one line each.
     pub(crate) fn settings(self) -> Result<Settings, String> {
-        let scenario = match &self.scenario {
-            Some(path) => read_scenario(path)?,
-            None => Scenario::default(),
-        };
+        let scenario = self.rules()?;
         let tls = self.tls()?;
         Ok(Settings {
             tls,
             conformance: self.conformance,
             conformance_window_size: self.conformance_window,
-            scenario: scenario.followed_by(self.profile.unwrap_or_default()),
+            scenario,
+            inject_mo: self.compat.is_some(),
             smpp_address: SocketAddr::new(self.bind_address, self.smpp_port),
             http_address: Some(SocketAddr::new(self.bind_address, self.http_port)),
             seed: self.seed.unwrap_or_else(random_seed),
@@ -166,6 +172,19 @@ impl ServeArgs {
             connections_max: self.connections_max,
             ..Settings::default()
         })
+    }
+
+    /// Those of the file, then those of the profiles.
+    fn rules(&self) -> Result<Scenario, String> {
+        let mut scenario = match &self.scenario {
+            Some(path) => read_scenario(path)?,
+            None => Scenario::default(),
+        };
+        let failing = self.failed_submits.then_some("failed_submits");
+        for name in failing.into_iter().chain(self.compat.as_deref()) {
+            scenario = scenario.followed_by(Scenario::profile(name)?);
+        }
+        Ok(scenario.followed_by(self.profile.clone().unwrap_or_default()))
     }
 
     fn tls(&self) -> Result<Option<TlsSettings>, String> {

@@ -39,6 +39,8 @@ pub struct Settings {
     pub behaviour: Behaviour,
     /// Rules and faults from the start. Default: none.
     pub scenario: Scenario,
+    /// Whether `GET /inject_mo` sends messages from phones, as in SMPPSim. Default false.
+    pub inject_mo: bool,
     /// Whether each client is checked against SMPP v3.4. Default false.
     pub conformance: bool,
     /// Requests that a client may have open without being reported. Default 10, as SMPP v3.4 §2.8
@@ -96,6 +98,7 @@ impl Default for Settings {
             accounts: Vec::new(),
             behaviour: Behaviour::default(),
             scenario: Scenario::default(),
+            inject_mo: false,
             conformance: false,
             conformance_window_size: 10,
             record_messages_max: 10_000,

@@ -22,7 +22,7 @@ fn routed() -> BTreeSet<String> {
         .filter(|route| route.trim_start().starts_with('"'))
         .map(first_string)
         .map(|path| match path.as_str() {
-            "/metrics" | "/readyz" | "/openapi.json" => path,
+            "/metrics" | "/readyz" | "/openapi.json" | "/inject_mo" => path,
             path if path.starts_with("/api/") => path.to_owned(),
             below => format!("{PREFIX}{below}"),
         })

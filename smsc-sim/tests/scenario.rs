@@ -205,3 +205,17 @@ async fn the_same_seed_and_messages_give_the_same_fate() {
     assert_eq!(fates[0], fates[1]);
     assert_ne!(fates[0], fates[2]);
 }
+
+#[test]
+fn the_samples_are_scenarios() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/scenarios");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let read = Scenario::from_toml(&path.display().to_string(), &text);
+        read.unwrap_or_else(|errors| panic!("{errors}"));
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}

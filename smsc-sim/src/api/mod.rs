@@ -6,6 +6,7 @@ mod clients;
 mod clock;
 mod events;
 mod fields;
+mod inject_mo;
 mod messages;
 mod pdu_json;
 mod problem;
@@ -56,6 +57,7 @@ fn router(smscs: Smscs) -> Router {
         .route("/openapi.json", get(openapi))
         .route("/readyz", get(|| async { "ready" }))
         .route("/metrics", get(metrics))
+        .route("/inject_mo", get(inject_mo::inject))
         .with_state(main);
     Router::new()
         .route(SMSCS, get(smscs::list).post(smscs::create))

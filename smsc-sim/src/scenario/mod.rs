@@ -49,7 +49,7 @@ impl Scenario {
     }
 
     /// A profile by its name: `healthy`, `flaky`, `throttling(TPS)`, `slow`,
-    /// `dead(bind_refused)`, `dead(timeout_all)`, `reorder`.
+    /// `dead(bind_refused)`, `dead(timeout_all)`, `reorder`, `failed_submits`, `smppsim`.
     ///
     /// # Errors
     /// There is no such profile, or its argument is none.

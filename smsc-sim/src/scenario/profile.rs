@@ -1,11 +1,20 @@
 //! Named profiles: scenarios for those who want no file.
 
 /// Names without their arguments.
-pub(super) const NAMES: &[&str] = &["healthy", "flaky", "throttling", "slow", "dead", "reorder"];
+pub(super) const NAMES: &[&str] = &[
+    "healthy",
+    "flaky",
+    "throttling",
+    "slow",
+    "dead",
+    "reorder",
+    "failed_submits",
+    "smppsim",
+];
 
 /// What may be written.
 pub(super) const ALLOWED: &str = "healthy, flaky, throttling(TPS), slow, dead(bind_refused), \
-    dead(timeout_all) or reorder";
+    dead(timeout_all), reorder, failed_submits or smppsim";
 
 /// Messages per second that pass unless `throttling` says how many.
 const TPS: u32 = 10;
@@ -86,6 +95,23 @@ id = "shuffled"
 respond = { delay = { uniform = { min = "0ms", max = "100ms" } } }
 "#;
 
+/// Every second message is refused.
+const FAILED_SUBMITS: &str = r#"
+[[rules]]
+id = "failed-submit"
+match = { every = 2 }
+respond = { status = "ESME_RSUBMITFAIL" }
+"#;
+
+/// How a message ends by the first digit of its destination, as with SMPPSim.
+const SMPPSIM: [(&str, &str); 5] = [
+    ("1", "EXPIRED"),
+    ("2", "DELETED"),
+    ("3", "UNDELIV"),
+    ("4", "ACCEPTD"),
+    ("5", "REJECTD"),
+];
+
 /// The TOML of a profile: `name` or `name(argument)`.
 pub(super) fn text(name: &str) -> Result<String, String> {
     let (bare, argument) = match name.split_once('(') {
@@ -99,6 +125,8 @@ pub(super) fn text(name: &str) -> Result<String, String> {
         ("flaky", None) => Some(FLAKY.to_owned()),
         ("slow", None) => Some(SLOW.to_owned()),
         ("reorder", None) => Some(REORDER.to_owned()),
+        ("failed_submits", None) => Some(FAILED_SUBMITS.to_owned()),
+        ("smppsim", None) => Some(SMPPSIM.map(smppsim).concat()),
         ("dead", None | Some("bind_refused")) => Some(DEAD_REFUSED.to_owned()),
         ("dead", Some("timeout_all")) => Some(DEAD_TIMEOUT.to_owned()),
         ("throttling", None) => Some(throttling(TPS)),
@@ -110,6 +138,13 @@ pub(super) fn text(name: &str) -> Result<String, String> {
         _ => None,
     };
     text.ok_or_else(|| format!("{name:?} is no profile; there are {ALLOWED}"))
+}
+
+fn smppsim((digit, state): (&str, &str)) -> String {
+    format!(
+        "[[rules]]\nid = \"smppsim-{digit}\"\nmatch = {{ destination = \"{digit}*\" }}\n\
+         receipts = [{{ state = \"{state}\" }}]\n"
+    )
 }
 
 fn throttling(tps: u32) -> String {
@@ -132,6 +167,8 @@ mod tests {
             ("dead(bind_refused)", 0, 1),
             ("dead(timeout_all)", 1, 1),
             ("throttling", 0, 1),
+            ("failed_submits", 1, 0),
+            ("smppsim", 5, 0),
             ("throttling(250)", 0, 1),
         ];
         for (name, rules, faults) in table {

@@ -30,7 +30,12 @@ pub(crate) struct Answer {
 
 impl Program {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args)
+        Self::start_command(&mut command(args))
+    }
+
+    /// With an environment of its own.
+    pub(crate) fn start_command(command: &mut Command) -> Self {
+        let mut child = command
             .args(["--smpp-port", "0", "--http-port", "0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -112,7 +117,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("SMSC_PORT")
-        .env_remove("WEB_PORT");
+        .env_remove("WEB_PORT")
+        .env_remove("FAILED_SUBMITS");
     command
 }
 
