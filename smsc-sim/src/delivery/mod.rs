@@ -1,0 +1,157 @@
+//! What the simulator sends by itself: receipts and mobile-originated messages, as bodies of
+//! deliver_sm that wait for their time and for a bind. SMPP v3.4 §4.6.
+
+mod mo;
+mod original;
+mod receipt;
+
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use signalbox_codec::pdu::{ShortMessage, Sm};
+use signalbox_codec::{CommandId, CommandStatus, Encode, Pdu, Tag, Tlvs, encode_pdu};
+use tokio::sync::oneshot;
+
+pub use self::mo::Mo;
+pub(crate) use self::mo::is_address;
+pub(crate) use self::original::Original;
+pub(crate) use self::receipt::{Receipt, ReceiptForm, ReceiptText};
+use crate::clock::SmscTime;
+use crate::ids::{IdStyle, MessageId};
+use crate::record;
+
+/// Octets of short_message at most. SMPP v3.3 §6.2.9.
+const SHORT_MESSAGE_OCTETS_MAX: usize = 254;
+
+/// How a delivery ended: the command_status of its deliver_sm_resp, or why there is none.
+pub type DeliveryResult = Result<CommandStatus, DeliveryError>;
+
+/// Why a delivery has no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryError {
+    /// No session that may receive is bound, or not for that system_id.
+    NoReceiver,
+    /// The queue of the bind is full.
+    QueueFull,
+    /// No response in time.
+    TimedOut,
+    /// The session ended first.
+    SessionClosed,
+    /// A field of the message has no form on the wire.
+    NotEncodable {
+        /// Which.
+        field: &'static str,
+    },
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotEncodable { field } => return write!(f, "{field} has no form on the wire"),
+            Self::NoReceiver => "no receiver or transceiver is bound",
+            Self::QueueFull => "the queue of the bind is full",
+            Self::TimedOut => "no deliver_sm_resp came in time",
+            Self::SessionClosed => "the session ended before its deliver_sm_resp",
+        })
+    }
+}
+
+impl std::error::Error for DeliveryError {}
+
+/// A deliver_sm to be sent.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    /// Not before.
+    pub(crate) due: SmscTime,
+    /// Body of the deliver_sm.
+    pub(crate) body: Bytes,
+    /// The message that a planned receipt is about.
+    pub(crate) about: Option<About>,
+    /// Who waits for the response.
+    pub(crate) answer: Option<oneshot::Sender<DeliveryResult>>,
+}
+
+/// The message that a receipt is about, and how often that had changed when it was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct About {
+    /// Its id.
+    pub(crate) id: (MessageId, IdStyle),
+    /// See [`crate::record::Entry::plan`].
+    pub(crate) plan: u8,
+}
+
+/// A PDU whose body is encoded already.
+pub(crate) struct EncodedBody<'a> {
+    /// Which PDU.
+    pub(crate) command_id: CommandId,
+    /// Its body.
+    pub(crate) body: &'a [u8],
+}
+
+impl Encode for EncodedBody<'_> {
+    fn command_id(&self) -> CommandId {
+        self.command_id
+    }
+
+    fn body_octets(&self) -> usize {
+        self.body.len()
+    }
+
+    fn encode_body(&self, out: &mut BytesMut) {
+        out.put_slice(self.body);
+    }
+}
+
+/// The body of a deliver_sm for a peer of SMPP v3.3, which knows no optional parameters; `None`
+/// when the content does not fit without them.
+pub(crate) fn without_tlvs(body: &[u8]) -> Option<Bytes> {
+    let mut octets = BytesMut::new();
+    let command_id = CommandId::DELIVER_SM;
+    let encoded = EncodedBody { command_id, body };
+    encode_pdu(&encoded, CommandStatus::ESME_ROK, 1, &mut octets);
+    let (_, Pdu::DeliverSm(sm)) = record::decode(&octets)? else {
+        return None;
+    };
+    let content = match sm.tlvs.get(Tag::MESSAGE_PAYLOAD) {
+        None => sm.short_message,
+        Some(payload) if payload.value.len() > SHORT_MESSAGE_OCTETS_MAX => return None,
+        Some(payload) => ShortMessage::new(payload.value)?,
+    };
+    Some(body_of(Sm {
+        short_message: content,
+        tlvs: Tlvs::EMPTY,
+        ..sm
+    }))
+}
+
+/// Encodes the body of a deliver_sm.
+fn body_of(sm: Sm<'_>) -> Bytes {
+    let pdu = Pdu::DeliverSm(sm);
+    let mut body = BytesMut::with_capacity(pdu.body_octets());
+    pdu.encode_body(&mut body);
+    body.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_optional_parameters_the_content_moves_or_does_not_fit() {
+        for (octets, fits) in [(0, true), (140, true), (254, true), (255, false)] {
+            let mo = Mo {
+                from: "49171".to_owned(),
+                to: "100".to_owned(),
+                data_coding: 4,
+                esm_class: 0,
+                content: vec![7; octets],
+                system_id: None,
+            };
+            let body = mo.body().expect("it has a form on the wire");
+            let stripped = without_tlvs(&body);
+            assert_eq!(stripped.is_some(), fits, "{octets}");
+            let is_the_same = stripped.is_none_or(|stripped| stripped == body);
+            assert!(is_the_same, "there was nothing to strip from {octets}");
+        }
+    }
+}
