@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// A server has no more lines in the log than one in this time.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// `signalbox_callbacks_total{outcome}`. Clones count together.
+/// `signalbox_callbacks_total{outcome}`.
 pub(super) struct OutcomeCounters {
     delivered: Counter,
     retried: Counter,
@@ -77,7 +77,71 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use metrics::{Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    use signalbox_router::ErrorCode;
+
     use super::*;
+
+    /// Counters by the value of their first label.
+    #[derive(Default)]
+    struct Counters(Mutex<BTreeMap<String, Arc<AtomicU64>>>);
+
+    impl Recorder for Counters {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            assert_eq!(key.name(), "signalbox_callbacks_total");
+            let outcome = key.labels().next().unwrap().value().to_owned();
+            let count = Arc::<AtomicU64>::default();
+            self.0.lock().unwrap().insert(outcome, Arc::clone(&count));
+            Counter::from_arc(count)
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_counter() {
+        let recorder = Counters::default();
+        let counters = metrics::with_local_recorder(&recorder, OutcomeCounters::new);
+        let error = || ErrorCode {
+            value: 503,
+            name: "no".into(),
+        };
+        let retried = || Outcome::RetryAfter {
+            error: error(),
+            after_ms: None,
+        };
+        let rejected = Outcome::Rejected { error: error() };
+        for outcome in [
+            Outcome::Delivered,
+            retried(),
+            retried(),
+            rejected,
+            Outcome::NotSent,
+        ] {
+            counters.count(&outcome);
+        }
+        let counts = recorder.0.lock().unwrap();
+        let counts = counts.iter().map(|(outcome, count)| {
+            let count = count.load(Ordering::Relaxed);
+            format!("{outcome} {count}")
+        });
+        let expected = ["delivered 1", "not_sent 1", "rejected 1", "retried 2"];
+        assert_eq!(counts.collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn the_first_failure_is_told_at_once_and_the_next_together() {
