@@ -25,6 +25,9 @@ fn filled(dir: &std::path::Path) -> (Store, Position) {
         if number % 2 == 0 {
             records.push(delivered(number));
         }
+        if let (2, Some(Record::Changed { state, .. })) = (number, records.last_mut()) {
+            state.last_callback = Some(id(90));
+        }
     }
     records.extend(callback_about(2, 90));
     let mut inbound = message(100);
@@ -251,8 +254,15 @@ fn a_timeline_tells_everything_with_the_callback() {
             .collect();
         assert_eq!(
             events,
-            ["accepted", "part_sent", "receipt", "callback_delivered"]
+            [
+                "accepted",
+                "part_sent",
+                "receipt",
+                "callback_made",
+                "callback_delivered"
+            ]
         );
+        assert_eq!(view.timeline[3].detail, id(90).to_string());
         assert_eq!(view.timeline[1].detail, "00000002");
         assert_eq!(view.deliveries[0].state, State::Delivered);
         assert_eq!(
