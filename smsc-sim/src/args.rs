@@ -63,8 +63,8 @@ pub(crate) struct ServeArgs {
     /// Address that both listen on.
     #[arg(long, default_value = "127.0.0.1")]
     bind_address: IpAddr,
-    /// Port of SMPP over TLS; 0: any free one. Default: no TLS. Without --tls-cert a certificate for
-    /// localhost is made, and GET tls tells what to trust.
+    /// Port of SMPP over TLS; 0: any free one. Default: no TLS. Without --tls-cert a certificate
+    /// for localhost is made, and GET tls tells what to trust.
     #[arg(long)]
     smpp_tls_port: Option<u16>,
     /// Certificate that is shown, and those that vouch for it: PEM.
@@ -112,8 +112,8 @@ pub(crate) struct ServeArgs {
     /// dead(timeout_all), reorder. They come behind those of --scenario.
     #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
     profile: Option<Scenario>,
-    /// Behave like another simulator: smppsim takes the end of a message from the first digit of its
-    /// destination (1 EXPIRED, 2 DELETED, 3 UNDELIV, 4 ACCEPTD, 5 REJECTD) and has GET /inject_mo.
+    /// Behave like another simulator: smppsim takes the end of a message from the first digit of
+    /// its destination (1 EXPIRED, 2 DELETED, 3 UNDELIV, 4 ACCEPTD, 5 REJECTD) and has GET /inject_mo.
     #[arg(long, value_name = "SIMULATOR", value_parser = ["smppsim"])]
     compat: Option<String>,
     /// Refuse every second message with ESME_RSUBMITFAIL.

@@ -1,5 +1,5 @@
-//! The program: `smsc-sim` serves, `smsc-sim load` generates load, `smsc-sim capture` reads captures.
-//! Results go to stdout, logs to stderr.
+//! The program: `smsc-sim` serves, `smsc-sim load` generates load, `smsc-sim capture` reads
+//! captures. Results go to stdout, logs to stderr.
 
 #![forbid(unsafe_code)]
 

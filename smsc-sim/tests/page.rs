@@ -144,6 +144,11 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
     assert_eq!(seen["sessions"], 1);
     assert_eq!(seen["faults"], json!(["no response"]));
     assert!(seen["rules"].to_string().contains("4917*"), "{seen}");
+    let profiles = seen["profiles"].as_array().unwrap();
+    assert!(
+        profiles.len() >= 6 && profiles.iter().all(|said| said == "done"),
+        "{seen}"
+    );
     assert_eq!((&seen["tabs"], &seen["rows"]), (&json!(20), &json!(200)));
 
     let behaviour = program.main("GET", "behaviour", &Value::Null).await;

@@ -13,8 +13,8 @@ use crate::api::hex;
 use crate::inspection;
 
 /// Prints each PDU of `input`: `time_us` (since 1970), `from`, `to`, then the fields as
-/// `signalbox pdu decode --json` names them. Octets that are no PDU, or are missing, are a line with
-/// `error`.
+/// `signalbox pdu decode --json` names them. Octets that are no PDU, or are missing, are a line
+/// with `error`.
 ///
 /// # Errors
 /// [`CaptureError`] when the file cannot be read to its end, after the lines for what could be, or

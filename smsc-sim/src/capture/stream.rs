@@ -173,8 +173,8 @@ impl Direction {
     }
 }
 
-/// Whether octets start with the length and the id of a known command; `None` when there are too few
-/// to say.
+/// Whether octets start with the length and the id of a known command; `None` when there are too
+/// few to say.
 fn looks_like_a_pdu(octets: &[u8]) -> Option<bool> {
     let command_length = u32::from_be_bytes(*octets.first_chunk()?);
     if !(HEADER_OCTETS as u32..=COMMAND_LENGTH_MAX_BOUND).contains(&command_length) {

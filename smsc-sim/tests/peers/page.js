@@ -89,6 +89,20 @@ async function use(page) {
   await page.locator("#rule-rows button").click();
   await page.waitForFunction(() => document.querySelectorAll("#rule-rows li").length === 0);
   await page.waitForFunction(() => document.querySelector("#rules output").textContent === "done");
+  // Each profile is one that the API knows.
+  const profiles = page.locator('#faults select[name="profile"]');
+  seen.profiles = [];
+  for (const profile of await profiles.locator("option").allTextContents()) {
+    await profiles.selectOption(profile);
+    await page.click('#faults form[data-api="scenario"] button');
+    const output = page.locator('#faults form[data-api="scenario"] output');
+    await page.waitForFunction(() => !["", "…"].includes(
+      document.querySelector('#faults form[data-api="scenario"] output').textContent));
+    seen.profiles.push(await output.textContent());
+  }
+  await profiles.selectOption("healthy");
+  await page.click('#faults form[data-api="scenario"] button');
+  await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
   await page.click("#clock form:first-of-type button");
   await page.waitForFunction(() => document.querySelector("#clock-mode").textContent === "virtual");
   seen.sessions = await page.locator("#session-rows tbody tr").count();
