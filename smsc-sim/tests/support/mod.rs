@@ -20,6 +20,16 @@ use tokio::net::TcpStream;
 /// Longer than anything here takes, shorter than a test may hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long something may take that has to be done within `goal`: a debug build, with the other
+/// tests beside it, gets ten times as long.
+pub(crate) const fn goal(goal: Duration) -> Duration {
+    if cfg!(debug_assertions) {
+        goal.saturating_mul(10)
+    } else {
+        goal
+    }
+}
+
 /// A PDU as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Received {
