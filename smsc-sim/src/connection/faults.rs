@@ -45,7 +45,7 @@ impl Faults {
 
     /// Takes the faults that are active on the SMSC.
     pub(super) fn set(&mut self, faults: &[Fault]) {
-        // Each time the same draws: another fault does not change who is struck by this one.
+        // Each time the same draws: who is struck stays struck while the faults are the same.
         let mut draws = self.draws;
         let mut stream = StreamPlan::default();
         self.session = SessionPlan::default();

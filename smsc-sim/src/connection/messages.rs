@@ -10,7 +10,7 @@ use signalbox_session::Session;
 
 use super::responses::{Body, Response};
 use super::{Connection, DELIVERIES_MAX, Later};
-use crate::behaviour::{Behaviour, Decision, PlannedMo, PlannedReceipt, Submission};
+use crate::behaviour::{Decision, PlannedMo, PlannedReceipt, Submission};
 use crate::clock::SmscTime;
 use crate::delivery::{About, Delivery, Original, Receipt};
 use crate::fault::ResponseFault;
@@ -116,7 +116,7 @@ impl Connection {
         if self.behaviour.0 != self.shared.behaviour_version() {
             self.behaviour = self.shared.behaviour();
         }
-        let behaviour = Arc::clone(&self.behaviour.1);
+        let behaviour = &*self.behaviour.1;
         let lifetime = match lifetime {
             Ok(lifetime) => lifetime,
             Err(status) => return behaviour.answer(status),
@@ -128,13 +128,14 @@ impl Connection {
                 .rate_limit
                 .is_some_and(|per_second| !self.rate.take(at, per_second)),
         };
+        // Most messages concern no rule and no fault: they cost no count of references.
         let decision = if self.script.is_plain() || submission.throttled {
             behaviour.decide(&submission)
         } else {
-            self.decide_by_script(at, &behaviour, &submission, original)
+            self.decide_by_script(at, &submission, original)
         };
         if !decision.receipts.is_empty() && self.held() >= DELIVERIES_MAX {
-            return behaviour.answer(CommandStatus::ESME_RMSGQFUL);
+            return self.behaviour.1.answer(CommandStatus::ESME_RMSGQFUL);
         }
         lifetime.applied_to(decision, original.registered_delivery)
     }
@@ -143,14 +144,13 @@ impl Connection {
     fn decide_by_script(
         &mut self,
         at: SmscTime,
-        behaviour: &Behaviour,
         submission: &Submission<'_>,
         original: &Original<'_>,
     ) -> Decision {
         self.decided += 1;
         let key = random::number(self.shared.settings.seed, self.ordinal(), self.decided);
         let mut draws = Draws::new(key);
-        let script = Arc::clone(&self.script);
+        let (script, behaviour) = (Arc::clone(&self.script), Arc::clone(&self.behaviour.1));
         let system_id = self.system_id().cloned();
         let subject = Subject::new(
             system_id.as_deref().unwrap_or_default(),
