@@ -220,9 +220,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// What comes, in words: `resp` or `resp STATUS` a response, `+STAT` a receipt, `mo TEXT` another
-    /// deliver_sm, `unbind`, `eof` or `rst` the end, `garbage` anything else. deliver_sm are
-    /// answered.
+    /// What comes, in words: `resp` or `resp STATUS` a response, `+STAT` a receipt, `mo TEXT`
+    /// another deliver_sm, `unbind`, `eof` or `rst` the end, `garbage` anything else. deliver_sm
+    /// are answered.
     pub(crate) async fn steps(&mut self, count: usize) -> Vec<String> {
         let mut steps = Vec::new();
         while steps.len() < count {
