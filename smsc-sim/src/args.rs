@@ -113,7 +113,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
     profile: Option<Scenario>,
     /// Behave like another simulator: smppsim takes the end of a message from the first digit of
-    /// its destination (1 EXPIRED, 2 DELETED, 3 UNDELIV, 4 ACCEPTD, 5 REJECTD) and has GET /inject_mo.
+    /// its destination (1 EXPIRED, 2 DELETED, 3 UNDELIV, 4 ACCEPTD, 5 REJECTD) and has GET
+    /// /inject_mo.
     #[arg(long, value_name = "SIMULATOR", value_parser = ["smppsim"])]
     compat: Option<String>,
     /// Refuse every second message with ESME_RSUBMITFAIL.
