@@ -300,3 +300,120 @@ impl<R: Read> PacketReader<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in one of the two byte orders.
+    #[derive(Clone, Copy)]
+    struct Order {
+        big: bool,
+    }
+
+    impl Order {
+        fn u32(self, number: u32) -> [u8; 4] {
+            if self.big {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            }
+        }
+
+        fn u16(self, number: u16) -> [u8; 2] {
+            if self.big {
+                number.to_be_bytes()
+            } else {
+                number.to_le_bytes()
+            }
+        }
+
+        fn block(self, kind: u32, body: &[u8]) -> Vec<u8> {
+            let length = self.u32(12 + body.len() as u32);
+            [&self.u32(kind)[..], &length, body, &length].concat()
+        }
+
+        /// One section with one interface of this clock (10 to the minus `resolution`) and two
+        /// packets, the second without a time.
+        fn pcapng(self, resolution: u8, ticks: u32) -> Vec<u8> {
+            let section = [&self.u32(BYTE_ORDER_MAGIC)[..], &[0; 4], &[0xFF; 8]].concat();
+            let mut interface = [&self.u16(101)[..], &[0; 6]].concat();
+            interface.extend_from_slice(&self.u16(IF_TSRESOL));
+            interface.extend_from_slice(&self.u16(1));
+            interface.extend_from_slice(&[resolution, 0, 0, 0, 0, 0, 0, 0]);
+            let mut packet = [[0; 4], [0; 4], self.u32(ticks), self.u32(5), self.u32(5)].concat();
+            packet.extend_from_slice(b"hello\0\0\0");
+            let simple = [&self.u32(2)[..], b"hi\0\0"].concat();
+            [
+                self.block(SECTION_HEADER_BLOCK, &section),
+                self.block(INTERFACE_DESCRIPTION_BLOCK, &interface),
+                self.block(0x0BAD, &[1, 2, 3, 4]),
+                self.block(ENHANCED_PACKET_BLOCK, &packet),
+                self.block(SIMPLE_PACKET_BLOCK, &simple),
+            ]
+            .concat()
+        }
+
+        fn pcap(self, magic: u32, fraction: u32) -> Vec<u8> {
+            let head = [self.u32(magic), [0; 4], [0; 4], [0; 4], self.u32(65_535)];
+            let packet = [self.u32(7), self.u32(fraction), self.u32(5), self.u32(5)];
+            let link_type = self.u32(1);
+            [&head.concat()[..], &link_type, &packet.concat(), b"hello"].concat()
+        }
+    }
+
+    fn read(file: &[u8]) -> Result<Vec<(u64, u16, Vec<u8>)>, CaptureError> {
+        let mut reader = PacketReader::new(file)?;
+        let mut packets = Vec::new();
+        while let Some(packet) = reader.next()? {
+            packets.push((packet.at_unix_us, packet.link_type, packet.octets));
+        }
+        Ok(packets)
+    }
+
+    #[test]
+    fn both_formats_in_both_byte_orders_with_their_clocks() {
+        for big in [false, true] {
+            let order = Order { big };
+            let hello = b"hello".to_vec();
+            for (resolution, ticks) in [(6, 7_000_123), (3, 7_000), (9, 700_000)] {
+                let us = u64::from(ticks) * 1_000_000 / 10_u64.pow(resolution.into());
+                let expected = [(us, 101, hello.clone()), (0, 101, b"hi".to_vec())];
+                let seen = read(&order.pcapng(resolution, ticks)).unwrap();
+                assert_eq!(seen, expected, "{big} {resolution}");
+            }
+            for (magic, fraction) in [(PCAP_MAGIC_US, 123), (PCAP_MAGIC_NS, 123_456)] {
+                let seen = read(&order.pcap(magic, fraction)).unwrap();
+                assert_eq!(seen, [(7_000_123, 1, hello.clone())], "{big} {magic:x}");
+            }
+        }
+    }
+
+    #[test]
+    fn sections_of_both_byte_orders_may_follow_each_other() {
+        let file = [
+            Order { big: true }.pcapng(6, 1),
+            Order { big: false }.pcapng(6, 2),
+        ];
+        let times: Vec<u64> = read(&file.concat()).unwrap().iter().map(|p| p.0).collect();
+        assert_eq!(times, [1, 0, 2, 0]);
+    }
+
+    #[test]
+    fn a_file_cut_or_spoiled_anywhere_is_an_error_or_shorter_and_never_a_panic() {
+        for file in [
+            Order { big: true }.pcapng(6, 1),
+            Order { big: false }.pcap(PCAP_MAGIC_US, 1),
+        ] {
+            let whole = read(&file).unwrap().len();
+            for at in 0..file.len() {
+                let cut = read(&file[..at]);
+                assert!(cut.is_err() || cut.unwrap().len() < whole, "{at}");
+                let mut spoiled = file.clone();
+                spoiled[at] ^= 0xFF;
+                // Whatever it is now, it is read or refused.
+                let _ = read(&spoiled);
+            }
+        }
+    }
+}

@@ -122,7 +122,7 @@ impl FileSink {
             let (records, received) = sync_channel(FILE_QUEUE_MAX);
             let writer = thread::Builder::new()
                 .name("capture".to_owned())
-                .spawn(move || write_all(&received, out))?;
+                .spawn(move || write_all(&received, out, FILE_OCTETS_MAX))?;
             Ok((records, writer))
         };
         match open() {
@@ -136,8 +136,8 @@ impl FileSink {
     }
 }
 
-/// Writes what comes until nobody sends any more or the file is full.
-fn write_all(records: &Receiver<Record>, out: BufWriter<File>) {
+/// Writes what comes until nobody sends any more or the file has `octets_max`.
+fn write_all<W: Write>(records: &Receiver<Record>, out: W, octets_max: u64) {
     let mut out = Counted { out, octets: 0 };
     let result = loop {
         let written = match records.recv_timeout(FLUSH_AFTER) {
@@ -148,7 +148,7 @@ fn write_all(records: &Receiver<Record>, out: BufWriter<File>) {
         if written.is_err() {
             break written;
         }
-        if out.octets >= FILE_OCTETS_MAX {
+        if out.octets >= octets_max {
             tracing::warn!(
                 octets = out.octets,
                 "the capture file is full: no more is written"
@@ -162,12 +162,12 @@ fn write_all(records: &Receiver<Record>, out: BufWriter<File>) {
 }
 
 /// Counts what is written.
-struct Counted {
-    out: BufWriter<File>,
+struct Counted<W> {
+    out: W,
     octets: u64,
 }
 
-impl Write for Counted {
+impl<W: Write> Write for Counted<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let written = self.out.write(octets)?;
         self.octets += written as u64;
@@ -176,5 +176,54 @@ impl Write for Counted {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ring::tests::record;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_full_ends_with_a_whole_packet() {
+        let (sender, received) = sync_channel(100);
+        for number in 0..100 {
+            sender.send(record(1, number * 10, &[7; 10])).unwrap();
+        }
+        drop(sender);
+        let mut file = Vec::new();
+        write_head(&mut file, "").unwrap();
+        let head = file.len();
+        write_all(&received, &mut file, 1_000);
+        // A packet takes 20 + 20 octets of headers, 10 of content, 32 of its block, 2 of padding.
+        assert_eq!((file.len() - head) % 84, 0);
+        assert!(
+            (1_000..1_084).contains(&(file.len() - head)),
+            "{}",
+            file.len()
+        );
+    }
+
+    #[test]
+    fn a_disk_that_is_too_slow_loses_records_and_the_ring_does_not() {
+        let (records, received) = sync_channel(2);
+        let capture = Capture {
+            is_on: true,
+            state: Mutex::new(State {
+                ring: Ring::new(100_000),
+                file: Some(FileSink {
+                    records,
+                    lost: 0,
+                    writer: thread::spawn(|| {}),
+                }),
+            }),
+        };
+        for number in 0..10 {
+            capture.push(record(1, number, b"x"));
+        }
+        assert_eq!(capture.state().file.as_ref().map(|file| file.lost), Some(8));
+        assert_eq!(capture.state().ring.records(None).len(), 10);
+        drop(received);
+        capture.finish();
     }
 }
