@@ -21,6 +21,8 @@ const switches = new Switches(api, $("fault-switches"), $("rule-rows"), $("fault
 let paused = false;
 let unseen = 0;
 let seen = 0;
+// Events that were forgotten before this tab could read them.
+let missed = 0;
 let waiting = [];
 let frame = 0;
 
@@ -51,6 +53,8 @@ function rowOf(event) {
 function draw() {
   frame = 0;
   $("seen").textContent = seen.toLocaleString("en");
+  $("missed").hidden = missed === 0;
+  $("missed").textContent = `${missed.toLocaleString("en")} events were missed: this tab is too slow`;
   if (paused || isFiltered()) {
     unseen += waiting.length;
     waiting = [];
@@ -125,6 +129,7 @@ function onEvent(event) {
 
 follow(`${api}events`, {
   events(page) {
+    missed += page.missed;
     for (const event of page.events) onEvent(event);
     drawSoon();
   },
