@@ -167,8 +167,11 @@ fn a_client_that_does_everything_right_is_not_reported() {
     assert_eq!(talk.end(), BTreeSet::new());
 }
 
+/// Makes a message wrong.
+type Change = fn(&mut Sm<'static>);
+
 /// What is wrong with a message, and the check that says so.
-const MESSAGES: &[(&str, fn(&mut Sm<'static>))] = &[
+const MESSAGES: &[(&str, Change)] = &[
     ("address_type", |sm| sm.dest_addr_ton = 7),
     ("address_type", |sm| sm.source_addr_npi = 2),
     ("address_digits", |sm| sm.destination_addr = text("+49171")),
