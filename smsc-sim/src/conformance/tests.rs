@@ -10,6 +10,7 @@ use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, Tlv
 use super::check::Kind;
 use super::checker::Checker;
 use crate::capture::Sender;
+use crate::random::Draws;
 
 /// A conversation: the client's requests are numbered from 1 on.
 struct Talk {
@@ -451,4 +452,22 @@ fn each_kind_is_reported_once_with_its_pdu() {
     let findings = talk.checker.take_findings();
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].detail.as_str(), findings[0].pdu[7]), ("9", 4));
+}
+
+#[test]
+fn any_octets_are_judged() {
+    let mut draws = Draws::new(7);
+    for _ in 0..2_000 {
+        let mut talk = Talk::bound();
+        for number in 2..10 {
+            let mut pdu = octets(&Pdu::SubmitSm(sm()), CommandStatus::ESME_ROK, number);
+            let at = draws.number() as usize % pdu.len();
+            pdu[at] = draws.number() as u8;
+            let end = draws.number() as usize % (pdu.len() + 1);
+            talk.client(&pdu[..end.max(at)]);
+        }
+        // Whatever came, it is over without a panic and each kind was told once.
+        let kinds = talk.end().len();
+        assert!(kinds <= Kind::all().count());
+    }
 }

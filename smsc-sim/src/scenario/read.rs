@@ -305,6 +305,19 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_that_is_cut_or_garbled_anywhere_is_refused_or_read() {
+        for at in (0..WHOLE.len()).filter(|at| WHOLE.is_char_boundary(*at)) {
+            let garbled = format!("{}{}", &WHOLE[..at], &WHOLE[(at + 3).min(WHOLE.len())..]);
+            for toml in [&WHOLE[..at], &garbled] {
+                if let Err(found) = Scenario::from_toml("s.toml", toml) {
+                    assert!(!found.errors.is_empty(), "{toml}");
+                    assert!(found.to_string().starts_with("s.toml:"), "{found}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_cannot_be_together_is_refused() {
         let table = [
             ("profile = 'flakey'", "profile"),
