@@ -102,14 +102,12 @@ async fn get(address: SocketAddr, path: &str) -> String {
     answer
 }
 
-/// Kannel cannot be told to take any free port: these were free a moment ago.
+/// Kannel cannot be told to take any free port: these were free a moment ago. They lie below those
+/// that the system gives to whoever asks for any, so that no other test takes them meanwhile.
 fn free_ports(count: usize) -> Vec<u16> {
-    let bind = |_| std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listeners: Vec<_> = (0..count).map(bind).collect();
-    listeners
-        .iter()
-        .map(|l| l.local_addr().unwrap().port())
-        .collect()
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..32_000).filter(is_free).take(count).collect()
 }
 
 /// Waits until somebody listens on a port.
