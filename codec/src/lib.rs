@@ -12,6 +12,7 @@
 //! | user data headers, segments, reassembly | `udh`, `segment`, `reassembly` |
 //! | delivery receipts | `receipt` |
 //! | SMPP times | `time` |
+//! | rusmpp's types (feature `rusmpp`) | `interop` |
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,8 @@ mod fields;
 mod frame;
 mod header;
 mod inspect;
+#[cfg(feature = "rusmpp")]
+pub mod interop;
 mod named;
 pub mod pdu;
 mod quirks;
