@@ -49,6 +49,12 @@ impl Case {
 const SUBMIT_SM: &str = "000000040000000000000001000101313233000101343536000000000000";
 
 fn cases() -> Vec<Case> {
+    let mut cases = cases_of_fields();
+    cases.extend(cases_of_ends());
+    cases
+}
+
+fn cases_of_fields() -> Vec<Case> {
     use CommandStatus as Status;
     use Deviation as D;
     let long_id = "41".repeat(65);
@@ -127,6 +133,14 @@ fn cases() -> Vec<Case> {
             "pdu-gen-rusmpp.jsonl:49",
             "pdu-gen-rusmpp.jsonl:50",
         ]),
+    ]
+}
+
+/// Optional parameters, what follows the fields, and the whole PDU.
+fn cases_of_ends() -> Vec<Case> {
+    use CommandStatus as Status;
+    use Deviation as D;
+    vec![
         case(
             D::TrailingOctets,
             "SMPP v3.4 §4.11.1: enquire_link is a header. smpp.pdu answers ESME_RINVCMDLEN, \

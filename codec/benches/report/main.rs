@@ -6,7 +6,8 @@
 //! longer and never shorter.
 
 #![allow(missing_docs, clippy::unwrap_used)] // Bench code.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // It measures time and runs valgrind.
+// It measures time and runs valgrind.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod operations;
 mod output;

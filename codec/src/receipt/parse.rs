@@ -90,8 +90,8 @@ fn set<'a>(receipt: &mut Receipt<'a>, key: Key, value: &'a [u8]) {
     }
 }
 
-/// The key of that place in [`APPENDIX_B`], if it stands there: the same that [`next_key`] would find, with
-/// less searching.
+/// The key of that place in [`APPENDIX_B`], if it stands there: the same that [`next_key`] would
+/// find, with less searching.
 #[inline]
 fn expected_key(octets: &[u8], from: usize, expected: usize) -> Option<(Key, usize, usize)> {
     let (name, key) = APPENDIX_B.get(expected)?;

@@ -129,8 +129,14 @@ fn answers_are_exactly_these() {
         (
             "receipt parse --json",
             "id:7 stat:DELIVRD",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null}"#,
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered"}"#,
             true,
+        ),
+        (
+            "receipt parse --json",
+            "id: stat:",
+            r#"{"error":{"kind":"not_a_receipt","field":null,"offset":null,"detail":"the text is no delivery receipt"}}"#,
+            false,
         ),
         (
             "receipt parse",
@@ -155,7 +161,10 @@ fn a_pdu_for_people_shows_octets_beside_fields_and_marks_deviations() {
         "    4  00000004                          command_id               submit_sm",
         "   19  343637303131333331313100          source_addr              \"46701133111\"",
         "   55  03240103747b7374                  short_message            \"\\x03$\\x01\\x03t{st\"",
+        "   12! 00000000                          sequence_number          0",
         "   ! sequence_number is outside 1 to 0x7FFFFFFF (SMPP v3.4 §5.1.4)",
+        "   45  40                                esm_class                64 (message, default mode, user data header)",
+        "                                         4 octets of header (single shift Portuguese), 4 of text",
     ] {
         assert!(table.lines().any(|line| line == row), "{row}\n{table}");
     }

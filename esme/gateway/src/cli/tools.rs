@@ -12,7 +12,9 @@ pub(super) fn pdu(command: &PduCommand) -> ExitCode {
             pdu_decode::run(*json, stdin(), output)
         }
         PduCommand::Decode { hex, json } => {
-            pdu_decode::run(*json, hex.join("\n").as_bytes(), output)
+            // An end behind each: an empty argument is a line too, and gets its answer.
+            let lines: String = hex.iter().map(|hex| format!("{hex}\n")).collect();
+            pdu_decode::run(*json, lines.as_bytes(), output)
         }
         PduCommand::Encode => pdu_encode::run(stdin(), output),
     })

@@ -9,6 +9,7 @@ mod hex;
 mod json;
 mod lines;
 mod pdu_text;
+mod words;
 
 pub mod pdu_decode;
 pub mod pdu_encode;

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Write};
 
 use signalbox_codec::pdu::DestAddress;
 use signalbox_codec::{
-    COMMAND_LENGTH_MAX_BOUND, CommandStatus, Decoded, Frame, Item, Pdu, Quirks, Value, inspect,
-    next_frame,
+    COMMAND_LENGTH_MAX_BOUND, CommandStatus, Decoded, Frame, Item, Pdu, Quirks, Sighting, Value,
+    inspect, next_frame,
 };
 
 use super::json::{self, Object, list};
@@ -22,6 +22,8 @@ pub(super) struct Opened<'a> {
     pub(super) frame: Frame<'a>,
     /// Fields and deviations.
     pub(super) decoded: Decoded<'a>,
+    /// Where the deviations stand.
+    pub(super) sightings: Vec<Sighting>,
     /// Octets behind it.
     pub(super) octets_after: usize,
 }
@@ -103,7 +105,9 @@ fn open(octets: &[u8]) -> Result<Opened<'_>, Failure> {
             });
         }
     };
-    let decoded = Pdu::decode_with(&frame, Quirks::LENIENT).map_err(|error| Failure {
+    let mut sightings = Vec::new();
+    let decoded = Pdu::decode_noting(&frame, Quirks::LENIENT, &mut sightings);
+    let decoded = decoded.map_err(|error| Failure {
         kind: error.reason.kind(),
         field: Some(error.field),
         offset: error.offset,
@@ -116,6 +120,7 @@ fn open(octets: &[u8]) -> Result<Opened<'_>, Failure> {
         octets,
         frame,
         decoded,
+        sightings,
         octets_after: after.len(),
     })
 }

@@ -1,11 +1,13 @@
-//! A PDU as a table for people: offset, octets, field, value. Deviations are marked with `!`.
+//! A PDU as a table for people: offset, octets, field, value. What deviates is marked with `!`, and
+//! the line below says how.
 
 use std::io::Write as _;
+use std::ops::Range;
 
-use signalbox_codec::{Item, Value, inspect};
+use signalbox_codec::{CommandId, Item, Sighting, Tag, Tlv, Value, inspect};
 
-use super::hex;
 use super::pdu_decode::{Failure, Opened};
+use super::{hex, words};
 
 /// Octets in one row; a longer field goes on in the next.
 const ROW_OCTETS: usize = 16;
@@ -15,8 +17,11 @@ pub(super) fn write(opened: &Opened<'_>, out: &mut Vec<u8>) {
     let header = &opened.frame.header;
     let mut table = Table {
         octets: opened.octets,
+        sightings: opened.sightings.clone(),
         out,
     };
+    let is_deliver = header.command_id == CommandId::DELIVER_SM;
+    let mut has_header = false;
     table.rows(0, 4, "command_length", &header.command_length.to_string());
     table.rows(4, 4, "command_id", &header.command_id.to_string());
     table.rows(8, 4, "command_status", &header.command_status.to_string());
@@ -28,23 +33,22 @@ pub(super) fn write(opened: &Opened<'_>, out: &mut Vec<u8>) {
     );
     inspect(&opened.frame, &opened.decoded.pdu, |placed| {
         let (name, value) = match placed.item {
-            Item::Field { name, value } => (name.to_owned(), value_text(value)),
-            Item::Tlv(tlv) => {
-                let name = format!("tlv {}", tlv.tag);
-                (name, printable(tlv.value))
+            Item::Field { name, value } => {
+                if let ("esm_class", Value::Integer(esm_class)) = (name, value) {
+                    has_header = esm_class & 0x40 != 0;
+                }
+                (name.to_owned(), value_text(name, value, is_deliver))
             }
+            Item::Tlv(tlv) => (tlv_name(tlv.tag), tlv_text(tlv)),
             Item::Body(octets) => ("body".to_owned(), format!("{} octets", octets.len())),
             Item::Trailing(octets) => ("trailing".to_owned(), format!("{} octets", octets.len())),
         };
         table.rows(placed.offset, placed.octets, &name, &value);
+        if has_header && let Some(user_data) = user_data(placed.item) {
+            table.line(format_args!("{:41}{}", "", words::of_header(user_data)));
+        }
     });
-    for deviation in opened.decoded.deviations.iter() {
-        table.line(format_args!(
-            "   ! {} (SMPP v3.4 {})",
-            deviation.meaning(),
-            deviation.section()
-        ));
-    }
+    table.deviations(0..usize::MAX);
     if opened.octets_after > 0 {
         table.line(format_args!(
             "   ! {} octets follow the PDU",
@@ -56,7 +60,11 @@ pub(super) fn write(opened: &Opened<'_>, out: &mut Vec<u8>) {
 
 /// Writes why there is no table.
 pub(super) fn write_failure(failure: &Failure, octets: &[u8], out: &mut Vec<u8>) {
-    let mut table = Table { octets, out };
+    let mut table = Table {
+        octets,
+        sightings: Vec::new(),
+        out,
+    };
     table.line(format_args!(
         "error: {} (offset {})",
         failure.detail, failure.offset
@@ -73,6 +81,8 @@ pub(super) fn write_failure(failure: &Failure, octets: &[u8], out: &mut Vec<u8>)
 
 struct Table<'t> {
     octets: &'t [u8],
+    /// Deviations that were not shown yet.
+    sightings: Vec<Sighting>,
     out: &'t mut Vec<u8>,
 }
 
@@ -83,13 +93,34 @@ impl Table<'_> {
         let mut digits = Vec::new();
         hex::write(rows.next().unwrap_or_default(), &mut digits);
         let digits = String::from_utf8_lossy(&digits);
-        self.line(format_args!("{offset:5}  {digits:32}  {name:24} {value}"));
+        let place = offset..offset + octets;
+        let here = |one: &Sighting| place.contains(&one.error.offset);
+        let mark = if self.sightings.iter().any(here) {
+            '!'
+        } else {
+            ' '
+        };
+        self.line(format_args!(
+            "{offset:5}{mark} {digits:32}  {name:24} {value}"
+        ));
         for (row, octets) in (1..).zip(rows) {
             let mut digits = Vec::new();
             hex::write(octets, &mut digits);
             let digits = String::from_utf8_lossy(&digits);
             self.line(format_args!("{:5}  {digits}", offset + row * ROW_OCTETS));
         }
+        self.deviations(place);
+    }
+
+    /// Shows the deviations at these octets.
+    fn deviations(&mut self, place: Range<usize>) {
+        let here = |one: &Sighting| place.contains(&one.error.offset);
+        for sighting in self.sightings.clone().into_iter().filter(here) {
+            let deviation = sighting.deviation;
+            let (meaning, section) = (deviation.meaning(), deviation.section());
+            self.line(format_args!("   ! {meaning} (SMPP v3.4 {section})"));
+        }
+        self.sightings.retain(|one| !here(one));
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
@@ -102,9 +133,40 @@ impl Table<'_> {
     }
 }
 
-fn value_text(value: Value<'_>) -> String {
+/// The octets that may begin with a user data header.
+fn user_data(item: Item<'_>) -> Option<&[u8]> {
+    match item {
+        Item::Field {
+            name: "short_message",
+            value: Value::Octets(octets),
+        } if !octets.is_empty() => Some(octets),
+        Item::Tlv(tlv) if tlv.tag == Tag::MESSAGE_PAYLOAD => Some(tlv.value),
+        _ => None,
+    }
+}
+
+fn tlv_name(tag: Tag) -> String {
+    match tag.name() {
+        Some(name) => format!("tlv {name}"),
+        None => format!("tlv 0x{:04X}", tag.0),
+    }
+}
+
+fn tlv_text(tlv: Tlv<'_>) -> String {
+    match (tlv.tag, tlv.value) {
+        (Tag::MESSAGE_STATE, [state]) => format!("{state} ({})", words::message_state(*state)),
+        (_, [octet]) => octet.to_string(),
+        (_, [high, low]) => u16::from_be_bytes([*high, *low]).to_string(),
+        (_, octets) => printable(octets),
+    }
+}
+
+fn value_text(name: &str, value: Value<'_>, is_deliver: bool) -> String {
     match value {
-        Value::Integer(value) => value.to_string(),
+        Value::Integer(value) => match words::of_field(name, value as u8, is_deliver) {
+            Some(words) => format!("{value} ({words})"),
+            None => value.to_string(),
+        },
         Value::String(string) => format!("{string:?}"),
         Value::Octets(octets) => printable(octets),
         Value::DestAddresses(addresses) => {

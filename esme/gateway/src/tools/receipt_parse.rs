@@ -8,8 +8,8 @@ use super::json::{Object, Problem};
 use super::lines;
 
 /// Parses each line of `input`. With `as_json` the answer is an object whose absent fields are
-/// null, otherwise a line for people with the fields that are there. Returns whether all were
-/// receipts.
+/// null and whose `state` is the one that `stat` names, null for an unknown word; otherwise a line
+/// for people with the fields that are there. Returns whether all were receipts.
 ///
 /// # Errors
 /// Reading or writing failed.
@@ -18,6 +18,7 @@ pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result
         let line = line.map_err(|long| Problem::of_line("line_too_long", long.detail()));
         let receipt = line.and_then(|line| {
             parse(line)
+                .filter(says_something)
                 .ok_or_else(|| Problem::of_line("not_a_receipt", "the text is no delivery receipt"))
         });
         match &receipt {
@@ -29,8 +30,22 @@ pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result
     })
 }
 
+/// Whether there is more than keys without values, or than a text.
+fn says_something(receipt: &Receipt<'_>) -> bool {
+    let nothing = Receipt {
+        text: receipt.text,
+        ..Receipt::default()
+    };
+    *receipt != nothing
+}
+
+/// A value as text: UTF-8 where it is that, else each octet as the character of its value
+/// (Latin-1), so that none is lost.
 fn words(octets: Option<&[u8]>) -> Option<String> {
-    octets.map(|octets| String::from_utf8_lossy(octets).into_owned())
+    octets.map(|octets| match std::str::from_utf8(octets) {
+        Ok(text) => text.to_owned(),
+        Err(_) => octets.iter().map(|&octet| char::from(octet)).collect(),
+    })
 }
 
 fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
@@ -49,6 +64,10 @@ fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     object.text("stat", words(receipt.stat).as_deref());
     object.text("err", words(receipt.err).as_deref());
     object.text("text", words(receipt.text).as_deref());
+    let state = receipt
+        .state()
+        .map(|state| super::words::message_state(state.message_state()));
+    object.text("state", state.as_deref());
     object.end();
     out.push(b'\n');
 }
