@@ -138,7 +138,9 @@ fn differences(reader: &str, pdus: &[Vec<u8>]) -> BTreeMap<String, (usize, Strin
     for (octets, theirs) in pdus.iter().zip(read(reader, pdus)) {
         for what in differences_of(octets, &theirs) {
             let hex: String = to_hex(octets).chars().take(160).collect();
-            let entry = found.entry(what).or_insert((0, format!("{hex} {theirs}")));
+            let entry = found
+                .entry(what)
+                .or_insert_with(|| (0, format!("{hex} {theirs}")));
             entry.0 += 1;
         }
     }
@@ -161,7 +163,7 @@ fn differences_of(octets: &[u8], theirs: &Json) -> Vec<String> {
     let differs = entries.filter(|(name, value)| {
         let ours = ours
             .get(name.as_str())
-            .unwrap_or(&ours["fields"][name.as_str()]);
+            .unwrap_or_else(|| &ours["fields"][name.as_str()]);
         !value.is_null() && !ours.is_null() && ours != *value
     });
     differs
