@@ -19,8 +19,9 @@ pub struct StoreConfig {
     /// this number a checkpoint is written and all but what is in flight is forgotten and looked
     /// up in the index files from then on. Default 200,000, at least 16.
     pub hot_entries_max: usize,
-    /// Octets of message bodies kept in memory; others are read from the journal again. Default
-    /// 64 MiB.
+    /// Octets of message bodies kept in memory; others are read from the journal again. Bodies of
+    /// what waits for a receipt go first; what is queued then keeps its own, and newer messages go
+    /// without; what is in flight is kept beyond it. Default 128 MiB.
     pub body_cache_octets: usize,
     /// How many messages that are done are kept in memory so that a second receipt is recognised.
     /// Default 10,000.
@@ -48,7 +49,7 @@ impl StoreConfig {
             reserve_octets: 64 * MIB,
             checkpoint_octets: 64 * MIB,
             hot_entries_max: 200_000,
-            body_cache_octets: 64 << 20,
+            body_cache_octets: 128 << 20,
             linger_entries_max: 10_000,
             linger_ms: HOUR_MS,
             idempotency_ms: 24 * HOUR_MS,

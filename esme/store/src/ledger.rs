@@ -29,7 +29,7 @@ impl Store {
         match decoded {
             Ok(message) => {
                 let message = Arc::new(message);
-                self.index.keep_body(&message, location);
+                self.index.keep_body(&message);
                 Ok(Some(message))
             }
             Err(StoreError::Malformed { .. }) => {

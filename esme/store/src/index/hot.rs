@@ -26,9 +26,17 @@ pub(crate) struct Hot {
     pub(crate) providers: Vec<HotProvider>,
     pub(crate) deadlines: Deadlines,
     linger: VecDeque<(Timestamp, MessageId)>,
-    bodies: VecDeque<(MessageId, usize)>,
-    bodies_octets: usize,
+    bodies: Bodies,
     pub(crate) phases: PhaseCounts,
+}
+
+/// What the bodies in memory come to.
+#[derive(Default)]
+struct Bodies {
+    octets: usize,
+    /// Messages that were sent and wait for a receipt, longest first: their bodies go first, as
+    /// what is queued is needed sooner. Some of them may be done meanwhile.
+    sent: VecDeque<MessageId>,
 }
 
 /// A message in memory.
@@ -63,10 +71,27 @@ impl HotMessage {
     }
 
     /// Marks it as done and waiting to be forgotten.
-    fn line_up(&mut self) {
+    fn line_up(&mut self, bodies: &mut Bodies) {
         self.lingering = true;
         // Rarely asked for again, and then the journal has it.
-        self.body = None;
+        self.drop_body(bodies);
+    }
+
+    fn take_body(&mut self, message: Arc<Message>, bodies: &mut Bodies) {
+        if self.body.replace(message).is_none() {
+            bodies.octets += self.body_octets();
+        }
+    }
+
+    fn drop_body(&mut self, bodies: &mut Bodies) {
+        if self.body.take().is_some() {
+            bodies.octets -= self.body_octets();
+        }
+    }
+
+    /// What a body takes in memory, roughly.
+    const fn body_octets(&self) -> usize {
+        self.location.octets as usize + size_of::<Message>()
     }
 
     fn in_flight(&self) -> bool {
@@ -95,7 +120,8 @@ impl Hot {
             .find(|provider| provider.name == *name)
     }
 
-    /// Takes a message that was just accepted; its body is kept as by [`Hot::keep_body`].
+    /// Takes a message that was just accepted. Its body is kept if there is room; if not, the
+    /// journal has it when its turn comes.
     pub(crate) fn accept(
         &mut self,
         message: Arc<Message>,
@@ -115,21 +141,23 @@ impl Hot {
             enter_queue(&mut self.providers, delivery, state);
             enter_remote_ids(&mut self.providers, delivery, &unknown, state);
         }
-        let hot = HotMessage {
+        let mut hot = HotMessage {
             location,
             states,
             changed_at: accepted_at,
-            body: Some(message),
+            body: None,
             dirty: true,
             in_runs: false,
             lingering: false,
         };
         let live = hot.is_live();
+        // What leaves at once is asked for again with its outcome.
+        let room = self.make_room(hot.body_octets(), bodies_octets_max);
+        if live && (room || hot.in_flight()) {
+            hot.take_body(message, &mut self.bodies);
+        }
         self.messages.insert(id, hot);
-        if live {
-            let octets = location.octets as usize + size_of::<Message>();
-            self.count_body(id, octets, bodies_octets_max);
-        } else {
+        if !live {
             self.line_up(id, accepted_at);
         }
     }
@@ -177,36 +205,56 @@ impl Hot {
         let unknown = DeliveryState::default();
         let told = if hot.in_runs { &unknown } else { &former };
         enter_remote_ids(&mut self.providers, id, told, state);
-        let done = state.phase == Phase::Done;
+        let phase = state.phase;
         hot.dirty = true;
         hot.changed_at = at;
-        if done && !hot.lingering && !hot.is_live() {
-            hot.line_up();
+        if phase == Phase::Done && !hot.lingering && !hot.is_live() {
+            hot.line_up(&mut self.bodies);
             self.linger.push_back((at, id.message));
+        }
+        if phase == Phase::AwaitingReceipt && former.phase != phase {
+            self.bodies.sent.push_back(id.message);
+            self.forget_sent();
         }
         None
     }
 
-    /// Keeps the body in memory, within `octets_max` for all bodies.
-    pub(crate) fn keep_body(&mut self, message: &Arc<Message>, octets: usize, octets_max: usize) {
-        let Some(hot) = self.messages.get_mut(&message.id) else {
-            return;
-        };
-        hot.body = Some(Arc::clone(message));
-        self.count_body(message.id, octets, octets_max);
+    /// Keeps a body that was read again: it is being worked with, so it stays even where there is
+    /// no room. What is worked with is bounded by the credit of the channels.
+    pub(crate) fn keep_body(&mut self, message: &Arc<Message>, octets_max: usize) {
+        let octets = self.messages.get(&message.id).map(HotMessage::body_octets);
+        self.make_room(octets.unwrap_or_default(), octets_max);
+        if let Some(hot) = self.messages.get_mut(&message.id) {
+            hot.take_body(Arc::clone(message), &mut self.bodies);
+            self.bodies.sent.push_back(message.id);
+        }
     }
 
-    fn count_body(&mut self, id: MessageId, octets: usize, octets_max: usize) {
-        self.bodies.push_back((id, octets));
-        self.bodies_octets += octets;
-        while self.bodies_octets > octets_max {
-            let Some((oldest, octets)) = self.bodies.pop_front() else {
-                break;
+    /// Drops bodies of what waits for a receipt until so many octets fit, if they ever do.
+    fn make_room(&mut self, octets: usize, octets_max: usize) -> bool {
+        while self.bodies.octets + octets > octets_max {
+            let Some(longest) = self.bodies.sent.pop_front() else {
+                return false;
             };
-            self.bodies_octets -= octets;
-            if let Some(hot) = self.messages.get_mut(&oldest) {
-                hot.body = None;
+            if let Some(hot) = self.messages.get_mut(&longest) {
+                hot.drop_body(&mut self.bodies);
             }
+        }
+        true
+    }
+
+    /// Takes those out of the line at whose end one was added that have no body any more, two at a
+    /// time: the line is never much longer than there are bodies.
+    fn forget_sent(&mut self) {
+        for _ in 0..2 {
+            let Some(longest) = self.bodies.sent.front() else {
+                return;
+            };
+            let hot = self.messages.get(longest);
+            if hot.is_some_and(|hot| hot.body.is_some()) {
+                return;
+            }
+            self.bodies.sent.pop_front();
         }
     }
 
@@ -255,12 +303,13 @@ impl Hot {
         }
         self.messages.retain(|_, hot| hot.in_flight());
         self.messages.shrink_to_fit();
+        let with_body = self.messages.values().filter(|hot| hot.body.is_some());
+        self.bodies.octets = with_body.map(HotMessage::body_octets).sum();
+        self.bodies.sent.clear();
         self.keys = HashMap::default();
         self.providers.clear();
         self.deadlines = Deadlines::default();
         self.linger.clear();
-        self.bodies.retain(|(id, _)| self.messages.contains_key(id));
-        self.bodies_octets = self.bodies.iter().map(|(_, octets)| octets).sum();
     }
 
     /// Ids of messages with a delivery in flight.
@@ -274,15 +323,16 @@ impl Hot {
             return;
         };
         if !hot.lingering && !hot.is_live() {
-            hot.line_up();
+            hot.line_up(&mut self.bodies);
             self.linger.push_back((at, id));
         }
     }
 
     fn forget(&mut self, id: MessageId) {
-        let Some(hot) = self.messages.remove(&id) else {
+        let Some(mut hot) = self.messages.remove(&id) else {
             return;
         };
+        hot.drop_body(&mut self.bodies);
         let gone = DeliveryState::default();
         for (recipient, state) in (0..).zip(&hot.states) {
             let delivery = DeliveryId {
@@ -400,3 +450,6 @@ fn provider_mut<'a>(
     });
     &mut providers[at]
 }
+
+#[cfg(test)]
+mod tests;

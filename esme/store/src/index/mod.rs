@@ -159,10 +159,8 @@ impl Index {
         Ok(self.hot.messages.get(&id))
     }
 
-    pub(crate) fn keep_body(&mut self, message: &Arc<Message>, location: Location) {
-        let octets = location.octets as usize + size_of::<Message>();
-        self.hot
-            .keep_body(message, octets, self.config.body_cache_octets);
+    pub(crate) fn keep_body(&mut self, message: &Arc<Message>) {
+        self.hot.keep_body(message, self.config.body_cache_octets);
     }
 
     /// Gives a message up whose record cannot be read any more, so that nobody waits for it.
