@@ -62,6 +62,8 @@ pub(crate) struct Decision {
     pub(crate) outcome: Outcome,
     /// Receipts in their order.
     pub(crate) receipts: Vec<PlannedReceipt>,
+    /// No receipt is to come, whatever becomes of the message.
+    pub(crate) silent: bool,
     /// A message from a phone that answers.
     pub(crate) mo: Option<PlannedMo>,
     /// What goes wrong with the response on purpose.
@@ -196,6 +198,7 @@ impl Behaviour {
                 after: self.latency + self.receipt_delay,
             },
             receipts: Vec::new(),
+            silent: true,
             mo: None,
             fault: None,
         }
@@ -209,6 +212,7 @@ impl Behaviour {
             decision.outcome.state = state;
             decision.outcome.error_code = error_code;
         }
+        decision.silent = false;
         if self.submit_status.is_ok() && wants_receipt(registered_delivery, state) {
             decision.receipts.push(PlannedReceipt {
                 state,
@@ -251,8 +255,11 @@ impl Decision {
         self
     }
 
-    /// The same for a message that expires before it is delivered.
+    /// The same for a message that expires before it is delivered; one that was refused stays so.
     pub(crate) fn expired(mut self, after: Duration, registered_delivery: u8) -> Self {
+        if !self.command_status.is_ok() {
+            return self;
+        }
         self.outcome = Outcome {
             state: ReceiptState::Expired,
             error_code: 0,
@@ -269,7 +276,7 @@ impl Decision {
             form: first.map_or_else(ReceiptForm::default, |receipt| receipt.form),
         };
         self.receipts.clear();
-        if wants_receipt(registered_delivery, ReceiptState::Expired) {
+        if !self.silent && wants_receipt(registered_delivery, ReceiptState::Expired) {
             self.receipts.push(receipt);
         }
         self

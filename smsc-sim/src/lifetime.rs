@@ -187,4 +187,50 @@ mod tests {
             assert!(planned.iter().all(|r| (r.state, r.after) == (state, after)));
         }
     }
+
+    #[test]
+    fn what_was_refused_or_is_to_be_silent_does_not_tell_that_it_expired() {
+        let behaviour = Behaviour {
+            receipt_delay: Duration::from_secs(3_600),
+            ..Behaviour::default()
+        };
+        let half_an_hour = of("", "000000003000000R").expect("the time is valid");
+        let table = [
+            (
+                "99920",
+                false,
+                CommandStatus::ESME_RTHROTTLED,
+                ReceiptState::Rejected,
+            ),
+            (
+                "49171",
+                true,
+                CommandStatus::ESME_RTHROTTLED,
+                ReceiptState::Rejected,
+            ),
+            (
+                "99910",
+                false,
+                CommandStatus::ESME_ROK,
+                ReceiptState::Expired,
+            ),
+            (
+                "99930",
+                false,
+                CommandStatus::ESME_ROK,
+                ReceiptState::Expired,
+            ),
+        ];
+        for (destination, throttled, status, state) in table {
+            let decision = behaviour.decide(&Submission {
+                destination: destination.as_bytes(),
+                registered_delivery: 1,
+                throttled,
+            });
+            let decision = half_an_hour.applied_to(decision, 1);
+            let ended = (decision.command_status, decision.outcome.state);
+            assert_eq!(ended, (status, state), "{destination}");
+            assert!(decision.receipts.is_empty(), "{destination}");
+        }
+    }
 }

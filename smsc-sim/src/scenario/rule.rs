@@ -147,6 +147,7 @@ impl Rule {
             None => {}
         }
         if let Some(receipts) = &self.receipts {
+            decision.silent = receipts.is_empty();
             decision.receipts.clear();
             for receipt in receipts {
                 receipt.plan(&mut decision, registered_delivery, draws);
