@@ -114,7 +114,7 @@ fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made, tls: Opti
 async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     let peer = made.peer;
     let gate = Arc::new(Gate::default());
-    let (control_sender, control) = mpsc::unbounded_channel();
+    let (control_sender, mut control) = mpsc::unbounded_channel();
     let we_connected = made.outbind.is_some();
     if let Some(outbind) = made.outbind {
         // The receiver stands right here.
@@ -134,13 +134,14 @@ async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     };
     // The clock and the faults are read after it was entered, so it misses no change of them.
     let draws = Draws::new(random::number(shared.settings.seed, id, 0));
-    let owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&gate), draws);
+    let mut owner = Connection::new(Arc::clone(&shared), id, Arc::clone(&gate), draws);
     let ours = made.transport.local_addr().unwrap_or(peer);
     let tap = Tap::new(&shared.capture, id, ours, peer, we_connected);
     let window_size = shared.settings.conformance_window_size;
     let report = shared.conformance.as_ref();
     let ear = report.map(|report| Ear::new(report, id, window_size));
-    let transport = match secure(made.transport, tls, owner.handshake_fault()).await {
+    let securing = secure(made.transport, tls, owner.handshake_fault());
+    let transport = match attended(securing, &mut owner, &mut control).await {
         Ok(transport) => transport,
         Err(error) => {
             tracing::info!(session = id, %peer, %error, "no TLS handshake");
@@ -156,6 +157,26 @@ async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
     };
     let (owner, _) = drive(socket, session, owner, requests, control, config).await;
     owner.leave();
+}
+
+/// Waits for the handshake and does meanwhile what the session is told: nobody has to wait for a
+/// client that says nothing.
+async fn attended(
+    securing: impl Future<Output = io::Result<Transport>>,
+    owner: &mut Connection,
+    control: &mut mpsc::UnboundedReceiver<Control>,
+) -> io::Result<Transport> {
+    let mut securing = std::pin::pin!(securing);
+    loop {
+        tokio::select! {
+            // Where there is no handshake the session itself is to be told.
+            biased;
+            secured = &mut securing => return secured,
+            Some(told) = control.recv() => if !owner.on_early_control(told) {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            },
+        }
+    }
 }
 
 /// The transport after the handshake, if there is to be one.

@@ -7,13 +7,13 @@ mod support;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use serde_json::json;
 use signalbox_codec::pdu::Bind;
 use signalbox_codec::{COctetStr, CommandStatus, Pdu, encode_pdu};
-use smsc_sim::{CertificateFlaw, Scenario, Smsc, TlsSettings};
+use smsc_sim::{CertificateFlaw, Disconnect, Scenario, Smsc, TlsSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -148,6 +148,23 @@ async fn handshakes_stall_or_end_in_the_middle() {
             "{fault}"
         );
     }
+}
+
+#[tokio::test]
+async fn who_says_nothing_holds_up_neither_the_clock_nor_the_end() {
+    let smsc = with_tls(&generated(CertificateFlaw::None)).await;
+    let _silent = TcpStream::connect(smsc.tls_addr().unwrap()).await.unwrap();
+    while smsc.sessions().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let started = Instant::now();
+    smsc.clock().advance(Duration::from_secs(1)).await.unwrap();
+    smsc.disconnect_all(Disconnect::Unbind);
+    while !smsc.sessions().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    // Sessions have 5 s to follow the clock, and handshakes have as long.
+    assert!(started.elapsed() < Duration::from_secs(4));
 }
 
 #[tokio::test]

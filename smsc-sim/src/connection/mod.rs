@@ -40,7 +40,7 @@ use crate::shared::{Shared, Tally};
 use crate::socket::Gate;
 
 /// Deliveries that one session holds at most, waiting for their time or for its window. A message
-/// whose receipt finds no place is answered with ESME_RMSGQFUL.
+/// whose receipt or answer from a phone finds no place is answered with ESME_RMSGQFUL.
 const DELIVERIES_MAX: usize = 100_000;
 /// Token of mobile-originated messages whose response nobody waits for. That of a planned receipt
 /// is the packed id of its message; numbers in between belong to those who wait.
@@ -206,8 +206,27 @@ impl Connection {
         self.bound.as_ref().map(|bound| &bound.system_id)
     }
 
+    /// Does what it is told while there is no session yet, but only a handshake; false: it is to
+    /// end.
+    pub(crate) fn on_early_control(&mut self, control: Control) -> bool {
+        match control {
+            Control::Disconnect(_) => return false,
+            // Nothing can have come due by it. Dropping the sender says so.
+            Control::Clock { clock, .. } => self.clock = clock,
+            Control::Script(view) => self.adopt_script(view),
+            // Only a bound session gets mail, and who asks to bind does so without a handshake.
+            Control::Mail | Control::Outbind(_) => {}
+        }
+        true
+    }
+
     /// From the next message on another scenario and other faults are in force.
     fn take_script(&mut self, session: &mut Session, view: Arc<View>) {
+        self.adopt_script(view);
+        self.tame(session);
+    }
+
+    fn adopt_script(&mut self, view: Arc<View>) {
         if view.generation == self.script.generation {
             let rules = &view.scenario.rules;
             self.rule_counts
@@ -217,7 +236,6 @@ impl Connection {
         }
         self.faults.set(&view.faults);
         self.script = view;
-        self.tame(session);
     }
 
     /// Settings of the session. A bind that is answered late on purpose is still in time.
