@@ -37,7 +37,7 @@ pub(crate) enum CaptureCommand {
         #[arg(long, default_value_t = 1)]
         session: usize,
         /// How many times faster than it was; 0: without pauses.
-        #[arg(long, default_value_t = 1.0)]
+        #[arg(long, default_value_t = 1.0, value_parser = speed)]
         speed: f64,
     },
 }
@@ -82,6 +82,12 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
             })
         }
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    let allowed = number.filter(|speed| (0.0..=1e9).contains(speed));
+    allowed.ok_or_else(|| "wanted: a number from 0 to 1e9".to_owned())
 }
 
 fn open(file: &Path) -> Result<BufReader<File>, CaptureError> {

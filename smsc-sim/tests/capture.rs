@@ -262,12 +262,26 @@ async fn a_client_is_played_again_and_other_answers_are_told() {
     );
 }
 
+/// A session in which the server asks nothing.
+async fn ask_only(program: &Program) {
+    let mut client = Client::transceiver(program.smpp).await;
+    client.send(&submit_sm("49171", "one", 0)).await;
+    client.read().await;
+}
+
 #[tokio::test]
 async fn a_server_is_played_again() {
-    let file = TestFile::new("server.pcapng");
-    let program = Program::start(&[]);
-    talk(&program).await;
-    fs::write(&file.0, download(&program, "").await).unwrap();
+    let talkative = Program::start(&[]);
+    talk(&talkative).await;
+    play_server(&download(&talkative, "").await, "talkative.pcapng").await;
+    let quiet = Program::start(&[]);
+    ask_only(&quiet).await;
+    play_server(&download(&quiet, "").await, "quiet.pcapng").await;
+}
+
+async fn play_server(capture: &[u8], name: &str) {
+    let file = TestFile::new(name);
+    fs::write(&file.0, capture).unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
     drop(free);

@@ -180,6 +180,8 @@ struct Player {
     /// Requests of ours that wait for their responses.
     waiting: HashMap<u32, ()>,
     heard: usize,
+    /// PDUs that the other side has sent in the capture.
+    heard_max: usize,
     outcome: Outcome,
 }
 
@@ -193,6 +195,7 @@ impl Player {
             expected: HashMap::new(),
             waiting: HashMap::new(),
             heard: 0,
+            heard_max: 0,
             outcome: Outcome::default(),
         };
         let mut heard_before = 0;
@@ -217,14 +220,20 @@ impl Player {
                 (false, false) => heard_before += 1,
             }
         }
+        player.heard_max = heard_before;
         player
+    }
+
+    /// Whether anything is to be sent or heard yet.
+    fn goes_on(&self) -> bool {
+        !self.requests.is_empty() || !self.waiting.is_empty() || self.heard < self.heard_max
     }
 
     async fn play(mut self, mut stream: TcpStream) -> Outcome {
         let mut buffer = BytesMut::new();
         let mut out = Vec::new();
         let mut silent_since = Instant::now();
-        while !self.requests.is_empty() || !self.waiting.is_empty() {
+        while self.goes_on() {
             self.send_what_is_due(&mut out);
             if stream.write_all(&out).await.is_err() {
                 break;
@@ -263,7 +272,8 @@ impl Player {
         } else {
             Duration::ZERO
         };
-        (request.heard_before <= self.heard).then(|| self.started + pause)
+        let due = self.started.checked_add(pause)?;
+        (request.heard_before <= self.heard).then_some(due)
     }
 
     fn send_what_is_due(&mut self, out: &mut Vec<u8>) {
