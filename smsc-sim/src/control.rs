@@ -18,7 +18,7 @@ use crate::delivery::{
 use crate::events::{Item, What};
 use crate::ids::MessageId;
 use crate::message::Message;
-use crate::record::{self, Batch, Entry};
+use crate::record::{self, Batch, Entry, Place};
 use crate::registry::{self, Disconnect, Fired, Outbind, SessionInfo};
 use crate::scenario::{Progress, Scenario};
 use crate::script::Script;
@@ -37,6 +37,17 @@ const FIRED_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Control {
     shared: Arc<Shared>,
     made: mpsc::Sender<Made>,
+}
+
+/// Messages that were counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    /// Those that were wanted.
+    pub(crate) matched: u64,
+    /// Whether all that are kept were counted, not only the later ones.
+    pub(crate) are_all: bool,
+    /// How far they have come.
+    pub(crate) place: Place,
 }
 
 impl Control {
@@ -82,26 +93,31 @@ impl Control {
     /// The newest `limit` messages that are wanted, oldest first.
     pub(crate) fn messages(&self, limit: usize, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
         let at = self.shared.time();
-        let mut messages: Vec<Message> = self.newest_first(
-            |batch, entry, pdu| Message::new(batch, entry, pdu.clone(), at).filter(&wanted),
-            limit,
-        );
+        let kept = self.kept();
+        let newest_first = kept.newest_first(at, usize::MAX);
+        let mut messages: Vec<Message> = newest_first.filter(wanted).take(limit).collect();
         messages.reverse();
         messages
     }
 
-    /// How many of the newest messages are wanted.
-    pub(crate) fn newest_messages(&self, newest: usize, wanted: impl Fn(&Message) -> bool) -> u64 {
+    /// Counts the messages after that place; all that are kept when it is `None`, or when they were
+    /// forgotten since.
+    pub(crate) fn count_after(
+        &self,
+        after: Option<Place>,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Counted {
         let at = self.shared.time();
-        let newest = self.newest_first(
-            |batch, entry, pdu| Some(Message::new(batch, entry, pdu.clone(), at)),
-            newest,
-        );
-        newest
-            .iter()
-            .flatten()
-            .filter(|message| wanted(message))
-            .count() as u64
+        let kept = self.kept();
+        let after = after.filter(|after| after.clears == kept.place.clears);
+        let newest = kept.place.total - after.map_or(0, |after| after.total);
+        let newest = usize::try_from(newest).unwrap_or(usize::MAX);
+        let messages = kept.newest_first(at, newest);
+        Counted {
+            matched: messages.filter(wanted).count() as u64,
+            are_all: after.is_none(),
+            place: kept.place,
+        }
     }
 
     /// Ends when something happens after it was called.
@@ -124,7 +140,7 @@ impl Control {
 
     /// Messages since the start or since they were cleared.
     pub(crate) fn messages_total(&self) -> u64 {
-        self.shared.ring().total()
+        self.shared.ring().place().total
     }
 
     pub(crate) async fn wait_for_messages(
@@ -347,26 +363,36 @@ impl Control {
         receiver.await.unwrap_or(Err(DeliveryError::SessionClosed))
     }
 
-    /// The first `limit` results for the messages kept, newest first. The ring is not locked
-    /// meanwhile.
-    fn newest_first<T>(
-        &self,
-        find: impl Fn(&Batch, &Entry, &bytes::Bytes) -> Option<T>,
-        limit: usize,
-    ) -> Vec<T> {
-        let (batches, surplus) = {
-            let ring = self.shared.ring();
-            (ring.batches(), ring.surplus())
-        };
-        let oldest_first = batches.iter().enumerate().rev();
+    /// What is kept just now.
+    fn kept(&self) -> Kept {
+        let ring = self.shared.ring();
+        Kept {
+            batches: ring.batches(),
+            surplus: ring.surplus(),
+            place: ring.place(),
+        }
+    }
+}
+
+/// The messages kept at one moment.
+struct Kept {
+    batches: Vec<Arc<Batch>>,
+    /// Messages at the start of the first batch that do not count.
+    surplus: usize,
+    place: Place,
+}
+
+impl Kept {
+    /// The last `newest` messages with their states at that time, newest first.
+    fn newest_first(&self, at: SmscTime, newest: usize) -> impl Iterator<Item = Message> {
+        let oldest_first = self.batches.iter().enumerate().rev();
         oldest_first
-            .flat_map(|(at, batch)| {
-                let skipped = if at == 0 { surplus } else { 0 };
+            .flat_map(|(number, batch)| {
+                let skipped = if number == 0 { self.surplus } else { 0 };
                 let entries: Vec<_> = batch.iter().skip(skipped).collect();
                 entries.into_iter().rev().map(move |entry| (batch, entry))
             })
-            .filter_map(|(batch, (entry, pdu))| find(batch, entry, &pdu))
-            .take(limit)
-            .collect()
+            .take(newest)
+            .filter_map(move |(batch, (entry, pdu))| Message::new(batch, entry, pdu, at))
     }
 }

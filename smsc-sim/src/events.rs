@@ -13,11 +13,14 @@ use signalbox_session::{BindType, CloseReason};
 use crate::clock::{ClockMode, SmscTime};
 use crate::delivery::DeliveryResult;
 use crate::ids::{IdStyle, MessageId};
-use crate::record::Batch;
+use crate::record::{Batch, RECORD_OCTETS_MAX};
 
 /// Events that are kept at most; the oldest go first, and who has not read them is told how many
 /// there were. Those of one turn of a session go together.
 pub(crate) const EVENTS_MAX: usize = 20_000;
+/// Octets of the PDUs of messages that events keep at most, and then also the oldest go: as many as
+/// the messages themselves may have.
+const OCTETS_MAX: usize = RECORD_OCTETS_MAX;
 
 /// What happened at once, to one session or to none.
 #[derive(Debug)]
@@ -102,6 +105,14 @@ impl Item {
         }
     }
 
+    /// Octets of PDUs that it keeps.
+    fn octets(&self) -> usize {
+        match &self.what {
+            What::Messages(batch) => batch.octets_kept(),
+            _ => 0,
+        }
+    }
+
     /// Number of the event after its last.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.len() as u64
@@ -113,6 +124,7 @@ impl Item {
 pub(crate) struct Events {
     items: VecDeque<Arc<Item>>,
     kept: usize,
+    octets: usize,
     next: u64,
 }
 
@@ -131,12 +143,14 @@ impl Events {
         }
         self.next += events as u64;
         self.kept += events;
+        self.octets += item.octets();
         self.items.push_back(Arc::new(item));
-        while self.kept > EVENTS_MAX
+        while (self.kept > EVENTS_MAX || self.octets > OCTETS_MAX)
             && self.items.len() > 1
             && let Some(oldest) = self.items.pop_front()
         {
             self.kept -= oldest.len();
+            self.octets -= oldest.octets();
         }
     }
 
@@ -159,7 +173,12 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_codec::pdu::Sm;
+    use signalbox_codec::{Encode, Header, Pdu, Tag, TlvBuf};
+
     use super::*;
+    use crate::behaviour::Behaviour;
+    use crate::record::{Entry, Recorder};
 
     const AT: SmscTime = SmscTime::from_unix_ms(0);
 
@@ -170,6 +189,28 @@ mod tests {
             result: None,
         };
         What::Deliveries(vec![event; count])
+    }
+
+    fn message_of(octets: usize) -> What {
+        let value = vec![0; octets];
+        let mut tlvs = TlvBuf::new();
+        tlvs.push(Tag::MESSAGE_PAYLOAD, &value).unwrap();
+        let pdu = Pdu::SubmitSm(Sm {
+            tlvs: tlvs.as_tlvs(),
+            ..Sm::default()
+        });
+        let header = Header {
+            command_length: 0,
+            command_id: pdu.command_id(),
+            command_status: CommandStatus::ESME_ROK,
+            sequence_number: 1,
+        };
+        let outcome = Behaviour::default().accept().outcome;
+        let id = (MessageId::new(1, 1, 1), IdStyle::Hex);
+        let mut recorder = Recorder::default();
+        let entry = Entry::new(AT, id, CommandStatus::ESME_ROK, outcome);
+        recorder.push(header, &pdu, entry);
+        What::Messages(Arc::new(recorder.take(1, &Arc::from("me")).unwrap()))
     }
 
     fn firsts(events: &Events, cursor: u64, limit: usize) -> (Vec<u64>, u64) {
@@ -201,5 +242,17 @@ mod tests {
         let (items, missed) = firsts(&events, 50, usize::MAX);
         assert_eq!((items[0], missed), (300, 250));
         assert_eq!(items.len(), EVENTS_MAX / 100);
+    }
+    #[test]
+    fn large_messages_leave_before_there_are_too_many_octets() {
+        let mut events = Events::default();
+        let large = 60_000;
+        let count = OCTETS_MAX / large;
+        for _ in 0..count + 10 {
+            events.push(AT, Some(1), message_of(large));
+        }
+        assert!(events.octets <= OCTETS_MAX, "{}", events.octets);
+        let kept = events.items.len();
+        assert!(kept <= count && kept > count - 10, "{kept}");
     }
 }

@@ -13,7 +13,7 @@ use crate::clock::SmscTime;
 use crate::ids::{IdStyle, MessageId};
 
 /// Octets of PDUs that the ring keeps at most, whatever the number of messages.
-const RECORD_OCTETS_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const RECORD_OCTETS_MAX: usize = 64 * 1024 * 1024;
 /// Octets that a batch's buffer grows by.
 const BATCH_OCTETS: usize = 64 * 1024;
 
@@ -128,7 +128,8 @@ impl Batch {
         at.ok().filter(|at| self.entries[*at].id == id)
     }
 
-    fn octets_kept(&self) -> usize {
+    /// Octets of its PDUs.
+    pub(crate) fn octets_kept(&self) -> usize {
         let replaced: usize = self.replaced.iter().map(|(_, pdu)| pdu.len()).sum();
         self.octets.len() + replaced
     }
@@ -181,26 +182,34 @@ pub(crate) struct Ring {
     octets: usize,
     messages_max: usize,
     octets_max: usize,
+    place: Place,
+}
+
+/// How far the messages have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// How often all were forgotten.
+    pub(crate) clears: u64,
     /// Messages since the last [`Ring::clear`], those that are no longer kept included.
-    total: u64,
+    pub(crate) total: u64,
 }
 
 impl Ring {
     /// Keeps the last `messages_max` messages.
-    pub(crate) const fn new(messages_max: usize) -> Self {
+    pub(crate) fn new(messages_max: usize) -> Self {
         Self {
             batches: VecDeque::new(),
             messages: 0,
             octets: 0,
             messages_max,
             octets_max: RECORD_OCTETS_MAX,
-            total: 0,
+            place: Place::default(),
         }
     }
 
     /// Appends a batch.
     pub(crate) fn push(&mut self, batch: Arc<Batch>) {
-        self.total += batch.entries.len() as u64;
+        self.place.total += batch.entries.len() as u64;
         self.messages += batch.entries.len();
         self.octets += batch.octets.len();
         self.batches.push_back(batch);
@@ -269,15 +278,19 @@ impl Ring {
         self.messages.saturating_sub(self.messages_max)
     }
 
-    /// Messages since the start or the last [`Ring::clear`].
-    pub(crate) const fn total(&self) -> u64 {
-        self.total
+    /// How far the messages have come.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
     }
 
     /// Forgets all messages.
     pub(crate) fn clear(&mut self) {
         *self = Self {
             octets_max: self.octets_max,
+            place: Place {
+                clears: self.place.clears + 1,
+                total: 0,
+            },
             ..Self::new(self.messages_max)
         };
     }
@@ -347,9 +360,9 @@ mod tests {
             assert_eq!(sequence_numbers(&ring), expected);
             assert!(ring.messages < 10 + 7, "{}", ring.messages);
         }
-        assert_eq!(ring.total(), 105);
+        assert_eq!(ring.place().total, 105);
         ring.clear();
-        assert_eq!((ring.total(), sequence_numbers(&ring)), (0, vec![]));
+        assert_eq!((ring.place().total, sequence_numbers(&ring)), (0, vec![]));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::control::Control;
 use crate::filter::{Difference, Match};
 use crate::message::Message;
+use crate::record::Place;
 
 /// Messages that a refusal names because they come nearest.
 const NEAREST_MAX: usize = 3;
@@ -259,22 +260,21 @@ pub(crate) async fn verify_sequence(
 /// The messages counted so far.
 #[derive(Default)]
 struct Progress {
-    seen: u64,
+    seen: Option<Place>,
     matched: u64,
 }
 
 impl Progress {
     /// Counts the messages that came since the last look; all of them when their state counts or
-    /// they were cleared meanwhile.
+    /// they were forgotten meanwhile.
     fn look(&mut self, control: &Control, wanted: &Match) {
-        let total = control.messages_total();
-        if wanted.state.is_some() || total < self.seen {
-            *self = Self::default();
+        let after = self.seen.filter(|_| wanted.state.is_none());
+        let counted = control.count_after(after, |message| wanted.matches(message));
+        if counted.are_all {
+            self.matched = 0;
         }
-        let newest = usize::try_from(total - self.seen).unwrap_or(usize::MAX);
-        let messages = control.newest_messages(newest, |message| wanted.matches(message));
-        self.matched += messages;
-        self.seen = total;
+        self.matched += counted.matched;
+        self.seen = Some(counted.place);
     }
 }
 

@@ -76,6 +76,49 @@ async fn what_comes_later_is_waited_for() {
     assert_eq!(found.unwrap()[0].text().as_deref(), Some("late"));
 }
 
+/// Messages that come while others are counted are neither left out nor counted twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_come_all_the_time_are_counted_once() {
+    let smsc = smsc(|_| {}).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let sending = tokio::spawn(async move {
+        for number in 0..3_000 {
+            let to = if number % 3 == 0 { "49171" } else { "49172" };
+            send(&mut client, to, "hi").await;
+        }
+    });
+    let wanted = || Match::to("49171");
+    smsc.verify(wanted())
+        .within(LONG)
+        .at_least(1_000)
+        .await
+        .unwrap();
+    sending.await.unwrap();
+    smsc.verify(wanted())
+        .within(LONG)
+        .exactly(1_000)
+        .await
+        .unwrap();
+}
+
+/// What was forgotten does not count, however many came after it.
+#[tokio::test]
+async fn messages_forgotten_while_it_waits_do_not_count() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    send(&mut client, "49171", "forgotten").await;
+    let wanted = json!({"match": {"to": "49171"}, "count": {"exactly": 3}, "within": "20s"});
+    let verifying = program.main("POST", "verify", &wanted);
+    let acting = async {
+        program.main("DELETE", "messages", &Value::Null).await;
+        for _ in 0..3 {
+            send(&mut client, "49171", "kept").await;
+        }
+    };
+    let (body, ()) = tokio::join!(verifying, acting);
+    assert_eq!(body["matched"], 3, "{body}");
+}
+
 #[tokio::test]
 async fn none_is_only_sure_when_the_whole_time_is_over() {
     let (smsc, mut client) = with_messages().await;

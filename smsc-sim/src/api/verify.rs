@@ -111,6 +111,10 @@ fn count_of(count: Value) -> Result<Count, Problem> {
     fields.end()?;
     match (exactly, at_least, at_most) {
         (Some(count), None, None) => Ok(Count::exactly(count)),
+        (None, Some(at_least), Some(at_most)) if at_least > at_most => {
+            let detail = format!("at_least {at_least} is more than at_most {at_most}");
+            Err(Problem::field("count", detail))
+        }
         (None, Some(at_least), at_most) => Ok(Count { at_least, at_most }),
         (None, None, Some(count)) => Ok(Count::at_most(count)),
         _ => Err(Problem::field(
