@@ -12,7 +12,7 @@ use signalbox_codec::pdu::{
     QuerySm, QuerySmResp, ReplaceSm, ShortMessage, Sm, SubmitMulti,
 };
 use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, Tag, TlvBuf};
-use smsc_sim::Smsc;
+use smsc_sim::{Behaviour, Smsc};
 
 use support::{Client, submit_sm};
 
@@ -204,6 +204,29 @@ async fn a_replaced_message_has_its_text_and_times_anew() {
     client.send(&replace(&id, "third")).await;
     let late = client.read().await.header.command_status;
     assert_eq!(late, CommandStatus::ESME_RREPLACEFAIL);
+}
+
+#[tokio::test]
+async fn a_replacement_that_is_refused_leaves_the_message_as_it_is() {
+    let (smsc, mut client) = slow_smsc().await;
+    let id = submitted(&mut client, &submit_sm("49171", "first", 1)).await;
+    smsc.set_behaviour(Behaviour {
+        submit_status: CommandStatus::ESME_RMSGQFUL,
+        ..Behaviour::default()
+    });
+    let replace = ReplaceSm {
+        message_id: string(&id),
+        source_addr: string("100"),
+        registered_delivery: 1,
+        short_message: ShortMessage::new(b"second").unwrap(),
+        ..ReplaceSm::default()
+    };
+    client.send(&Pdu::ReplaceSm(replace)).await;
+    let status = client.read().await.header.command_status;
+    assert_eq!(status, CommandStatus::ESME_RMSGQFUL);
+    assert_eq!(smsc.messages()[0].text().as_deref(), Some("first"));
+    smsc.clock().advance(HOUR).await.unwrap();
+    assert_eq!(client.read().await.receipt().0, "DELIVRD");
 }
 
 #[tokio::test]

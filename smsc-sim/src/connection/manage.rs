@@ -194,6 +194,10 @@ impl Connection {
             return self.answer(session, arrival, status, &resp);
         }
         let decision = self.decide(arrival.at, &original, lifetime);
+        let status = decision.command_status;
+        if !status.is_ok() {
+            return self.answer(session, arrival, status, &resp);
+        }
         let ends_as = (decision.outcome.state, decision.outcome.error_code);
         let ends_at = arrival.at + decision.outcome.after;
         let plan_anew = |entry: &mut Entry| entry.plan_anew(ends_as, ends_at);

@@ -106,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Decides about a message. One whose receipt finds no place is refused.
+    /// Decides about a message. One whose receipt or answer finds no place is refused.
     pub(super) fn decide(
         &mut self,
         at: SmscTime,
@@ -134,7 +134,8 @@ impl Connection {
         } else {
             self.decide_by_script(at, &submission, original)
         };
-        if !decision.receipts.is_empty() && self.held() >= DELIVERIES_MAX {
+        let delivers = !decision.receipts.is_empty() || decision.mo.is_some();
+        if delivers && self.held() >= DELIVERIES_MAX {
             return self.behaviour.1.answer(CommandStatus::ESME_RMSGQFUL);
         }
         lifetime.applied_to(decision, original.registered_delivery)
@@ -276,7 +277,7 @@ impl Connection {
     }
 
     /// Sends a message from a phone when its time has come.
-    fn answer_from_phone(
+    pub(super) fn answer_from_phone(
         &mut self,
         session: &mut Session,
         arrival: &Arrival,

@@ -80,6 +80,9 @@ impl Connection {
         for (original, decision) in &split.accepted {
             let (_, late) = split_early(&decision.receipts);
             self.plan_receipts(session, arrival, about, original, late);
+            if let Some(mo) = &decision.mo {
+                self.answer_from_phone(session, arrival, original, mo);
+            }
         }
     }
 
