@@ -38,7 +38,7 @@ settings! {
         /// Most messages held in memory, at about 500 octets each; others are looked up on disk.
         hot_entries_max: usize ["16" .. "100000000"] = "200000";
         /// Memory for bodies of messages; others are read from the journal again.
-        body_cache: Size ["0" .. "64GiB"] = "64MiB";
+        body_cache: Size ["0" .. "64GiB"] = "128MiB";
         /// How many messages that are done are held so that a second receipt is recognised.
         linger_entries_max: usize ["0" .. "100000000"] = "10000";
         /// How long, at most, a message that is done is held so.
