@@ -56,10 +56,17 @@ impl Report {
         self.results.receipts
     }
 
-    /// Messages answered per second, from the end of the warm-up to the last response.
+    /// Messages answered per second, from the end of the warm-up to the last response. The
+    /// shortest latency does not count: it is a delay of the SMSC and no lack of messages.
     #[must_use]
     pub fn messages_per_second(&self) -> f64 {
-        let seconds = self.sending.as_secs_f64();
+        let shortest = self.latency(0.0).unwrap_or_default();
+        let from_first = self.sending.saturating_sub(shortest);
+        let seconds = if from_first.is_zero() {
+            self.sending.as_secs_f64()
+        } else {
+            from_first.as_secs_f64()
+        };
         if seconds > 0.0 {
             self.answered() as f64 / seconds
         } else {
@@ -143,9 +150,10 @@ impl Report {
     /// One line of the table of a sweep; [`Report::sweep_head`] is its first.
     pub(crate) fn sweep_line(&self) -> String {
         let mut line = format!(
-            "{:>6} {:>11.0}",
+            "{:>6} {:>11.0} {:>8.2}",
             self.settings.window_size,
-            self.messages_per_second()
+            self.messages_per_second(),
+            self.errors_percent()
         );
         for (_, share) in QUANTILES {
             line += &format!(" {:>9}", Shown(self.latency(share)).to_string());
@@ -159,7 +167,7 @@ impl Report {
 
     /// The head of the table of a sweep.
     pub(crate) fn sweep_head() -> String {
-        let mut head = format!("{:>6} {:>11}", "window", "msg/s");
+        let mut head = format!("{:>6} {:>11} {:>8}", "window", "answered/s", "errors %");
         for (name, _) in QUANTILES {
             head += &format!(" {name:>9}");
         }
@@ -328,6 +336,25 @@ mod tests {
         let text = report.to_string();
         assert!(text.contains("too little to measure"), "{text}");
         assert_eq!(report.to_json()["own_cpu_us_per_message"], Value::Null);
+    }
+
+    #[test]
+    fn a_delay_of_the_smsc_is_no_lower_rate() {
+        let mut report = Report::sample(&[500; 400], 0);
+        report.sending = Duration::from_millis(2_500);
+        let rate = report.messages_per_second();
+        assert!((199.0..201.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_sweep_shows_what_was_not_accepted() {
+        let report = Report::sample(&[1, 1, 1], 1);
+        assert!(Report::sweep_head().contains("errors %"));
+        assert!(
+            report.sweep_line().contains(" 25.00 "),
+            "{}",
+            report.sweep_line()
+        );
     }
 
     #[test]

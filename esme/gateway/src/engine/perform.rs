@@ -1,5 +1,7 @@
 //! The actions of a batch, performed once its records are on the disk.
 
+use std::sync::atomic::Ordering;
+
 use signalbox_adapters::ToChannel;
 use signalbox_router::{Action, ProviderName};
 
@@ -63,8 +65,10 @@ impl Engine {
             if !dispatches.is_empty() {
                 sent &= channel.send(ToChannel::Dispatch(dispatches)).is_ok();
             }
-            if !sent {
-                // What it had is in the store as dispatched, and decided at the next start.
+            // What it had is in the store as dispatched, and decided at the next start.
+            if !sent && self.shared.stopping.load(Ordering::Acquire) {
+                tracing::debug!(%provider, "the channel has ended before the engine");
+            } else if !sent {
                 tracing::error!(%provider, "the channel has ended");
             }
         }
