@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signalbox_codec::{CommandId, CommandStatus, Pdu};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use support::program::{Program, command, run};
 use support::{Client, submit_sm};
@@ -234,6 +236,29 @@ async fn problems_of_a_mobile_originated_message_name_their_field() {
         (&too_large, 413, ""),
     ];
     check_problems("POST", "mo", &table).await;
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_change_and_hear_nothing() {
+    let program = Program::start(&[]);
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let table = [
+        ("POST", "faults", "content-length: 0"),
+        ("GET", "events", upgrade),
+    ];
+    for (method, path, headers) in table {
+        let mut stream = TcpStream::connect(program.http).await.unwrap();
+        let request = format!(
+            "{method} /api/v1/smscs/main/{path} HTTP/1.1\r\nhost: {}\r\n\
+             origin: http://elsewhere.example\r\n{headers}\r\n\r\n",
+            program.http
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 403", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod events;
 mod fields;
 mod inject_mo;
 mod messages;
+mod origin;
 mod pdu_json;
 mod problem;
 mod scenario;
@@ -18,6 +19,7 @@ mod verify;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::json;
@@ -71,6 +73,7 @@ fn router(smscs: Smscs) -> Router {
         .merge(program)
         .merge(crate::page::router(pages))
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .layer(middleware::from_fn(origin::only_our_pages))
 }
 
 /// What there is of each SMSC, below its own path.
