@@ -22,7 +22,7 @@ use super::outcome::refused;
 use super::pool::Pool;
 use super::request::RequestWriter;
 use super::target::{Origin, Target, url};
-use super::worker::{Batch, Job, Progress, Report, Shared, Worker};
+use super::worker::{Batch, Job, Progress, Report, Reporter, Shared, Worker};
 use crate::channel::{ChannelHandle, Inbox, ToChannel};
 
 /// Callbacks that may be with this channel at a time.
@@ -316,13 +316,16 @@ impl Task {
         let pool = &mut self.pools[index];
         pool.workers.insert(number, sender);
         pool.idle.push(number);
-        let worker = Worker {
+        let reporter = Reporter {
             pool: index,
-            number,
+            worker: number,
+            reports: self.reports_sender.clone(),
+        };
+        let worker = Worker {
+            reporter,
             origin: pool.origin.clone(),
             shared: Arc::clone(&self.shared),
             batches,
-            reports: self.reports_sender.clone(),
             connection: None,
             writer: RequestWriter::default(),
         };

@@ -89,17 +89,15 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         // Until all is answered: whoever gives up in between leaves answers behind.
         self.is_open = false;
-        let timed_out = |_| ConnectionError::TimedOut;
         let sent = timeout(patience, self.send(requests)).await;
-        sent.map_err(timed_out)?
+        sent.map_err(|_| ConnectionError::TimedOut)?
             .map_err(|error| unreachable("no answer", &error))?;
         for _ in 0..count {
-            let answer = match self.buffered()? {
-                Some(answer) => answer,
-                None => timeout(patience, self.answer())
-                    .await
-                    .map_err(timed_out)??,
-            };
+            let answered = timeout(patience, self.answer()).await;
+            let answer = answered
+                .unwrap_or(Err(ConnectionError::TimedOut))
+                // The status counts, whatever becomes of the body.
+                .or_else(|error| self.reader.closed().ok_or(error))?;
             let keep = answer.keep;
             take(answer);
             if !keep {
@@ -118,22 +116,17 @@ impl Connection {
 
     async fn answer(&mut self) -> Result<Answer, ConnectionError> {
         loop {
-            let octets = self.read().await;
-            if octets.map_err(|error| unreachable("no answer", &error))? == 0 {
-                return self.reader.closed().ok_or_else(|| {
-                    ConnectionError::Unreachable("no answer: the connection was closed".to_owned())
-                });
-            }
-            if let Some(answer) = self.buffered()? {
+            let buffered = self.reader.next(&mut self.input);
+            let broken = |Broken| ConnectionError::Unreachable("no answer of HTTP/1".to_owned());
+            if let Some(answer) = buffered.map_err(broken)? {
                 return Ok(answer);
             }
+            let octets = self.read().await;
+            if octets.map_err(|error| unreachable("no answer", &error))? == 0 {
+                let reason = "no answer: the connection was closed".to_owned();
+                return Err(ConnectionError::Unreachable(reason));
+            }
         }
-    }
-
-    fn buffered(&mut self) -> Result<Option<Answer>, ConnectionError> {
-        self.reader
-            .next(&mut self.input)
-            .map_err(|Broken| ConnectionError::Unreachable("no answer of HTTP/1".to_owned()))
     }
 
     async fn read(&mut self) -> io::Result<usize> {

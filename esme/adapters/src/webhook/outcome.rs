@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 2xx | delivered |
 //! | 408, 425, 429, 5xx | retry, after `Retry-After` if it says so |
-//! | no connection, no answer in time, answer cut off | retry |
+//! | no connection, no head of an answer in time, or not all of it | retry |
 //! | 3xx (not followed), 410, other 4xx, 1xx | rejected |
 
 use std::sync::Arc;

@@ -18,6 +18,10 @@ const PIPELINED_AFTER: u64 = 64;
 /// How many times more answers it takes each time that pipelined requests got no answer.
 const PIPELINED_LATER: u64 = 16;
 
+/// Connections that were closed one after another until requests are not pipelined any more: a
+/// server may close each after many requests, and all of them at about the same time.
+const CLOSED_MAX: u32 = 64;
+
 /// Connections to one server, and what waits for them.
 pub(super) struct Pool {
     pub(super) origin: Origin,
@@ -32,6 +36,8 @@ pub(super) struct Pool {
     answers: bool,
     /// Answers since it last closed a connection.
     kept_answers: u64,
+    /// Connections that it has closed since it last kept one.
+    closed: u32,
     pipelined_after: u64,
     /// The host, for the log.
     server: String,
@@ -50,6 +56,7 @@ impl Pool {
             seen_at: now,
             answers: false,
             kept_answers: 0,
+            closed: 0,
             pipelined_after: PIPELINED_AFTER,
             failures: Failures::default(),
         }
@@ -95,8 +102,11 @@ impl Pool {
 
     /// Notes whether a connection can be used again.
     pub(super) const fn set_kept(&mut self, kept: bool) {
-        // A server that is known to pipeline may close a connection after many requests.
-        if !kept && !self.is_pipelined() {
+        self.closed = match kept {
+            true => 0,
+            false => self.closed.saturating_add(1),
+        };
+        if self.closed > CLOSED_MAX || !kept && !self.is_pipelined() {
             self.kept_answers = 0;
         }
     }

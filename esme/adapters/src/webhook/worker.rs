@@ -2,7 +2,8 @@
 //!
 //! A server that has kept its connections for a while gets several requests with one write
 //! (pipelining, RFC 9112 §9.3.2): they can be repeated, because `webhook-id` tells them apart.
-//! What such a server leaves without an answer is sent again, one by one.
+//! What such a server leaves without an answer, or behind its last one on a connection, is sent
+//! again, one by one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -73,14 +74,19 @@ pub(super) enum Progress {
 }
 
 pub(super) struct Worker {
-    pub(super) pool: usize,
-    pub(super) number: u64,
+    pub(super) reporter: Reporter,
     pub(super) origin: Origin,
     pub(super) shared: Arc<Shared>,
     pub(super) batches: mpsc::Receiver<Batch>,
-    pub(super) reports: mpsc::UnboundedSender<Report>,
     pub(super) connection: Option<Connection>,
     pub(super) writer: RequestWriter,
+}
+
+/// Tells the channel how a worker gets on.
+pub(super) struct Reporter {
+    pub(super) pool: usize,
+    pub(super) worker: u64,
+    pub(super) reports: mpsc::UnboundedSender<Report>,
 }
 
 /// An answer that takes longer marks the server as slow.
@@ -88,7 +94,11 @@ const WELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// A batch being served.
 struct Serving {
+    /// Those that were not reported.
     outcomes: Vec<(DeliveryId, Outcome)>,
+    reported_at: Instant,
+    /// Callbacks that have an outcome.
+    done: usize,
     well: bool,
     pipelining_failed: bool,
 }
@@ -118,7 +128,7 @@ impl Worker {
         while let Some(batch) = self.batches.recv().await {
             self.serve(batch).await;
         }
-        self.report(Serving::new(0), Progress::Ended);
+        self.reporter.report(Serving::new(0), Progress::Ended);
     }
 
     async fn serve(&mut self, batch: Batch) {
@@ -127,23 +137,17 @@ impl Worker {
             mut pipelined,
         } = batch;
         let mut serving = Serving::new(jobs.len());
-        let mut reported_at = Instant::now();
-        let mut done = 0;
-        while done < jobs.len() {
-            if !serving.outcomes.is_empty() && reported_at.elapsed() >= REPORT_EVERY {
-                reported_at = Instant::now();
-                let well = serving.well;
-                let told = std::mem::replace(&mut serving, Serving::new(jobs.len() - done));
-                serving.well = well;
-                self.report(told, Progress::Busy { well });
-            }
+        while serving.done < jobs.len() {
+            self.reporter.report_if_due(&mut serving);
             let was_open = self.connection.is_some();
-            let sent = self.write_requests(&jobs[done..], pipelined);
-            let jobs_sent = &jobs[done..done + sent];
-            let before = serving.outcomes.len();
-            let result = self.exchange(jobs_sent, &mut serving).await;
-            let answered = serving.outcomes.len() - before;
-            done += answered;
+            let before = serving.done;
+            let sent = self.write_requests(&jobs[before..], pipelined);
+            let result = self
+                .exchange(&jobs[before..before + sent], &mut serving)
+                .await;
+            let answered = serving.done - before;
+            // An answer that was the last: what stood behind it was in vain.
+            pipelined &= answered == sent;
             let Err(error) = result else {
                 continue;
             };
@@ -151,7 +155,6 @@ impl Worker {
             // A server may close a kept connection while requests are on their way.
             if answered > 0 || (hung_up && (was_open || sent > 1)) {
                 serving.pipelining_failed |= sent > 1;
-                pipelined = false;
                 continue;
             }
             let (outcome, reached) = match error {
@@ -159,28 +162,14 @@ impl Worker {
                 ConnectionError::Unreachable(reason) => (unreachable(&reason), false),
                 ConnectionError::TimedOut => (unreachable("no answer in time"), false),
             };
-            serving
-                .outcomes
-                .push((jobs[done].dispatch.delivery, outcome));
-            done += 1;
+            serving.take(&jobs[serving.done], outcome);
             if !reached {
-                let untried = jobs.split_off(done);
-                return self.report(serving, Progress::Failed { untried });
+                let untried = jobs.split_off(serving.done);
+                return self.reporter.report(serving, Progress::Failed { untried });
             }
         }
         let (well, kept) = (serving.well, self.connection.is_some());
-        self.report(serving, Progress::Idle { well, kept });
-    }
-
-    /// The channel may be gone; then nobody waits for the outcomes.
-    fn report(&self, serving: Serving, progress: Progress) {
-        drop(self.reports.send(Report {
-            pool: self.pool,
-            worker: self.number,
-            outcomes: serving.outcomes,
-            pipelining_failed: serving.pipelining_failed,
-            progress,
-        }));
+        self.reporter.report(serving, Progress::Idle { well, kept });
     }
 
     /// Writes the requests of the first jobs; of how many.
@@ -218,14 +207,18 @@ impl Worker {
             None => Connection::open(&self.origin, config, tls).await?,
         };
         let mut open_jobs = jobs.iter();
+        let reporter = &self.reporter;
         let requests = &self.writer.requests;
         let exchanged = connection.exchange(requests, jobs.len(), config.timeout, |answer| {
             let job = open_jobs.next().expect("no more answers than jobs");
             let outcome = of_status(answer.status, answer.retry_after.as_deref());
-            serving.outcomes.push((job.dispatch.delivery, outcome));
+            serving.take(job, outcome);
             let now = Instant::now();
             serving.well &= now - since < WELL_WITHIN;
             since = now;
+            if open_jobs.len() > 0 {
+                reporter.report_if_due(serving);
+            }
         });
         exchanged.await?;
         self.connection = connection.is_open().then_some(connection);
@@ -233,12 +226,46 @@ impl Worker {
     }
 }
 
+impl Reporter {
+    /// Reports what has an outcome while the batch goes on.
+    fn report_if_due(&self, serving: &mut Serving) {
+        if serving.outcomes.is_empty() || serving.reported_at.elapsed() < REPORT_EVERY {
+            return;
+        }
+        let (well, done) = (serving.well, serving.done);
+        let rest = Serving {
+            well,
+            done,
+            ..Serving::new(serving.outcomes.len())
+        };
+        self.report(std::mem::replace(serving, rest), Progress::Busy { well });
+    }
+
+    /// The channel may be gone; then nobody waits for the outcomes.
+    fn report(&self, serving: Serving, progress: Progress) {
+        drop(self.reports.send(Report {
+            pool: self.pool,
+            worker: self.worker,
+            outcomes: serving.outcomes,
+            pipelining_failed: serving.pipelining_failed,
+            progress,
+        }));
+    }
+}
+
 impl Serving {
     fn new(jobs: usize) -> Self {
         Self {
             outcomes: Vec::with_capacity(jobs),
+            reported_at: Instant::now(),
+            done: 0,
             well: true,
             pipelining_failed: false,
         }
+    }
+
+    fn take(&mut self, job: &Job, outcome: Outcome) {
+        self.outcomes.push((job.dispatch.delivery, outcome));
+        self.done += 1;
     }
 }

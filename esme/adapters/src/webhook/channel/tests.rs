@@ -29,6 +29,8 @@ use crate::webhook::encode::{Signer, signature};
 use crate::webhook::pool::JOBS_MAX;
 use crate::webhook::testing::{callback, inbound};
 
+mod endings;
+
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const PATIENCE: Duration = Duration::from_secs(20);
 
