@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{accepted, delivered, found, history, id, message, open, queued, sent};
-use signalbox_router::{DeliveryId, DeliveryState, Ledger, Record, State};
+use signalbox_router::{DeliveryId, DeliveryState, Event, Ledger, Record, State};
 use signalbox_store::Filter;
 
 #[test]
@@ -42,6 +42,41 @@ fn a_state_is_found_as_long_as_it_holds() {
     let timeline = view.expect("known").timeline;
     let events: Vec<_> = timeline.iter().map(|entry| entry.event.as_str()).collect();
     assert_eq!(events, ["accepted", "part_sent", "receipt"]);
+}
+
+#[test]
+fn a_callback_is_told_of_once_where_the_journal_tells_twice() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut store, _) = open(dir.path());
+    let mut done = delivered(1);
+    let Record::Changed {
+        state,
+        delivery,
+        at,
+        ..
+    } = &mut done
+    else {
+        unreachable!("delivered() makes a change");
+    };
+    state.last_callback = Some(id(90));
+    let made = Record::Changed {
+        delivery: *delivery,
+        at: *at,
+        event: Event::CallbackMade { callback: id(90) },
+        state: state.clone(),
+    };
+    for record in [accepted(1), sent(1), done, made] {
+        store.apply(record).expect("applied");
+    }
+    let position = store.commit().expect("committed");
+    let history = history(&store, dir.path(), 10_000);
+    let view = history.message(id(1), position).expect("an answer");
+    let timeline = view.expect("known").timeline;
+    let events: Vec<_> = timeline.iter().map(|entry| entry.event.as_str()).collect();
+    assert_eq!(
+        events,
+        ["accepted", "part_sent", "receipt", "callback_made"]
+    );
 }
 
 #[test]

@@ -164,7 +164,12 @@ impl Life {
             }
             _ => TimelineEntry::of(recipient, at, &event, &state),
         };
-        self.timeline.push(entry);
+        // Journals of earlier versions tell of a callback in an event of its own too.
+        let is_told = matches!(event, Event::CallbackMade { callback }
+            if what == What::Changed && self.last_callback == Some(callback));
+        if !is_told {
+            self.timeline.push(entry);
+        }
         if what == What::Changed {
             self.tell_callback(at, &state);
             self.show(&state);

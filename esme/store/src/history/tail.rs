@@ -87,9 +87,11 @@ impl Tail {
                     location,
                 } => self.position = location.end(),
                 Found::Frame { kind, location } => {
+                    // What was not taken is handed over again.
+                    let flow = take(kind, scan.payload(), location)?;
                     self.position = location.end();
-                    if take(kind, scan.payload(), location)?.is_break() {
-                        return Ok(ControlFlow::Break(()));
+                    if flow.is_break() {
+                        return Ok(flow);
                     }
                 }
                 Found::Damaged { to, .. } => self.position = to,
@@ -108,5 +110,50 @@ impl Tail {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signalbox_router::{Ledger as _, ProviderName, Record, Timestamp};
+
+    use super::*;
+    use crate::{Store, StoreConfig};
+
+    #[test]
+    fn a_record_that_was_not_taken_is_handed_over_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = StoreConfig {
+            reserve_octets: 0,
+            ..StoreConfig::new(dir.path())
+        };
+        let (mut store, _) = Store::open(config).expect("a store");
+        for at in 1..=3 {
+            let record = Record::Unparked {
+                provider: ProviderName::from("acme"),
+                remote_id: "7".into(),
+                matched: None,
+                at: Timestamp(at),
+            };
+            store.apply(record).expect("applied");
+        }
+        let committed = store.commit().expect("committed").0;
+        let mut tail = Tail::new(dir.path().to_owned(), 0);
+        let mut taken = Vec::new();
+        let mut failing = true;
+        for is_whole in [false, true] {
+            let result = tail.read(committed, &mut |_, _, location| {
+                if taken.len() == 1 && std::mem::take(&mut failing) {
+                    let reason = "the database is busy".to_owned();
+                    return Err(HistoryError { reason });
+                }
+                taken.push(location.position);
+                Ok(ControlFlow::Continue(()))
+            });
+            assert_eq!(result.is_ok(), is_whole);
+        }
+        taken.dedup();
+        assert_eq!(taken.len(), 3, "each once: {taken:?}");
+        assert_eq!(tail.position, committed);
     }
 }
