@@ -56,11 +56,14 @@ impl Report {
         self.results.receipts
     }
 
-    /// Messages answered per second, from the end of the warm-up to the last response. The
-    /// shortest latency does not count: it is a delay of the SMSC and no lack of messages.
+    /// Messages answered per second, from the end of the warm-up to the last response. In an open
+    /// loop the shortest latency does not count: it is a delay of the SMSC and no lack of messages.
     #[must_use]
     pub fn messages_per_second(&self) -> f64 {
-        let shortest = self.latency(0.0).unwrap_or_default();
+        let shortest = match self.settings.pace {
+            Pace::Open(_) => self.latency(0.0).unwrap_or_default(),
+            Pace::Closed => Duration::ZERO,
+        };
         let from_first = self.sending.saturating_sub(shortest);
         let seconds = if from_first.is_zero() {
             self.sending.as_secs_f64()
@@ -328,6 +331,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schedule::Schedule;
     use super::*;
 
     #[test]
@@ -342,6 +346,12 @@ mod tests {
     fn a_delay_of_the_smsc_is_no_lower_rate() {
         let mut report = Report::sample(&[500; 400], 0);
         report.sending = Duration::from_millis(2_500);
+        assert_eq!(
+            report.messages_per_second(),
+            160.0,
+            "in a closed loop it is"
+        );
+        report.settings.pace = Pace::Open(Schedule::new(200, Duration::ZERO));
         let rate = report.messages_per_second();
         assert!((199.0..201.0).contains(&rate), "{rate}");
     }
