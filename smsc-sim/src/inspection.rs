@@ -4,13 +4,13 @@
 use bytes::BytesMut;
 use rusmpp::decode::DecodeWithLength;
 use rusmpp::encode::{Encode as _, Length as _};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use signalbox_codec::{
     COMMAND_LENGTH_MAX_BOUND, Decoded, Frame, Item, Pdu, Quirks, Sighting, encode_pdu, inspect,
     next_frame,
 };
 
-use crate::api::{hex, pdu_field};
+use crate::api::{Contents, hex, pdu_field};
 
 /// Octets of command_length, which rusmpp does not want to see.
 const LENGTH_OCTETS: usize = 4;
@@ -155,8 +155,6 @@ fn open(pdu: &[u8]) -> Result<(Frame<'_>, Decoded<'_>), Value> {
 
 fn opened_json(frame: &Frame<'_>, decoded: &Decoded<'_>) -> Value {
     let header = &frame.header;
-    let mut fields = Map::new();
-    let mut tlvs = Vec::new();
     let mut whole = json!({
         "command_length": header.command_length,
         "command_id": header.command_id.0,
@@ -167,21 +165,15 @@ fn opened_json(frame: &Frame<'_>, decoded: &Decoded<'_>) -> Value {
     if matches!(decoded.pdu, Pdu::Raw { .. }) {
         whole["body_hex"] = "".into();
     }
-    inspect(frame, &decoded.pdu, |placed| match placed.item {
-        Item::Field { name, value } => {
-            let (name, value) = pdu_field(name, value);
-            fields.insert(name, value);
-        }
-        Item::Tlv(tlv) => tlvs.push(json!({
-            "tag": tlv.tag.0,
-            "name": tlv.tag.name(),
-            "value_hex": hex(tlv.value),
-        })),
-        Item::Body(octets) => whole["body_hex"] = hex(octets).into(),
-        Item::Trailing(octets) => whole["trailing_hex"] = hex(octets).into(),
-    });
-    whole["fields"] = fields.into();
-    whole["tlvs"] = tlvs.into();
+    let contents = Contents::of(frame, &decoded.pdu);
+    if let Some(octets) = contents.body_hex {
+        whole["body_hex"] = octets.into();
+    }
+    if let Some(octets) = contents.trailing_hex {
+        whole["trailing_hex"] = octets.into();
+    }
+    whole["fields"] = contents.fields.into();
+    whole["tlvs"] = contents.tlvs.into();
     whole["deviations"] = deviations(decoded).into();
     whole
 }

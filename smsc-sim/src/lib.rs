@@ -71,6 +71,7 @@ mod smscs;
 mod socket;
 mod tls;
 mod verify;
+mod wait;
 
 pub use behaviour::Behaviour;
 pub use builder::{Builder, StartError};
@@ -87,4 +88,5 @@ pub use scenario::Scenario;
 pub use settings::Settings;
 pub use smsc::Smsc;
 pub use tls::{CertificateFlaw, TlsSettings};
-pub use verify::{Miss, Verify, VerifyError};
+pub use verify::{Miss, VerifyError};
+pub use wait::Verify;

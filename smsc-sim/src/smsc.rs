@@ -27,7 +27,8 @@ use crate::shared::Shared;
 use crate::smscs::Smscs;
 use crate::socket::Transport;
 use crate::tls::TlsSettings;
-use crate::verify::{self, Verify, VerifyError};
+use crate::verify::VerifyError;
+use crate::wait::{self, Verify};
 
 /// Octets on their way in each direction of [`Smsc::connect`].
 const PIPE_OCTETS: usize = 64 * 1024;
@@ -185,7 +186,7 @@ impl Smsc {
         wanted: &[Match],
         within: Duration,
     ) -> Result<Vec<Message>, VerifyError> {
-        verify::verify_sequence(&self.control, wanted, true, within).await
+        wait::verify_sequence(&self.control, wanted, true, within).await
     }
 
     /// Forgets the messages.

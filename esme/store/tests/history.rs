@@ -34,8 +34,7 @@ fn filled(dir: &std::path::Path) -> (Store, Position) {
     inbound.kind = Kind::Inbound;
     inbound.provider = Some("acme".into());
     let state = DeliveryState {
-        phase: Phase::Parked,
-        provider: None,
+        provider: Some(ProviderName::webhook()),
         ..queued(100)
     };
     records.push(Record::Accepted {
@@ -171,7 +170,8 @@ fn every_filter_finds_its_own_newest_first() {
                 provider: some("acme"),
                 ..Filter::default()
             },
-            newest(&mut (0..COUNT)),
+            // The inbound message came from there; the application gets it by the webhook.
+            newest(&mut (0..COUNT).chain([100])),
         ),
         (
             Filter {

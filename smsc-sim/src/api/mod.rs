@@ -28,7 +28,7 @@ use tower::ServiceExt;
 
 pub(crate) use self::events::timeline;
 pub(crate) use self::messages::octets;
-pub(crate) use self::pdu_json::{field as pdu_field, hex};
+pub(crate) use self::pdu_json::{Contents, field as pdu_field, hex};
 use self::problem::Problem;
 pub(crate) use self::sessions::bind_name;
 use crate::control::Control;

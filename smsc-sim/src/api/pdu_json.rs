@@ -2,29 +2,51 @@
 
 use serde_json::{Map, Value, json};
 use signalbox_codec::pdu::{DestAddress, UnsuccessSme};
-use signalbox_codec::{Item, Pdu, inspect, next_frame};
+use signalbox_codec::{Frame, Item, Pdu, inspect, next_frame};
+
+/// What follows the header of a PDU.
+#[derive(Default)]
+pub(crate) struct Contents {
+    pub(crate) fields: Map<String, Value>,
+    /// Optional parameters, in their order.
+    pub(crate) tlvs: Vec<Value>,
+    /// Body of a command that is not known.
+    pub(crate) body_hex: Option<String>,
+    /// Octets behind the last field.
+    pub(crate) trailing_hex: Option<String>,
+}
+
+impl Contents {
+    /// Takes a PDU apart.
+    pub(crate) fn of(frame: &Frame<'_>, pdu: &Pdu<'_>) -> Self {
+        let mut contents = Self::default();
+        inspect(frame, pdu, |placed| match placed.item {
+            Item::Field { name, value } => {
+                let (name, value) = field(name, value);
+                contents.fields.insert(name, value);
+            }
+            Item::Tlv(tlv) => contents.tlvs.push(json!({
+                "tag": tlv.tag.0,
+                "name": tlv.tag.name(),
+                "value_hex": hex(tlv.value),
+            })),
+            Item::Body(octets) => contents.body_hex = Some(hex(octets)),
+            Item::Trailing(octets) => contents.trailing_hex = Some(hex(octets)),
+        });
+        contents
+    }
+}
 
 /// Fields and optional parameters of a PDU; `None` when it cannot be read.
 pub(crate) fn fields(pdu: &[u8]) -> Option<(Value, Value)> {
     let frame = next_frame(pdu, u32::MAX).ok()??;
     let decoded = Pdu::decode(&frame).ok()?;
-    let mut fields = Map::new();
-    let mut tlvs = Vec::new();
-    inspect(&frame, &decoded, |placed| match placed.item {
-        Item::Field { name, value } => {
-            let (name, value) = field(name, value);
-            fields.insert(name, value);
-        }
-        Item::Tlv(tlv) => tlvs.push(json!({
-            "tag": tlv.tag.0,
-            "name": tlv.tag.name(),
-            "value_hex": hex(tlv.value),
-        })),
-        Item::Body(octets) | Item::Trailing(octets) => {
-            fields.insert("trailing_hex".to_owned(), hex(octets).into());
-        }
-    });
-    Some((fields.into(), tlvs.into()))
+    let mut contents = Contents::of(&frame, &decoded);
+    if let Some(octets) = contents.body_hex.or(contents.trailing_hex) {
+        let name = "trailing_hex".to_owned();
+        contents.fields.insert(name, octets.into());
+    }
+    Some((contents.fields.into(), contents.tlvs.into()))
 }
 
 /// Octets as hexadecimal digits.

@@ -15,7 +15,8 @@ use super::problem::Problem;
 use crate::control::Control;
 use crate::filter::{Difference, Match};
 use crate::message::Message;
-use crate::verify::{Count, Miss, VerifyError, WITHIN_DEFAULT, verify, verify_sequence};
+use crate::verify::{Count, Miss, VerifyError};
+use crate::wait::{WITHIN_DEFAULT, verify, verify_sequence};
 
 /// How long may be waited at most.
 const WITHIN_MAX: Duration = Duration::from_secs(10 * 60);

@@ -90,11 +90,11 @@ impl Kind {
         }
     }
 
-    /// What a client must do, or for those of the codec what was seen.
+    /// What a client must do.
     pub(crate) const fn rule(self) -> &'static str {
         match self {
             Self::Own(check) => check.rule(),
-            Self::Codec(deviation) => deviation.meaning(),
+            Self::Codec(deviation) => rule_of(deviation),
         }
     }
 
@@ -104,6 +104,27 @@ impl Kind {
             Self::Own(check) => check.section(),
             Self::Codec(deviation) => deviation.section(),
         }
+    }
+}
+
+/// What a client must do not to deviate so; the codec says only what it saw.
+const fn rule_of(deviation: Deviation) -> &'static str {
+    match deviation {
+        Deviation::MissingNul => "each string ends with NUL",
+        Deviation::OverlongString => "no string is longer than its maximum",
+        Deviation::NotAscii => "strings are ASCII",
+        Deviation::TimeLength => "a time has 0 or 16 characters",
+        Deviation::SmLength255 => "sm_length is 0 to 254",
+        Deviation::NumberOfDests => "number_of_dests is 1 to 254",
+        Deviation::TrailingOctets => "nothing follows the last field but optional parameters",
+        Deviation::TlvOverrun => "an optional parameter has as many octets as it declares",
+        Deviation::TlvLength => "an optional parameter has the length that is specified",
+        Deviation::TlvMissingNul => "an optional parameter that is a string ends with NUL",
+        Deviation::RespBodyMissing => "the response to a success has a body",
+        Deviation::ErrorBodyUnreadable => {
+            "the body of an error response can be read, if it has one"
+        }
+        Deviation::SequenceNumber => "sequence_number is 1 to 0x7FFFFFFF",
     }
 }
 

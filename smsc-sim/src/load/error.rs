@@ -9,7 +9,12 @@ use signalbox_session::CloseReason;
 #[derive(Debug)]
 pub enum LoadError {
     /// The target cannot be connected to.
-    Connect(io::Error),
+    Connect {
+        /// Host and port.
+        target: String,
+        /// What the system says.
+        error: io::Error,
+    },
     /// A session ended before the load did.
     Closed(CloseReason),
     /// CPU time cannot be read.
@@ -21,7 +26,7 @@ pub enum LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(error) => write!(f, "cannot connect: {error}"),
+            Self::Connect { target, error } => write!(f, "cannot connect to {target}: {error}"),
             Self::Closed(reason) => write!(f, "a session ended early: {reason}"),
             Self::Cpu(error) => write!(f, "cannot read the CPU time: {error}"),
             Self::Task(error) => write!(f, "a bind's task failed: {error}"),

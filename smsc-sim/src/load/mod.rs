@@ -248,10 +248,12 @@ async fn bind_and_generate(
 ) -> Result<(), LoadError> {
     let target = &settings.target;
     let address = (target.host.as_str(), target.port);
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(LoadError::Connect)?;
-    stream.set_nodelay(true).map_err(LoadError::Connect)?;
+    let refused = |error| LoadError::Connect {
+        target: format!("{}:{}", target.host, target.port),
+        error,
+    };
+    let stream = TcpStream::connect(address).await.map_err(refused)?;
+    stream.set_nodelay(true).map_err(refused)?;
     let now = Instant::now();
     let config = SessionConfig {
         window_size: settings.window_size,

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 
 use signalbox_router::{
-    Content, DeliveryId, DeliveryState, ErrorCode, Event, Message, MessageId, Phase, Record, State,
-    Timestamp,
+    Content, DeliveryId, DeliveryState, ErrorCode, Event, Kind, Message, MessageId, Phase, Record,
+    State, Timestamp,
 };
 
 use super::timeline::TimelineEntry;
@@ -124,7 +124,7 @@ impl Life {
                 to: to.cloned().unwrap_or_default(),
                 text: text_of(message).to_owned(),
                 state: State::default(),
-                provider: None,
+                provider: message.provider.as_deref().map(str::to_owned),
                 parts: Vec::new(),
                 error: None,
                 duplicate_possible: false,
@@ -195,7 +195,10 @@ impl Life {
         let error = |error: &ErrorCode| (error.value, error.name.to_string());
         let view = &mut self.view;
         view.state = state.state;
-        view.provider = state.provider.as_ref().map(|name| name.as_str().to_owned());
+        // What comes from outside keeps the provider that it came from.
+        if view.kind != Kind::Inbound {
+            view.provider = state.provider.as_ref().map(|name| name.as_str().to_owned());
+        }
         let parts = state.parts.iter().map(|part| PartView {
             state: part.state,
             remote_id: part.remote_id.as_deref().map(str::to_owned),

@@ -1,0 +1,172 @@
+//! Waiting for messages that a test expects.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::control::Control;
+use crate::filter::Match;
+use crate::message::Message;
+use crate::record::Place;
+use crate::verify::{Count, VerifyError, refusal, sequence};
+
+/// How often messages are looked at again when their state counts, which changes without a sign.
+const STATE_INTERVAL: Duration = Duration::from_millis(20);
+/// How long is waited unless it is said.
+pub(crate) const WITHIN_DEFAULT: Duration = Duration::from_secs(5);
+
+/// What a test waits for. Awaited, it gives the messages, oldest first.
+#[derive(Debug)]
+pub struct Verify<'a> {
+    control: &'a Control,
+    wanted: Match,
+    count: Count,
+    within: Duration,
+}
+
+impl<'a> Verify<'a> {
+    /// At least one message like this, within 5 s.
+    pub(crate) fn new(control: &'a Control, wanted: Match) -> Self {
+        Self {
+            control,
+            wanted,
+            count: Count {
+                at_least: 1,
+                at_most: None,
+            },
+            within: WITHIN_DEFAULT,
+        }
+    }
+
+    /// How long to wait.
+    #[must_use]
+    pub const fn within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// That many: done as soon as they are there, and failed as soon as there are more. For 0 the
+    /// whole time is waited.
+    #[must_use]
+    pub const fn exactly(mut self, count: u64) -> Self {
+        self.count = Count::exactly(count);
+        self
+    }
+
+    /// That many or more.
+    #[must_use]
+    pub const fn at_least(mut self, count: u64) -> Self {
+        self.count.at_least = count;
+        self.count.at_most = None;
+        self
+    }
+
+    /// That many or fewer: the whole time is waited.
+    #[must_use]
+    pub const fn at_most(mut self, count: u64) -> Self {
+        self.count = Count::at_most(count);
+        self
+    }
+}
+
+impl<'a> IntoFuture for Verify<'a> {
+    type Output = Result<Vec<Message>, VerifyError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { verify(self.control, &self.wanted, self.count, self.within).await })
+    }
+}
+
+/// Waits until as many messages are there as are wanted.
+pub(crate) async fn verify(
+    control: &Control,
+    wanted: &Match,
+    count: Count,
+    within: Duration,
+) -> Result<Vec<Message>, VerifyError> {
+    let deadline = Instant::now() + within;
+    let mut progress = Progress::default();
+    loop {
+        let news = control.news();
+        progress.look(control, wanted);
+        if count.is_exceeded(progress.matched) || count.is_settled(progress.matched) {
+            break;
+        }
+        let again = match wanted.state {
+            Some(_) => deadline.min(Instant::now() + STATE_INTERVAL),
+            None => deadline,
+        };
+        tokio::select! {
+            () = news => {}
+            () = tokio::time::sleep_until(again) => {}
+        }
+        if Instant::now() >= deadline {
+            progress.look(control, wanted);
+            break;
+        }
+    }
+    let matched = progress.matched;
+    if matched < count.at_least || count.is_exceeded(matched) {
+        let words = format!("{count} with {wanted}");
+        return Err(refusal(
+            words,
+            matched,
+            wanted,
+            &control.messages(usize::MAX, |_| true),
+        ));
+    }
+    Ok(control.messages(usize::MAX, |message| wanted.matches(message)))
+}
+
+/// Waits until there is a message for each of `wanted`, in their order if that counts. `Err` is
+/// about the first that has none.
+pub(crate) async fn verify_sequence(
+    control: &Control,
+    wanted: &[Match],
+    in_order: bool,
+    within: Duration,
+) -> Result<Vec<Message>, VerifyError> {
+    let deadline = Instant::now() + within;
+    loop {
+        let news = control.news();
+        let messages = control.messages(usize::MAX, |_| true);
+        let missing = match sequence(&messages, wanted, in_order) {
+            Ok(found) => return Ok(found),
+            Err(missing) => missing,
+        };
+        if Instant::now() >= deadline {
+            let number = missing + 1;
+            let words = format!("number {number} of the sequence with {}", wanted[missing]);
+            return Err(refusal(words, 0, &wanted[missing], &messages));
+        }
+        let again = deadline.min(Instant::now() + STATE_INTERVAL);
+        tokio::select! {
+            () = news => {}
+            () = tokio::time::sleep_until(again) => {}
+        }
+    }
+}
+
+/// The messages counted so far.
+#[derive(Default)]
+struct Progress {
+    seen: Option<Place>,
+    matched: u64,
+}
+
+impl Progress {
+    /// Counts the messages that came since the last look; all of them when their state counts or
+    /// they were forgotten meanwhile.
+    fn look(&mut self, control: &Control, wanted: &Match) {
+        let after = self.seen.filter(|_| wanted.state.is_none());
+        let counted = control.count_after(after, |message| wanted.matches(message));
+        if counted.are_all {
+            self.matched = 0;
+        }
+        self.matched += counted.matched;
+        self.seen = Some(counted.place);
+    }
+}
