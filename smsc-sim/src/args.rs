@@ -216,7 +216,7 @@ fn flaw(name: &str) -> Result<CertificateFlaw, String> {
         .ok_or_else(|| "wanted: none, expired or wrong_name".to_owned())
 }
 
-fn read(option: &str, path: &Path) -> Result<String, String> {
+pub(crate) fn read(option: &str, path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{option} {}: {error}", path.display()))
 }
 

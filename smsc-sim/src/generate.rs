@@ -1,15 +1,18 @@
 //! `smsc-sim load`: its arguments, its progress on stderr, its results on stdout and in files.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use smsc_sim::load::{
-    self, Environment, LoadSettings, Mix, Pace, Progress, Schedule, Summary, Target, Threshold,
+    self, ClientTls, Environment, LoadSettings, Mix, Pace, Progress, Schedule, Summary, Target,
+    Threshold, Trust,
 };
 
-use crate::args::duration;
+use crate::args::{duration, read};
 use crate::{EXIT_FAILED, print_line};
 
 /// Messages per second when neither a rate nor a window is named.
@@ -20,15 +23,30 @@ const WINDOW_CLOSED_DEFAULT: u32 = 100;
 const WINDOW_OPEN_DEFAULT: u32 = 10_000;
 /// Octets of each text when neither they nor a mix are named.
 const OCTETS_DEFAULT: u16 = 140;
+/// Authorities that the system trusts, as Debian and most others keep them.
+const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Windows of a sweep at most.
 const SWEEP_MAX: usize = 32;
 
 /// Settings of the load generator.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArgs {
-    /// smpp://SYSTEM_ID:PASSWORD@HOST:PORT
+    /// smpp://SYSTEM_ID:PASSWORD@HOST:PORT, or the gateway's API as http://KEY@HOST:PORT; over TLS
+    /// smpps:// and https://.
     #[arg(long)]
     target: Target,
+    /// Authorities that vouch for the target's certificate: PEM. Default: those of the system.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Take whatever certificate the target shows.
+    #[arg(long, conflicts_with_all = ["ca", "server_name"])]
+    insecure: bool,
+    /// Name that its certificate must have; default: the host.
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Our certificate and its private key, both in one file: PEM.
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// Open loop: messages per second of all binds, each at its time whatever became of those
     /// before it. Default, without --closed, --window and --sweep: 1000.
     #[arg(long, value_parser = rate)]
@@ -36,8 +54,9 @@ pub(crate) struct LoadArgs {
     /// Closed loop: keep the windows full, to find the capacity.
     #[arg(long, conflicts_with = "rate")]
     closed: bool,
-    /// submit_sm without response at the same time, per bind; without --rate it means --closed.
-    /// Default: 100 in a closed loop, 10000 in an open one.
+    /// Messages without response at the same time, per bind; without --rate it means --closed.
+    /// Default: 100 in a closed loop, 10000 in an open one. With HTTP: messages of one request, as
+    /// NDJSON if there are more than one; default 1.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     window: Option<u32>,
     /// Closed loop with one window after the other, such as 1,2,5,10; prints a table.
@@ -78,6 +97,10 @@ pub(crate) struct LoadArgs {
     /// Write the distribution of the latency to this file, as HdrHistogram's plotters read it.
     #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
     hgrm: Option<String>,
+    /// Write the distribution of the latency of each second to this file: HdrHistogram's interval
+    /// log.
+    #[arg(long, value_name = "FILE", conflicts_with = "sweep")]
+    hlog: Option<PathBuf>,
     /// Process of the SMSC: its CPU time is reported too.
     #[arg(long, value_name = "PID")]
     server_pid: Option<u32>,
@@ -91,7 +114,9 @@ pub(crate) struct LoadArgs {
 struct Windows(Vec<u32>);
 
 impl LoadArgs {
-    fn settings(&self) -> LoadSettings {
+    /// # Errors
+    /// What does not go together, or which file cannot be read.
+    fn settings(&self) -> Result<LoadSettings, String> {
         let open = self.rate.is_some() || !(self.closed || self.window.is_some());
         let (pace, window_default) = if open && self.sweep.is_none() {
             let ramp = self.ramp.unwrap_or_default();
@@ -100,9 +125,12 @@ impl LoadArgs {
         } else {
             (Pace::Closed, WINDOW_CLOSED_DEFAULT)
         };
+        let http = self.target.scheme.is_http();
+        let window_default = if http { 1 } else { window_default };
         let octets = self.octets.unwrap_or(OCTETS_DEFAULT);
         let mix = self.mix.clone();
-        LoadSettings {
+        Ok(LoadSettings {
+            tls: self.tls()?,
             pace,
             window_size: self.window.unwrap_or(window_default),
             binds: self.binds,
@@ -113,7 +141,32 @@ impl LoadArgs {
             mix: mix.unwrap_or_else(|| Mix::of_octets(octets)),
             server_pid: self.server_pid,
             ..LoadSettings::new(self.target.clone())
+        })
+    }
+
+    fn tls(&self) -> Result<ClientTls, String> {
+        let named = self.ca.is_some() || self.identity.is_some() || self.server_name.is_some();
+        if !self.target.scheme.is_tls() {
+            return if named || self.insecure {
+                Err(
+                    "--ca, --insecure, --server-name and --identity need smpps:// or https://"
+                        .into(),
+                )
+            } else {
+                Ok(ClientTls::default())
+            };
         }
+        let trust = match &self.ca {
+            Some(path) => Trust::Authorities(read("--ca", path)?),
+            None if self.insecure => Trust::Anybody,
+            None => Trust::Authorities(read("--ca (by default)", Path::new(SYSTEM_AUTHORITIES))?),
+        };
+        let identity = self.identity.as_deref();
+        Ok(ClientTls {
+            trust,
+            server_name: self.server_name.clone(),
+            identity_pem: identity.map(|path| read("--identity", path)).transpose()?,
+        })
     }
 }
 
@@ -125,7 +178,18 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
         tokio::runtime::Builder::new_multi_thread()
     };
     let runtime = runtime.enable_all().build()?;
-    let summary = match runtime.block_on(measure(args)) {
+    let settings = args.settings()?;
+    let mut log = args.hlog.as_deref().map(IntervalLog::create).transpose()?;
+    let measured = runtime.block_on(measure(args, settings, log.as_mut()));
+    if let Some(IntervalLog {
+        error: Some(error),
+        path,
+        ..
+    }) = log
+    {
+        return Err(format!("--hlog {}: {error}", path.display()).into());
+    }
+    let summary = match measured {
         Ok(summary) => summary,
         Err(error) => {
             eprintln!("smsc-sim load: {error}");
@@ -150,15 +214,21 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-async fn measure(args: &LoadArgs) -> Result<Summary, load::LoadError> {
+async fn measure(
+    args: &LoadArgs,
+    settings: LoadSettings,
+    mut log: Option<&mut IntervalLog>,
+) -> Result<Summary, load::LoadError> {
     let quiet = args.quiet;
     let mut progress = |progress: &Progress| {
+        if let Some(log) = log.as_mut() {
+            log.add(progress);
+        }
         if !quiet {
             // Who closed stderr wants no progress.
             let _ = writeln!(io::stderr(), "{progress}");
         }
     };
-    let settings = args.settings();
     let environment = Environment::of_this_process(&args.target);
     let thresholds = args.fail_if.clone();
     if let Some(Windows(windows)) = &args.sweep {
@@ -167,6 +237,43 @@ async fn measure(args: &LoadArgs) -> Result<Summary, load::LoadError> {
     }
     let report = load::run(settings, &mut progress).await?;
     Ok(Summary::of_run(report, thresholds, environment))
+}
+
+/// HdrHistogram's interval log, written while the load runs.
+struct IntervalLog {
+    path: PathBuf,
+    file: File,
+    begun: bool,
+    error: Option<io::Error>,
+}
+
+impl IntervalLog {
+    fn create(path: &Path) -> Result<Self, String> {
+        let file =
+            File::create(path).map_err(|error| format!("--hlog {}: {error}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            begun: false,
+            error: None,
+        })
+    }
+
+    /// The first error ends the log and is told at the end of the load.
+    fn add(&mut self, progress: &Progress) {
+        let Some(line) = progress.interval_log_line() else {
+            return;
+        };
+        if self.error.is_some() {
+            return;
+        }
+        let mut text = String::new();
+        if !std::mem::replace(&mut self.begun, true) {
+            text = load::interval_log_head(SystemTime::now() - progress.elapsed());
+        }
+        text += &line;
+        self.error = self.file.write_all(text.as_bytes()).err();
+    }
 }
 
 fn rate(text: &str) -> Result<u32, String> {
@@ -223,7 +330,7 @@ mod tests {
             ("--sweep 1,2", None, 100),
         ];
         for (args, rate, window_size) in table {
-            let settings = parse(args).unwrap().settings();
+            let settings = parse(args).unwrap().settings().unwrap();
             let seen = match settings.pace {
                 Pace::Open(schedule) => Some(schedule.rate_per_s()),
                 Pace::Closed => None,

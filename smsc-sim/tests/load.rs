@@ -168,6 +168,7 @@ fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
 
     let file = std::env::temp_dir().join(format!("smsc-sim-{}.hgrm", std::process::id()));
     let path = file.to_str().unwrap();
+    let log = format!("{path}.hlog");
     let output = run(&[
         "load",
         "--target",
@@ -178,6 +179,8 @@ fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
         "1200ms",
         "--hgrm",
         path,
+        "--hlog",
+        &log,
     ]);
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(progress.contains("1 s  sent "), "{progress}");
@@ -188,4 +191,12 @@ fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
         distribution.contains("Total count    =          120"),
         "{distribution}"
     );
+    let intervals = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let lines: Vec<&str> = intervals.lines().collect();
+    assert_eq!(lines[1], "#[Histogram log format version 1.3]");
+    // The first second and the rest.
+    assert_eq!(lines[4..].len(), 2, "{intervals}");
+    assert!(lines[4].starts_with("0.000,1.0"), "{intervals}");
+    assert!(lines[5].contains(",HISTFAAA"), "{intervals}");
 }

@@ -332,7 +332,7 @@ fn load_is_generated_and_reported() {
     drop(program);
     assert_eq!(run(&["load", "--target", &target]).status.code(), Some(3));
     assert_eq!(
-        run(&["load", "--target", "http://a"]).status.code(),
+        run(&["load", "--target", "ftp://a"]).status.code(),
         Some(2)
     );
 }

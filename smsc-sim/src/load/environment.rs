@@ -20,6 +20,7 @@ pub struct Environment {
     kernel: String,
     command_line: String,
     loopback: bool,
+    tls: bool,
 }
 
 impl Environment {
@@ -35,6 +36,7 @@ impl Environment {
             command_line: arguments.join(" "),
             loopback: ["localhost", "::1"].contains(&&*target.host)
                 || target.host.starts_with("127."),
+            tls: target.scheme.is_tls(),
         }
     }
 
@@ -49,7 +51,7 @@ impl Environment {
             "version": env!("CARGO_PKG_VERSION"),
             "command_line": self.command_line,
             "loopback": self.loopback,
-            "tls": false,
+            "tls": self.tls,
         })
     }
 }
@@ -57,9 +59,10 @@ impl Environment {
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let network = if self.loopback { "loopback" } else { "network" };
+        let tls = if self.tls { "TLS" } else { "no TLS" };
         writeln!(
             f,
-            "measured on {}: {}, {} cores, Linux {}; {network}, no TLS",
+            "measured on {}: {}, {} cores, Linux {}; {network}, {tls}",
             self.host, self.cpu, self.cores, self.kernel
         )?;
         write!(
@@ -83,10 +86,14 @@ fn cpu_name() -> String {
         .map_or_else(|| UNKNOWN.to_owned(), |(_, name)| name.to_owned())
 }
 
-/// `smpp://user:password@host` with stars for the password; anything else as it is.
+/// `smpp://user:password@host` with stars for the password, `http://key@host` with stars for the
+/// key; anything else as it is.
 fn without_password(argument: &str) -> String {
     let masked = argument.split_once("://").and_then(|(scheme, rest)| {
         let (account, place) = rest.rsplit_once('@')?;
+        if scheme.ends_with("http") || scheme.ends_with("https") {
+            return Some(format!("{scheme}://***@{place}"));
+        }
         let (system_id, _) = account.split_once(':')?;
         Some(format!("{scheme}://{system_id}:***@{place}"))
     });
@@ -103,6 +110,8 @@ mod tests {
             ("smpp://u:p@q@h:1", "smpp://u:***@h:1"),
             ("--target=smpp://u:p@h", "--target=smpp://u:***@h"),
             ("smpp://h", "smpp://h"),
+            ("--target=http://key@h", "--target=http://***@h"),
+            ("https://a:b@h:1", "https://***@h:1"),
             ("--rate", "--rate"),
         ];
         for (argument, shown) in table {

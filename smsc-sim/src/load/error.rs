@@ -15,6 +15,18 @@ pub enum LoadError {
         /// What the system says.
         error: io::Error,
     },
+    /// A certificate, a key or a name cannot be used.
+    Tls(String),
+    /// Receipts were asked of a target that gives none.
+    NoReceipts,
+    /// HTTP was not spoken as it should be.
+    Http(hyper::Error),
+    /// The server closed a connection before the load ended.
+    HttpClosed,
+    /// A request was not answered for 30 s.
+    HttpNoResponse,
+    /// The answer of a stream of messages is not a line of JSON for each, with its id or status.
+    HttpLine,
     /// A session ended before the load did.
     Closed(CloseReason),
     /// CPU time cannot be read.
@@ -27,6 +39,15 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect { target, error } => write!(f, "cannot connect to {target}: {error}"),
+            Self::Tls(problem) => write!(f, "TLS: {problem}"),
+            Self::NoReceipts => write!(f, "receipts come by SMPP only, not with an HTTP target"),
+            Self::Http(error) => write!(f, "HTTP: {error}"),
+            Self::HttpClosed => write!(f, "the server closed a connection early"),
+            Self::HttpNoResponse => write!(f, "a request was not answered within 30 s"),
+            Self::HttpLine => write!(
+                f,
+                "the answer to NDJSON is not one line of JSON with id or status per message"
+            ),
             Self::Closed(reason) => write!(f, "a session ended early: {reason}"),
             Self::Cpu(error) => write!(f, "cannot read the CPU time: {error}"),
             Self::Task(error) => write!(f, "a bind's task failed: {error}"),
@@ -35,3 +56,9 @@ impl fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+impl From<hyper::Error> for LoadError {
+    fn from(error: hyper::Error) -> Self {
+        Self::Http(error)
+    }
+}

@@ -11,15 +11,9 @@ use signalbox_session::driver::Owner;
 use signalbox_session::{Event, Session};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::results::{Answered, Batch, Gathered};
-use super::settings::{LoadSettings, Pace};
+use super::plan::{NUMBERS, Plan, SOURCE, destination, number};
+use super::results::{Answered, Batch, Gathered, Status};
 
-/// Digits of the destination.
-const DESTINATION_DIGITS: usize = 12;
-/// Destinations: these digits and the number of the message.
-const DESTINATION_PREFIX: &[u8; 4] = b"4917";
-/// Numbers repeat after so many messages.
-const NUMBERS: u64 = 100_000_000;
 /// Bits of esm_class that say what a deliver_sm is. SMPP v3.4 §5.2.12.
 const ESM_CLASS_TYPE: u8 = 0b0011_1100;
 /// Their value for a receipt.
@@ -46,11 +40,9 @@ pub(crate) enum News {
 /// The owner of one bind.
 #[derive(Debug)]
 pub(crate) struct Generator {
-    settings: Arc<LoadSettings>,
+    plan: Plan,
     gathered: Arc<Gathered>,
     news: UnboundedSender<News>,
-    /// The message that is next; those of all binds are numbered in turn.
-    next_number: u64,
     started: Option<Instant>,
     finished: bool,
     drained: bool,
@@ -72,18 +64,12 @@ struct Slot {
 }
 
 impl Generator {
-    /// Bind `ordinal` of the load.
-    pub(crate) fn new(
-        settings: Arc<LoadSettings>,
-        ordinal: u32,
-        gathered: Arc<Gathered>,
-        news: UnboundedSender<News>,
-    ) -> Self {
+    /// Sends what the plan says.
+    pub(super) fn new(plan: Plan, gathered: Arc<Gathered>, news: UnboundedSender<News>) -> Self {
         Self {
-            settings,
+            plan,
             gathered,
             news,
-            next_number: ordinal.into(),
             started: None,
             finished: false,
             drained: false,
@@ -95,30 +81,16 @@ impl Generator {
         }
     }
 
-    fn end(&self, started: Instant) -> Instant {
-        started + self.settings.warmup + self.settings.duration
-    }
-
-    /// When the next message is due; `None` when there is none.
-    fn next_due(&self, now: Instant, started: Instant) -> Option<Instant> {
-        let budget = self.settings.messages_max.unwrap_or(u64::MAX);
-        let due = match self.settings.pace {
-            Pace::Open(schedule) => started.checked_add(schedule.due(self.next_number))?,
-            Pace::Closed => now,
-        };
-        (self.next_number < budget && due < self.end(started)).then_some(due)
-    }
-
     fn send_what_is_due(&mut self, now: Instant, started: Instant, session: &mut Session) {
         if std::mem::take(&mut self.full) {
             self.room_since = Some(now);
         }
-        while let Some(due) = self.next_due(now, started) {
+        while let Some(due) = self.plan.next_due(now, started) {
             if due > now {
                 return;
             }
             if session.window_free() == 0 {
-                if now >= self.end(started) {
+                if now >= self.plan.end(started) {
                     break;
                 }
                 self.full = true;
@@ -133,15 +105,15 @@ impl Generator {
 
     /// Sends the next message. False: the session is over, which comes as an event.
     fn send(&mut self, now: Instant, scheduled: Instant, session: &mut Session) -> bool {
-        let number = self.next_number;
+        let number = self.plan.next_number();
         let destination = destination(number);
-        let kind = self.settings.mix.pick(number);
+        let kind = self.plan.settings().mix.pick(number);
         let sm = Sm {
-            source_addr: COctetStr::new(b"12345").expect("digits"),
+            source_addr: COctetStr::new(SOURCE.as_bytes()).expect("digits"),
             destination_addr: COctetStr::new(&destination).expect("digits"),
             dest_addr_ton: 1,
             dest_addr_npi: 1,
-            registered_delivery: u8::from(self.settings.receipts),
+            registered_delivery: u8::from(self.plan.settings().receipts),
             data_coding: kind.data_coding,
             short_message: ShortMessage::new(&kind.text).expect("at most 254 octets"),
             ..Sm::default()
@@ -166,10 +138,10 @@ impl Generator {
         }
         let could = self.room_since.map_or(scheduled, |at| at.max(scheduled));
         self.batch.lags.push(now.saturating_duration_since(could));
-        if self.settings.receipts {
+        if self.plan.settings().receipts {
             self.batch.asked.push((number % NUMBERS, scheduled));
         }
-        self.next_number += u64::from(self.settings.binds);
+        self.plan.advance();
         true
     }
 
@@ -177,11 +149,11 @@ impl Generator {
         let slot = self.slots[token as usize];
         self.free_tokens.push(token as u32);
         self.batch.answered.push(Answered {
-            command_status: status.0,
+            status: Status::Smpp(status),
             latency: now - slot.scheduled,
             service: now - slot.sent,
         });
-        if self.settings.receipts && !status.is_ok() {
+        if self.plan.settings().receipts && !status.is_ok() {
             self.batch.withdrawn.push(slot.number % NUMBERS);
         }
     }
@@ -247,12 +219,12 @@ impl Owner for Generator {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let started = self.started.filter(|_| !self.finished)?;
-        let end = self.end(started);
+        let end = self.plan.end(started);
         if self.full {
             return Some(end);
         }
         // In a closed loop a window with room is only left at the end.
-        Some(self.next_due(end, started).unwrap_or(end))
+        Some(self.plan.next_due(end, started).unwrap_or(end))
     }
 
     fn after_batch(&mut self, now: Instant, session: &mut Session) {
@@ -266,38 +238,5 @@ impl Owner for Generator {
             self.drained = true;
             self.tell(News::Drained);
         }
-    }
-}
-
-/// An international number that names a message; they repeat after 10^8.
-fn destination(number: u64) -> [u8; DESTINATION_DIGITS] {
-    let mut digits = [b'0'; DESTINATION_DIGITS];
-    digits[..4].copy_from_slice(DESTINATION_PREFIX);
-    let mut rest = number;
-    for digit in digits[4..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    digits
-}
-
-/// The message that a destination names, with or without a plus sign.
-fn number(destination: &[u8]) -> Option<u64> {
-    let digits = destination.strip_prefix(b"+").unwrap_or(destination);
-    let number = digits.strip_prefix(DESTINATION_PREFIX)?;
-    std::str::from_utf8(number).ok()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_destination_names_its_message() {
-        for message in [0, 7, NUMBERS - 1, NUMBERS + 3] {
-            assert_eq!(number(&destination(message)), Some(message % NUMBERS));
-        }
-        assert_eq!(number(b"+491700000012"), Some(12));
-        assert_eq!(number(b"100"), None);
     }
 }

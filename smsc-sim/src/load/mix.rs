@@ -11,6 +11,10 @@ const KINDS_MAX: usize = 32;
 const SHARE_MAX: u32 = 1_000_000;
 /// What `default` means: short and long texts, and one in ten in UCS-2.
 const DEFAULT: &str = "gsm7:25=45,gsm7:150=45,ucs2:60=10";
+/// data_coding of octets without a meaning. SMPP v3.4 §5.2.19.
+pub(super) const BINARY: u8 = 4;
+/// data_coding of UCS-2. SMPP v3.4 §5.2.19.
+pub(super) const UCS2: u8 = 8;
 /// Spreads numbers evenly, so that kinds alternate: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -103,8 +107,8 @@ impl FromStr for Mix {
             let (data_coding, text) = match coding {
                 "gsm7" => (0, letters().take(characters).collect()),
                 "latin1" => (3, letters().take(characters).collect()),
-                "binary" => (4, (0..=u8::MAX).cycle().take(characters).collect()),
-                "ucs2" => (8, cyrillic(characters)),
+                "binary" => (BINARY, (0..=u8::MAX).cycle().take(characters).collect()),
+                "ucs2" => (UCS2, cyrillic(characters)),
                 _ => return Err(wrong("has an unknown coding")),
             };
             if text.len() > TEXT_OCTETS_MAX {

@@ -1,15 +1,19 @@
-//! Load generator: binds to an SMSC and sends messages, in an open loop at their scheduled times or
+//! Load generator: binds to an SMSC, or connects to the gateway's HTTP API, and sends messages, in an open loop at their scheduled times or
 //! in a closed loop as fast as the windows allow, to measure what the SMSC does.
 //!
 //! In an open loop latencies count from the scheduled time, so that a server that stalls cannot
 //! hide it by holding the generator back (coordinated omission).
 
+mod connect;
 mod cpu;
 mod environment;
 mod error;
 mod generator;
 mod hgrm;
+mod hlog;
+mod http;
 mod mix;
+mod plan;
 mod progress;
 mod report;
 mod results;
@@ -26,22 +30,25 @@ use signalbox_codec::COctetStr;
 use signalbox_codec::pdu::Bind;
 use signalbox_session::driver::{DriverConfig, drive};
 use signalbox_session::{BindType, CloseReason, Role, Session, SessionConfig};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{interval_at, sleep_until, timeout};
 
+use self::connect::Dialer;
+pub use self::connect::{ClientTls, Trust};
 pub use self::environment::Environment;
 pub use self::error::LoadError;
 use self::generator::{Command, Generator, News};
+pub use self::hlog::interval_log_head;
 pub use self::mix::{Mix, MixError};
+use self::plan::Plan;
 pub use self::progress::Progress;
 pub use self::report::Report;
 use self::results::{Gathered, Results};
 pub use self::schedule::Schedule;
 pub use self::settings::{LoadSettings, Pace};
 pub use self::summary::Summary;
-pub use self::target::{Target, TargetError};
+pub use self::target::{Scheme, Target, TargetError};
 pub use self::threshold::{Threshold, ThresholdError};
 
 /// interface_version of the binds.
@@ -51,14 +58,17 @@ const RECEIPTS_MAX: Duration = Duration::from_secs(10);
 /// From one line of progress to the next.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// Binds, generates, unbinds, reports. `progress` is called each second.
+/// Binds, generates, unbinds, reports. `progress` is called each second and at the end.
 ///
 /// # Errors
-/// [`LoadError`] when a bind was not possible or did not live to the end.
+/// [`LoadError`] when a bind or connection was not possible or did not live to the end.
 pub async fn run(
     settings: LoadSettings,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, LoadError> {
+    if settings.receipts && settings.target.scheme.is_http() {
+        return Err(LoadError::NoReceipts);
+    }
     let settings = Arc::new(settings);
     let mut crew = Crew::bind(&settings).await?;
     let started = Instant::now();
@@ -67,7 +77,7 @@ pub async fn run(
     crew.send_all(&mut meter, progress).await?;
     // What did not come by then is reported as missing.
     let _ = timeout(RECEIPTS_MAX, crew.gathered.all_receipts()).await;
-    meter.total.add(&crew.gathered.take());
+    progress(&meter.tick(&crew.gathered));
     let receipts_missing = crew.gathered.waiting();
     crew.unbind().await?;
     meter.report(receipts_missing)
@@ -113,17 +123,23 @@ impl Crew {
             news,
             gathered: Arc::default(),
         };
+        let dialer = Arc::new(Dialer::new(&settings.target, &settings.tls)?);
         for ordinal in 0..settings.binds {
             let (command_sender, commands) = mpsc::unbounded_channel();
             crew.commands.push(command_sender);
-            let generator = Generator::new(
-                Arc::clone(settings),
-                ordinal,
-                Arc::clone(&crew.gathered),
-                news_sender.clone(),
-            );
-            crew.binds
-                .spawn(bind_and_generate(Arc::clone(settings), generator, commands));
+            let (settings, dialer) = (Arc::clone(settings), Arc::clone(&dialer));
+            let (gathered, news) = (Arc::clone(&crew.gathered), news_sender.clone());
+            let plan = Plan::new(Arc::clone(&settings), ordinal);
+            if settings.target.scheme.is_http() {
+                crew.binds.spawn(async move {
+                    http::post_messages(&dialer, plan, gathered, news, commands).await
+                });
+            } else {
+                let generator = Generator::new(plan, gathered, news);
+                crew.binds.spawn(async move {
+                    bind_and_generate(&dialer, &settings, generator, commands).await
+                });
+            }
         }
         for _ in 0..settings.binds {
             crew.next_news().await?;
@@ -187,6 +203,7 @@ impl Crew {
 struct Meter {
     settings: Arc<LoadSettings>,
     started: Instant,
+    last_tick: Instant,
     warm: bool,
     cpu_before: cpu::Spent,
     total: Results,
@@ -197,6 +214,7 @@ impl Meter {
     fn new(settings: &Arc<LoadSettings>, started: Instant) -> Result<Self, LoadError> {
         Ok(Self {
             started,
+            last_tick: started,
             warm: settings.warmup.is_zero(),
             cpu_before: cpu::Spent::read(settings.server_pid).map_err(LoadError::Cpu)?,
             total: Results::default(),
@@ -210,9 +228,10 @@ impl Meter {
         self.in_flight = (self.in_flight + second.sent)
             .saturating_sub(second.answered())
             .saturating_sub(second.unanswered);
-        let progress = Progress::new(self.started.elapsed(), self.warm, self.in_flight, &second);
         self.total.add(&second);
-        progress
+        let now = Instant::now();
+        let began = std::mem::replace(&mut self.last_tick, now) - self.started;
+        Progress::new(began, now - self.started, self.warm, self.in_flight, second)
     }
 
     /// Forgets what came so far.
@@ -242,18 +261,13 @@ impl Meter {
 }
 
 async fn bind_and_generate(
-    settings: Arc<LoadSettings>,
+    dialer: &Dialer,
+    settings: &LoadSettings,
     generator: Generator,
     commands: UnboundedReceiver<Command>,
 ) -> Result<(), LoadError> {
     let target = &settings.target;
-    let address = (target.host.as_str(), target.port);
-    let refused = |error| LoadError::Connect {
-        target: format!("{}:{}", target.host, target.port),
-        error,
-    };
-    let stream = TcpStream::connect(address).await.map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
+    let stream = dialer.connect().await?;
     let now = Instant::now();
     let config = SessionConfig {
         window_size: settings.window_size,

@@ -3,48 +3,66 @@
 use std::fmt;
 use std::time::Duration;
 
-use signalbox_codec::CommandStatus;
-
+use super::hlog;
 use super::report::Shown;
-use super::results::Results;
+use super::results::{Results, Status, Times};
 
 /// The last second of a load.
 #[derive(Clone, Debug)]
 pub struct Progress {
+    began: Duration,
     elapsed: Duration,
     warm: bool,
     sent: u64,
     answered: u64,
     in_flight: u64,
-    p50: Option<Duration>,
-    p99: Option<Duration>,
-    max: Option<Duration>,
+    latency: Times,
     receipts: u64,
     /// Messages by the status that refused them, the most frequent one.
-    refused: Option<(CommandStatus, u64)>,
+    refused: Option<(Status, u64)>,
     unanswered: u64,
 }
 
 impl Progress {
-    pub(crate) fn new(elapsed: Duration, warm: bool, in_flight: u64, second: &Results) -> Self {
+    /// Both times count from the start of the load.
+    pub(crate) fn new(
+        began: Duration,
+        elapsed: Duration,
+        warm: bool,
+        in_flight: u64,
+        second: Results,
+    ) -> Self {
         let refused = second
             .statuses
             .iter()
-            .map(|(status, count)| (CommandStatus(*status), *count))
+            .map(|(status, count)| (*status, *count))
             .filter(|(status, _)| !status.is_ok());
         Self {
+            began,
             elapsed,
             warm,
             sent: second.sent,
             answered: second.answered(),
             in_flight,
-            p50: second.latency.quantile(0.5),
-            p99: second.latency.quantile(0.99),
-            max: second.latency.quantile(1.0),
             receipts: second.receipts,
             refused: refused.max_by_key(|(_, count)| *count),
             unanswered: second.unanswered,
+            latency: second.latency,
         }
+    }
+
+    /// Its line in HdrHistogram's interval log; `None` during the warm-up, which is not measured.
+    #[must_use]
+    pub fn interval_log_line(&self) -> Option<String> {
+        let length = self.elapsed.saturating_sub(self.began);
+        self.warm
+            .then(|| hlog::line(self.began, length, &self.latency))
+    }
+
+    /// From the start of the load to the end of this second.
+    #[must_use]
+    pub const fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 }
 
@@ -57,9 +75,9 @@ impl fmt::Display for Progress {
             self.sent,
             self.answered,
             self.in_flight,
-            Shown(self.p50),
-            Shown(self.p99),
-            Shown(self.max),
+            Shown(self.latency.quantile(0.5)),
+            Shown(self.latency.quantile(0.99)),
+            Shown(self.latency.quantile(1.0)),
         )?;
         if self.receipts > 0 {
             write!(f, "  receipts {}/s", self.receipts)?;

@@ -4,11 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use signalbox_codec::CommandStatus;
 
 use super::cpu::{self, Spent};
 use super::hgrm;
-use super::results::{Results, Times};
+use super::results::{Results, Status, Times};
 use super::settings::{LoadSettings, Pace};
 
 /// Quantiles that are shown, with their names.
@@ -43,11 +42,11 @@ impl Report {
         self.results.answered()
     }
 
-    /// Messages answered with ESME_ROK.
+    /// Messages answered with ESME_ROK, or with success by HTTP.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        let accepted = self.results.statuses.get(&CommandStatus::ESME_ROK.0);
-        accepted.copied().unwrap_or(0)
+        let accepted = self.results.statuses.iter().filter(|(s, _)| s.is_ok());
+        accepted.map(|(_, count)| count).sum()
     }
 
     /// Receipts that came for messages of this run.
@@ -194,10 +193,10 @@ impl Report {
         ]
     }
 
-    fn refused(&self) -> impl Iterator<Item = (CommandStatus, u64)> {
+    fn refused(&self) -> impl Iterator<Item = (Status, u64)> {
         let statuses = self.results.statuses.iter();
         statuses
-            .map(|(status, count)| (CommandStatus(*status), *count))
+            .map(|(status, count)| (*status, *count))
             .filter(|(status, _)| !status.is_ok())
     }
 
@@ -316,7 +315,8 @@ impl Report {
         };
         for ms in latencies_ms {
             results.latency.record(Duration::from_millis(*ms));
-            *results.statuses.entry(0).or_default() += 1;
+            let accepted = Status::Http(202);
+            *results.statuses.entry(accepted).or_default() += 1;
         }
         Self {
             settings: LoadSettings::new("smpp://u:p@localhost".parse().expect("a target")),

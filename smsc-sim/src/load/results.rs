@@ -2,10 +2,12 @@
 //! worth of nanoseconds.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use signalbox_codec::CommandStatus;
 use tokio::sync::Notify;
 
 /// Longest time that a histogram tells from others, in us: ten minutes.
@@ -51,13 +53,41 @@ impl Default for Times {
     }
 }
 
+/// What a message was answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Status {
+    /// The command_status of its response.
+    Smpp(CommandStatus),
+    /// The status of its HTTP response, or of its own line in it.
+    Http(u16),
+}
+
+impl Status {
+    /// Whether the message was accepted.
+    pub(crate) const fn is_ok(self) -> bool {
+        match self {
+            Self::Smpp(status) => status.is_ok(),
+            Self::Http(status) => status / 100 == 2,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Smpp(status) => status.fmt(f),
+            Self::Http(status) => write!(f, "HTTP {status}"),
+        }
+    }
+}
+
 /// What came of the messages in some time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Results {
     /// submit_sm sent.
     pub(crate) sent: u64,
-    /// Messages by command_status of their responses.
-    pub(crate) statuses: BTreeMap<u32, u64>,
+    /// Messages by what they were answered with.
+    pub(crate) statuses: BTreeMap<Status, u64>,
     /// Messages without a response.
     pub(crate) unanswered: u64,
     /// Receipts for messages that waited for one.
@@ -119,7 +149,7 @@ pub(crate) struct Batch {
 /// A message and its response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answered {
-    pub(crate) command_status: u32,
+    pub(crate) status: Status,
     pub(crate) latency: Duration,
     pub(crate) service: Duration,
 }
@@ -163,7 +193,7 @@ impl Gathered {
             results.last_response = Some(now);
         }
         for answered in batch.answered.drain(..) {
-            *results.statuses.entry(answered.command_status).or_default() += 1;
+            *results.statuses.entry(answered.status).or_default() += 1;
             results.latency.record(answered.latency);
             results.service.record(answered.service);
         }

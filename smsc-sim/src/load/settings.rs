@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connect::ClientTls;
 use super::mix::Mix;
 use super::schedule::Schedule;
 use super::target::Target;
@@ -20,11 +21,14 @@ pub enum Pace {
 pub struct LoadSettings {
     /// Where to and who.
     pub target: Target,
+    /// TLS, if the target speaks it.
+    pub tls: ClientTls,
     /// When messages are sent. Default closed loop.
     pub pace: Pace,
-    /// submit_sm that wait for their responses at the same time, per bind. Default 100.
+    /// Messages that wait for their responses at the same time, per bind. With HTTP: messages of
+    /// one request, as JSON if it is 1, else as NDJSON. Default 100, with HTTP 1.
     pub window_size: u32,
-    /// Connections. Default 1.
+    /// Connections; with HTTP each has one request open at a time. Default 1.
     pub binds: u32,
     /// How long messages are sent before anything is measured. Default zero.
     pub warmup: Duration,
@@ -32,7 +36,7 @@ pub struct LoadSettings {
     pub duration: Duration,
     /// Messages of all binds at most; `None`: as many as the time allows.
     pub messages_max: Option<u64>,
-    /// Whether receipts are asked for and waited for.
+    /// Whether receipts are asked for and waited for; not with HTTP.
     pub receipts: bool,
     /// What the messages hold. Default 140 characters of the GSM alphabet.
     pub mix: Mix,
@@ -44,10 +48,12 @@ impl LoadSettings {
     /// Defaults for a target.
     #[must_use]
     pub fn new(target: Target) -> Self {
+        let window_size = if target.scheme.is_http() { 1 } else { 100 };
         Self {
             target,
+            tls: ClientTls::default(),
             pace: Pace::Closed,
-            window_size: 100,
+            window_size,
             binds: 1,
             warmup: Duration::ZERO,
             duration: Duration::from_secs(5),

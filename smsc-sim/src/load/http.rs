@@ -1,0 +1,247 @@
+//! One keep-alive connection to the gateway's HTTP API, one `POST /v1/messages` at a time: a single
+//! message as JSON, or as many as are due and the window allows as NDJSON.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::time::{sleep_until, timeout};
+
+use super::connect::Dialer;
+use super::error::LoadError;
+use super::generator::{Command, News};
+use super::mix::{BINARY, Kind, UCS2};
+use super::plan::{Plan, SOURCE, destination};
+use super::results::{Answered, Batch, Gathered, Status};
+
+/// How long a response may take.
+const RESPONSE_MAX: Duration = Duration::from_secs(30);
+/// Longest line of an answer that is read.
+const LINE_OCTETS_MAX: usize = 64 * 1024;
+
+/// Posts what is due, from [`Command::Start`] to the end of the plan, and ends when told to.
+pub(super) async fn post_messages(
+    dialer: &Dialer,
+    plan: Plan,
+    gathered: Arc<Gathered>,
+    news: UnboundedSender<News>,
+    mut commands: UnboundedReceiver<Command>,
+) -> Result<(), LoadError> {
+    let stream = dialer.connect().await?;
+    let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let target = &plan.settings().target;
+    let mut poster = Poster {
+        host: target.authority(),
+        authorization: format!("Bearer {}", target.password),
+        plan,
+        requests,
+        free_since: None,
+        open: Vec::new(),
+        answered: 0,
+        batch: Batch::default(),
+    };
+    let posting = async {
+        // Nobody listens any more when another connection has failed.
+        let _ = news.send(News::Bound);
+        if let Some(Command::Start(started)) = commands.recv().await {
+            let posted = poster.post_all(started, &gathered).await;
+            gathered.add(Instant::now(), &mut poster.batch);
+            posted?;
+            let _ = news.send(News::Drained);
+            let _ = commands.recv().await;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        posted = posting => posted,
+        ended = connection => Err(match ended {
+            Ok(()) => LoadError::HttpClosed,
+            Err(error) => error.into(),
+        }),
+    }
+}
+
+struct Poster {
+    plan: Plan,
+    host: String,
+    authorization: String,
+    requests: SendRequest<Full<Bytes>>,
+    /// Since when no request is open.
+    free_since: Option<Instant>,
+    /// Scheduled times of the messages of the request that is open.
+    open: Vec<Instant>,
+    /// How many of them were answered.
+    answered: usize,
+    batch: Batch,
+}
+
+impl Poster {
+    async fn post_all(&mut self, started: Instant, gathered: &Gathered) -> Result<(), LoadError> {
+        while let Some(due) = self.plan.next_due(Instant::now(), started) {
+            sleep_until(due.into()).await;
+            let now = Instant::now();
+            if now >= self.plan.end(started) {
+                break;
+            }
+            let body = self.take_what_is_due(now, started);
+            let posted = timeout(RESPONSE_MAX, self.post(body, now)).await;
+            self.batch.unanswered += (self.open.len() - self.answered) as u64;
+            posted.map_err(|_| LoadError::HttpNoResponse)??;
+            self.free_since = Some(Instant::now());
+            gathered.add(Instant::now(), &mut self.batch);
+        }
+        Ok(())
+    }
+
+    /// The body of the next request: a line for each message.
+    fn take_what_is_due(&mut self, now: Instant, started: Instant) -> Vec<u8> {
+        let mut body = Vec::new();
+        self.open.clear();
+        self.answered = 0;
+        while self.open.len() < self.plan.settings().window_size as usize
+            && let Some(due) = self.plan.next_due(now, started).filter(|due| *due <= now)
+        {
+            let number = self.plan.next_number();
+            let message = message(number, self.plan.settings().mix.pick(number));
+            body.extend_from_slice(message.to_string().as_bytes());
+            body.push(b'\n');
+            let could = self.free_since.map_or(due, |at| at.max(due));
+            self.batch.lags.push(now.saturating_duration_since(could));
+            self.open.push(due);
+            self.plan.advance();
+        }
+        body
+    }
+
+    async fn post(&mut self, body: Vec<u8>, sent: Instant) -> Result<(), LoadError> {
+        let single = self.plan.settings().window_size == 1;
+        let request = Request::post("/v1/messages")
+            .header(header::HOST, &self.host)
+            .header(header::AUTHORIZATION, &self.authorization)
+            .header(header::CONTENT_TYPE, content_type(single))
+            .body(Full::from(body))
+            .expect("the target takes only keys and hosts that are sound in a header");
+        self.requests.ready().await?;
+        let response = self.requests.send_request(request).await?;
+        let status = response.status().as_u16();
+        if single || !response.status().is_success() {
+            read_to_end(response).await?;
+            while self.answered < self.open.len() {
+                self.on_answer(Status::Http(status), sent);
+            }
+            return Ok(());
+        }
+        let mut body = response.into_body();
+        let mut line = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(octets) = frame?.into_data() else {
+                continue;
+            };
+            for octet in octets {
+                if octet != b'\n' {
+                    if line.len() >= LINE_OCTETS_MAX {
+                        return Err(LoadError::HttpLine);
+                    }
+                    line.push(octet);
+                } else {
+                    self.on_line(&line, sent)?;
+                    line.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An answer, or a problem, which names its status.
+    fn on_line(&mut self, line: &[u8], sent: Instant) -> Result<(), LoadError> {
+        let answer: Value = serde_json::from_slice(line).map_err(|_| LoadError::HttpLine)?;
+        if self.answered == self.open.len() {
+            return Err(LoadError::HttpLine);
+        }
+        let status = match (answer.get("id"), answer.get("status")) {
+            (None, Some(status)) => status.as_u64().and_then(|status| status.try_into().ok()),
+            (Some(_), _) => Some(202),
+            (None, None) => None,
+        };
+        self.on_answer(Status::Http(status.ok_or(LoadError::HttpLine)?), sent);
+        Ok(())
+    }
+
+    fn on_answer(&mut self, status: Status, sent: Instant) {
+        let now = Instant::now();
+        self.batch.answered.push(Answered {
+            status,
+            latency: now - self.open[self.answered],
+            service: now - sent,
+        });
+        self.answered += 1;
+    }
+}
+
+async fn read_to_end(response: Response<Incoming>) -> Result<(), hyper::Error> {
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        frame?;
+    }
+    Ok(())
+}
+
+const fn content_type(single: bool) -> &'static str {
+    if single {
+        "application/json"
+    } else {
+        "application/x-ndjson"
+    }
+}
+
+/// A message in the gateway's words.
+fn message(number: u64, kind: &Kind) -> Value {
+    let digits = destination(number);
+    let to = format!("+{}", std::str::from_utf8(&digits).expect("digits"));
+    match kind.data_coding {
+        BINARY => {
+            let hex: String = kind
+                .text
+                .iter()
+                .map(|octet| format!("{octet:02x}"))
+                .collect();
+            json!({"to": to, "from": SOURCE, "sms": {"binary_hex": hex}})
+        }
+        UCS2 => {
+            let units = kind.text.chunks_exact(2);
+            let units: Vec<u16> = units
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+                .collect();
+            json!({"to": to, "from": SOURCE, "text": String::from_utf16_lossy(&units)})
+        }
+        _ => json!({"to": to, "from": SOURCE, "text": String::from_utf8_lossy(&kind.text)}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mix::Mix;
+    use super::*;
+
+    #[test]
+    fn each_coding_is_said_in_the_words_of_the_gateway() {
+        let table = [
+            ("gsm7:3", json!({"text": "abc"})),
+            ("ucs2:2", json!({"text": "аб"})),
+            ("binary:2", json!({"sms": {"binary_hex": "0001"}})),
+        ];
+        for (mix, mut expected) in table {
+            let mix: Mix = mix.parse().unwrap();
+            expected["to"] = "+491700000007".into();
+            expected["from"] = SOURCE.into();
+            assert_eq!(message(7, mix.pick(7)), expected);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the load generator speaks besides plain SMPP: TLS with what it trusts and shows, and the
+//! gateway's HTTP API.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod support;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::post;
+use serde_json::{Value, json};
+use smsc_sim::load::{self, ClientTls, LoadError, LoadSettings, Pace, Schedule, Trust};
+use smsc_sim::{CertificateFlaw, TlsSettings};
+use support::program::run;
+use support::smsc;
+
+const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn settings(target: &str, messages: u64) -> LoadSettings {
+    let mut settings = LoadSettings::new(target.parse().unwrap());
+    settings.pace = Pace::Open(Schedule::new(1_000, Duration::ZERO));
+    settings.messages_max = Some(messages);
+    settings
+}
+
+#[tokio::test]
+async fn a_target_over_tls_is_trusted_by_its_authority_its_name_and_shown_a_certificate() {
+    let mut server = TlsSettings::generated(ANYWHERE, CertificateFlaw::None).unwrap();
+    let ours = TlsSettings::generated(ANYWHERE, CertificateFlaw::None).unwrap();
+    server.client_ca_pem = Some(ours.trust_pem.clone());
+    let smsc = smsc(|settings| settings.tls = Some(server.clone())).await;
+    let identity = Some(format!("{}{}", ours.certificate_pem, ours.key_pem));
+    let trusted = || Trust::Authorities(server.trust_pem.clone());
+    let stranger = || Trust::Authorities(ours.trust_pem.clone());
+    let elsewhere = Some("elsewhere.example".to_owned());
+    let table = [
+        (trusted(), None, &identity, true),
+        (Trust::Anybody, elsewhere.clone(), &identity, true),
+        (stranger(), None, &identity, false),
+        (trusted(), elsewhere, &identity, false),
+        (trusted(), None, &None, false),
+    ];
+    for (trust, server_name, identity_pem, bound) in table {
+        let mut settings = settings(&format!("smpps://u:p@{}", smsc.tls_addr().unwrap()), 20);
+        settings.tls = ClientTls {
+            trust,
+            server_name,
+            identity_pem: identity_pem.clone(),
+        };
+        let shown = format!("{:?}", settings.tls);
+        match load::run(settings, &mut |_| {}).await {
+            Ok(report) => assert!(bound && report.accepted() == 20, "{shown}"),
+            Err(error) => assert!(!bound, "{shown}: {error}"),
+        }
+    }
+}
+
+/// What the double of the gateway was sent: content type, and each line.
+type Seen = Arc<Mutex<Vec<(String, Vec<Value>)>>>;
+
+/// Takes messages as the gateway does, and refuses every message whose number ends in 9.
+async fn take(State(seen): State<Seen>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    if headers[header::AUTHORIZATION] != "Bearer the-key" {
+        return (StatusCode::UNAUTHORIZED, "{}".to_owned());
+    }
+    let lines: Vec<Value> = body
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let refused = |line: &Value| line["to"].as_str().unwrap().ends_with('9');
+    let answers: String = lines
+        .iter()
+        .map(|line| match refused(line) {
+            true => json!({"title": "Too many", "status": 429}).to_string() + "\n",
+            false => json!({"id": "0190", "state": "accepted"}).to_string() + "\n",
+        })
+        .collect();
+    let single = headers[header::CONTENT_TYPE] == "application/json";
+    let status = match single && refused(&lines[0]) {
+        true => StatusCode::TOO_MANY_REQUESTS,
+        false => StatusCode::ACCEPTED,
+    };
+    let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    seen.lock().unwrap().push((content_type, lines));
+    (status, answers)
+}
+
+async fn gateway() -> (SocketAddr, Seen) {
+    let seen = Seen::default();
+    let router = Router::new()
+        .route("/v1/messages", post(take))
+        .with_state(Arc::clone(&seen));
+    let listener = tokio::net::TcpListener::bind(ANYWHERE).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (address, seen)
+}
+
+#[tokio::test]
+async fn a_gateway_gets_single_messages_or_as_many_as_the_window_allows() {
+    for (window_size, content_type) in [(1, "application/json"), (25, "application/x-ndjson")] {
+        let (address, seen) = gateway().await;
+        let mut settings = settings(&format!("http://the-key@{address}"), 200);
+        settings.window_size = window_size;
+        settings.pace = Pace::Closed;
+        settings.binds = 2;
+        let report = load::run(settings, &mut |_| {}).await.unwrap();
+        let json = report.to_json();
+        assert_eq!((report.answered(), report.accepted()), (200, 180), "{json}");
+        assert_eq!(json["refused"], json!({"HTTP 429": 20}));
+        assert!(json["latency_p99_us"].as_f64().unwrap() > 0.0, "{json}");
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), 200 / window_size as usize);
+        let (first_type, lines) = &seen[0];
+        assert_eq!(first_type, content_type);
+        assert_eq!(lines[0]["from"], "12345");
+        assert_eq!(lines[0]["text"].as_str().map(str::len), Some(140));
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_no_such_key_refuses_all() {
+    let (address, _) = gateway().await;
+    let report = load::run(settings(&format!("http://x@{address}"), 5), &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(report.to_json()["refused"], json!({"HTTP 401": 5}));
+    assert!(report.errors_percent() > 99.0);
+}
+
+#[tokio::test]
+async fn receipts_are_not_asked_of_a_gateway() {
+    let mut settings = settings("http://k@127.0.0.1:1", 1);
+    settings.receipts = true;
+    let refused = load::run(settings, &mut |_| {}).await;
+    assert!(matches!(refused, Err(LoadError::NoReceipts)), "{refused:?}");
+}
+
+#[test]
+fn options_of_tls_need_tls_and_files_are_named() {
+    let table = [
+        (
+            "smpp://u:p@127.0.0.1:1 --insecure",
+            "need smpps:// or https://",
+        ),
+        ("smpps://u:p@127.0.0.1:1 --ca /nowhere", "--ca /nowhere: "),
+        (
+            "smpps://u:p@127.0.0.1:1 --insecure --identity /nowhere",
+            "--identity /nowhere: ",
+        ),
+    ];
+    for (args, part) in table {
+        let args: Vec<&str> = ["load", "--target"]
+            .into_iter()
+            .chain(args.split(' '))
+            .collect();
+        let output = run(&args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(part), "{said}");
+    }
+}
