@@ -11,6 +11,7 @@ use super::cold::{Cold, ColdRun};
 use super::entry::{put_entry, put_key, put_remote};
 use super::hot::{Hot, HotMessage, remote_ids};
 use super::keys::{self, OrderKey, TABLE_DEADLINES};
+use super::linger::Lingering;
 use super::manifest::Manifest;
 use super::merge::MergePlan;
 use super::parked::Parked;
@@ -35,7 +36,8 @@ impl Index {
             let run = Arc::new(Run::open(&*disk, &config.path, state.id)?);
             cold.runs.push(ColdRun::new(run, Some(&state.floors)));
         }
-        let mut hot = Hot::with_phases(manifest.phases);
+        let lingering = Lingering::new(config.linger_entries_max, config.linger_ms);
+        let mut hot = Hot::new(manifest.phases, lingering);
         for id in &manifest.in_flight {
             load(&mut hot, &cold, *id)?;
         }
@@ -163,7 +165,9 @@ impl Index {
     }
 
     fn has_changes(&self) -> bool {
-        self.hot.messages.values().any(|hot| hot.dirty) || self.hot.keys.values().any(|k| k.dirty)
+        self.hot.messages.values().any(|hot| hot.dirty)
+            || self.hot.lingering.has_unwritten()
+            || self.hot.keys.values().any(|key| key.dirty)
     }
 
     /// Of the last checkpoint. What is newer in it than the checkpoint (floors, what is parked or
@@ -191,9 +195,11 @@ impl Index {
             put_key(&mut value, key.entry);
             writer.add(octets, &value)?;
         }
+        let lingering = self.decoded(self.hot.lingering.unwritten())?;
         let dirty = self.hot.messages.iter().filter(|(_, hot)| hot.dirty);
         let mut messages: Vec<(MessageId, &HotMessage)> =
             dirty.map(|(id, hot)| (*id, hot)).collect();
+        messages.extend(lingering.iter().map(|(id, hot)| (*id, hot)));
         messages.sort_unstable_by_key(|(id, _)| *id);
         for (id, hot) in &messages {
             value.clear();

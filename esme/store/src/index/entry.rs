@@ -13,6 +13,8 @@ pub(crate) struct MessageEntry {
     pub(crate) location: Location,
     /// By recipient.
     pub(crate) states: Vec<DeliveryState>,
+    /// When the last change was made.
+    pub(crate) changed_at: Timestamp,
 }
 
 /// `changed_at`: when the last change was made.
@@ -46,6 +48,7 @@ pub(crate) fn get_entry(octets: &[u8]) -> Result<MessageEntry, Malformed> {
     Ok(MessageEntry {
         location: head.location,
         states,
+        changed_at: head.changed_at,
     })
 }
 

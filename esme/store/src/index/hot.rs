@@ -1,6 +1,7 @@
 //! The part of the index that is in memory: what changed since the last checkpoint, what is in
 //! flight, and what was asked for lately.
 
+use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -13,19 +14,23 @@ use crate::frame::Location;
 use crate::index::deadlines::Deadlines;
 use crate::index::entry::{KeyEntry, MessageEntry};
 use crate::index::keys::OrderKey;
+use crate::index::linger::Lingering;
+use crate::wire::Malformed;
 
 /// Deliveries by phase, in the order of [`Phase`], in memory or not; those that are done are not
 /// counted.
 pub(crate) type PhaseCounts = [u64; 6];
 
+type Messages = HashMap<MessageId, HotMessage, RandomState>;
+
 #[derive(Default)]
 pub(crate) struct Hot {
-    pub(crate) messages: HashMap<MessageId, HotMessage, RandomState>,
+    pub(crate) messages: Messages,
     /// By the octets of the index key.
     pub(crate) keys: HashMap<Box<[u8]>, HotKey, RandomState>,
     pub(crate) providers: Vec<HotProvider>,
     pub(crate) deadlines: Deadlines,
-    linger: VecDeque<(Timestamp, MessageId)>,
+    pub(crate) lingering: Lingering,
     bodies: Bodies,
     pub(crate) phases: PhaseCounts,
 }
@@ -34,10 +39,15 @@ pub(crate) struct Hot {
 #[derive(Default)]
 struct Bodies {
     octets: usize,
+    count: usize,
     /// Messages that were sent and wait for a receipt, longest first: their bodies go first, as
     /// what is queued is needed sooner. Some of them may be done meanwhile.
     sent: VecDeque<MessageId>,
 }
+
+/// So many messages without a body may stand in the line of those that were sent, beside as many
+/// as have one.
+const SENT_WITHOUT_BODY_MAX: usize = 1_024;
 
 /// A message in memory.
 pub(crate) struct HotMessage {
@@ -49,8 +59,6 @@ pub(crate) struct HotMessage {
     pub(crate) dirty: bool,
     /// A run has it, perhaps in an older state.
     pub(crate) in_runs: bool,
-    /// Done, and waiting in the line to be forgotten.
-    pub(crate) lingering: bool,
 }
 
 pub(crate) struct HotKey {
@@ -66,27 +74,40 @@ pub(crate) struct HotProvider {
 }
 
 impl HotMessage {
-    pub(crate) fn is_live(&self) -> bool {
-        self.states.iter().any(|state| state.phase != Phase::Done)
+    /// Brought into memory again; one that no run has is to be written.
+    pub(crate) fn looked_up(entry: MessageEntry, in_runs: bool) -> Self {
+        Self {
+            location: entry.location,
+            states: entry.states,
+            changed_at: entry.changed_at,
+            body: None,
+            dirty: !in_runs,
+            in_runs,
+        }
     }
 
-    /// Marks it as done and waiting to be forgotten.
-    fn line_up(&mut self, bodies: &mut Bodies) {
-        self.lingering = true;
-        // Rarely asked for again, and then the journal has it.
-        self.drop_body(bodies);
+    pub(crate) fn is_live(&self) -> bool {
+        self.states.iter().any(|state| state.phase != Phase::Done)
     }
 
     fn take_body(&mut self, message: Arc<Message>, bodies: &mut Bodies) {
         if self.body.replace(message).is_none() {
             bodies.octets += self.body_octets();
+            bodies.count += 1;
         }
     }
 
     fn drop_body(&mut self, bodies: &mut Bodies) {
         if self.body.take().is_some() {
             bodies.octets -= self.body_octets();
+            bodies.count -= 1;
         }
+    }
+
+    /// Nothing is going to happen to it by itself.
+    fn is_settled(&self) -> bool {
+        let mut states = self.states.iter();
+        states.all(|state| state.phase == Phase::Done && state.deadline_at == Timestamp(0))
     }
 
     /// What a body takes in memory, roughly.
@@ -103,9 +124,10 @@ impl HotMessage {
 
 impl Hot {
     /// Empty, while runs hold deliveries of these phases.
-    pub(crate) fn with_phases(phases: PhaseCounts) -> Self {
+    pub(crate) fn new(phases: PhaseCounts, lingering: Lingering) -> Self {
         Self {
             phases,
+            lingering,
             ..Self::default()
         }
     }
@@ -117,7 +139,7 @@ impl Hot {
     pub(crate) fn provider(&self, name: &ProviderName) -> Option<&HotProvider> {
         self.providers
             .iter()
-            .find(|provider| provider.name == *name)
+            .find(|provider| same(&provider.name.0, &name.0))
     }
 
     /// Takes a message that was just accepted. Its body is kept if there is room; if not, the
@@ -130,50 +152,62 @@ impl Hot {
         bodies_octets_max: usize,
     ) {
         let (id, accepted_at) = (message.id, message.accepted_at);
+        for state in &states {
+            count(&mut self.phases, state.phase, 1);
+        }
+        self.enter(id, &states);
+        let entry = MessageEntry {
+            location,
+            states,
+            changed_at: accepted_at,
+        };
+        let mut hot = HotMessage::looked_up(entry, false);
+        let settled = hot.is_settled();
+        // What leaves at once is asked for again with its outcome.
+        let room = self.make_room(hot.body_octets(), bodies_octets_max);
+        if !settled && (room || hot.in_flight()) {
+            hot.take_body(message, &mut self.bodies);
+        }
+        self.messages.insert(id, hot);
+        if settled && let Entry::Occupied(entry) = self.messages.entry(id) {
+            let (lingering, bodies) = (&mut self.lingering, &mut self.bodies);
+            settle(
+                entry,
+                lingering,
+                bodies,
+                &mut self.providers,
+                &mut self.deadlines,
+            );
+        }
+    }
+
+    /// Takes a message that was looked up in the runs. Its queues and deadlines stay there.
+    pub(crate) fn cache(&mut self, id: MessageId, entry: MessageEntry) {
+        self.messages.insert(id, HotMessage::looked_up(entry, true));
+    }
+
+    /// Takes a message back that was done. False: it is not known.
+    pub(crate) fn take_back(&mut self, id: MessageId) -> Result<bool, Malformed> {
+        let Some(message) = self.lingering.take(id)? else {
+            return Ok(false);
+        };
+        self.enter(id, &message.states);
+        self.messages.insert(id, message);
+        Ok(true)
+    }
+
+    /// Gives the deliveries of a message their places.
+    fn enter(&mut self, id: MessageId, states: &[DeliveryState]) {
         let unknown = DeliveryState::default();
-        for (recipient, state) in (0..).zip(&states) {
+        for (recipient, state) in (0..).zip(states) {
             let delivery = DeliveryId {
                 message: id,
                 recipient,
             };
-            count(&mut self.phases, state.phase, 1);
             self.deadlines.add(state.deadline_at, delivery);
             enter_queue(&mut self.providers, delivery, state);
             enter_remote_ids(&mut self.providers, delivery, &unknown, state);
         }
-        let mut hot = HotMessage {
-            location,
-            states,
-            changed_at: accepted_at,
-            body: None,
-            dirty: true,
-            in_runs: false,
-            lingering: false,
-        };
-        let live = hot.is_live();
-        // What leaves at once is asked for again with its outcome.
-        let room = self.make_room(hot.body_octets(), bodies_octets_max);
-        if live && (room || hot.in_flight()) {
-            hot.take_body(message, &mut self.bodies);
-        }
-        self.messages.insert(id, hot);
-        if !live {
-            self.line_up(id, accepted_at);
-        }
-    }
-
-    /// Takes a message that was looked up. Its queues and deadlines stay where they were.
-    pub(crate) fn cache(&mut self, id: MessageId, entry: MessageEntry) {
-        let hot = HotMessage {
-            location: entry.location,
-            states: entry.states,
-            changed_at: Timestamp(0),
-            body: None,
-            dirty: false,
-            in_runs: true,
-            lingering: false,
-        };
-        self.messages.insert(id, hot);
     }
 
     /// Replaces the state of a delivery whose message is in memory; gives the state back if
@@ -184,15 +218,18 @@ impl Hot {
         at: Timestamp,
         mut state: DeliveryState,
     ) -> Option<DeliveryState> {
-        let known = self.messages.get_mut(&id.message);
-        let Some(hot) = known.filter(|hot| hot.states.len() > usize::from(id.recipient)) else {
+        let Entry::Occupied(mut entry) = self.messages.entry(id.message) else {
             return Some(state);
         };
-        let slot = &mut hot.states[usize::from(id.recipient)];
+        let hot = entry.get_mut();
+        let Some(slot) = hot.states.get_mut(usize::from(id.recipient)) else {
+            return Some(state);
+        };
         std::mem::swap(slot, &mut state);
         let (state, former) = (&*slot, state);
-        for (known, change) in [(&former, -1), (state, 1)] {
-            count(&mut self.phases, known.phase, change);
+        let phase = state.phase;
+        for (known, change) in [(former.phase, -1), (phase, 1)] {
+            count(&mut self.phases, known, change);
         }
         if former.deadline_at != state.deadline_at {
             self.deadlines.remove(former.deadline_at, id);
@@ -205,17 +242,23 @@ impl Hot {
         let unknown = DeliveryState::default();
         let told = if hot.in_runs { &unknown } else { &former };
         enter_remote_ids(&mut self.providers, id, told, state);
-        let phase = state.phase;
         hot.dirty = true;
         hot.changed_at = at;
-        if phase == Phase::Done && !hot.lingering && !hot.is_live() {
-            hot.line_up(&mut self.bodies);
-            self.linger.push_back((at, id.message));
+        if phase == Phase::Done && hot.is_settled() {
+            let (lingering, bodies) = (&mut self.lingering, &mut self.bodies);
+            settle(
+                entry,
+                lingering,
+                bodies,
+                &mut self.providers,
+                &mut self.deadlines,
+            );
         }
         if phase == Phase::AwaitingReceipt && former.phase != phase {
             self.bodies.sent.push_back(id.message);
             self.forget_sent();
         }
+        self.tidy_deadlines(former.deadline_at);
         None
     }
 
@@ -243,43 +286,31 @@ impl Hot {
         true
     }
 
-    /// Takes those out of the line at whose end one was added that have no body any more, two at a
-    /// time: the line is never much longer than there are bodies.
+    /// Takes those out of the line that have no body any more, once they are many.
     fn forget_sent(&mut self) {
-        for _ in 0..2 {
-            let Some(longest) = self.bodies.sent.front() else {
-                return;
-            };
-            let hot = self.messages.get(longest);
-            if hot.is_some_and(|hot| hot.body.is_some()) {
-                return;
-            }
-            self.bodies.sent.pop_front();
+        let Self {
+            messages, bodies, ..
+        } = self;
+        if bodies.sent.len() > 2 * bodies.count + SENT_WITHOUT_BODY_MAX {
+            let has_body = |hot: &HotMessage| hot.body.is_some();
+            bodies
+                .sent
+                .retain(|id| messages.get(id).is_some_and(has_body));
         }
     }
 
-    /// Forgets messages that have been done for long enough or are too many.
-    pub(crate) fn forget_lingering(
-        &mut self,
-        clock: Timestamp,
-        entries_max: usize,
-        linger_ms: u64,
-    ) {
-        while let Some((done_at, id)) = self.linger.front().copied() {
-            if self.linger.len() <= entries_max && done_at.plus_ms(linger_ms) >= clock {
-                break;
-            }
-            self.linger.pop_front();
-            let Some(hot) = self.messages.get_mut(&id) else {
-                continue;
-            };
-            hot.lingering = false;
-            // A run that has it as not done must be told by a checkpoint first.
-            let unknown_to_runs = hot.dirty && hot.in_runs;
-            if !hot.is_live() && !unknown_to_runs {
-                self.forget(id);
-            }
-        }
+    /// The first `max` deadlines that are over.
+    pub(crate) fn overdue(&mut self, now: Timestamp, max: usize) -> Vec<OrderKey> {
+        let messages = &self.messages;
+        self.deadlines
+            .due(now, max, |at, id| has_deadline(messages, at, id))
+    }
+
+    /// After the deadline of a delivery was taken back.
+    fn tidy_deadlines(&mut self, at: Timestamp) {
+        let messages = &self.messages;
+        self.deadlines
+            .tidy(at, |at, id| has_deadline(messages, at, id));
     }
 
     /// After a checkpoint: everything is in the runs; forgets what is done, or (`all`) everything
@@ -288,15 +319,13 @@ impl Hot {
         for hot in self.messages.values_mut() {
             hot.dirty = false;
             hot.in_runs = true;
-            hot.lingering &= !all;
         }
+        self.lingering.written();
         for key in self.keys.values_mut() {
             key.dirty = false;
         }
         if !all {
-            let done = |(id, hot): (&MessageId, &HotMessage)| {
-                (!hot.lingering && !hot.is_live()).then_some(*id)
-            };
+            let done = |(id, hot): (&MessageId, &HotMessage)| (!hot.is_live()).then_some(*id);
             let done: Vec<MessageId> = self.messages.iter().filter_map(done).collect();
             done.into_iter().for_each(|id| self.forget(id));
             return;
@@ -304,12 +333,12 @@ impl Hot {
         self.messages.retain(|_, hot| hot.in_flight());
         self.messages.shrink_to_fit();
         let with_body = self.messages.values().filter(|hot| hot.body.is_some());
-        self.bodies.octets = with_body.map(HotMessage::body_octets).sum();
+        self.bodies.octets = with_body.clone().map(HotMessage::body_octets).sum();
+        self.bodies.count = with_body.count();
         self.bodies.sent.clear();
         self.keys = HashMap::default();
         self.providers.clear();
         self.deadlines = Deadlines::default();
-        self.linger.clear();
     }
 
     /// Ids of messages with a delivery in flight.
@@ -318,32 +347,55 @@ impl Hot {
         in_flight.map(|(id, _)| *id).collect()
     }
 
-    fn line_up(&mut self, id: MessageId, at: Timestamp) {
-        let Some(hot) = self.messages.get_mut(&id) else {
-            return;
-        };
-        if !hot.lingering && !hot.is_live() {
-            hot.line_up(&mut self.bodies);
-            self.linger.push_back((at, id));
-        }
-    }
-
     fn forget(&mut self, id: MessageId) {
-        let Some(mut hot) = self.messages.remove(&id) else {
-            return;
-        };
-        hot.drop_body(&mut self.bodies);
-        let gone = DeliveryState::default();
-        for (recipient, state) in (0..).zip(&hot.states) {
-            let delivery = DeliveryId {
-                message: id,
-                recipient,
-            };
-            leave_queue(&mut self.providers, delivery, state);
-            leave_remote_ids(&mut self.providers, delivery, state, &gone);
-            self.deadlines.remove(state.deadline_at, delivery);
+        if let Some(mut hot) = self.messages.remove(&id) {
+            hot.drop_body(&mut self.bodies);
+            leave(id, &hot, &mut self.providers, &mut self.deadlines);
         }
     }
+}
+
+/// Puts a message away that is done.
+fn settle(
+    mut entry: OccupiedEntry<'_, MessageId, HotMessage>,
+    lingering: &mut Lingering,
+    bodies: &mut Bodies,
+    providers: &mut Vec<HotProvider>,
+    deadlines: &mut Deadlines,
+) {
+    // Rarely asked for again, and then the journal has it.
+    entry.get_mut().drop_body(bodies);
+    // A run that has it as not done must be told by a checkpoint first.
+    if !entry.get().in_runs {
+        let (id, message) = entry.remove_entry();
+        lingering.keep(id, &message);
+        leave(id, &message, providers, deadlines);
+    }
+}
+
+/// Forgets the places of a message that is not in memory any more.
+fn leave(
+    id: MessageId,
+    message: &HotMessage,
+    providers: &mut Vec<HotProvider>,
+    deadlines: &mut Deadlines,
+) {
+    let gone = DeliveryState::default();
+    for (recipient, state) in (0..).zip(&message.states) {
+        let delivery = DeliveryId {
+            message: id,
+            recipient,
+        };
+        leave_queue(providers, delivery, state);
+        leave_remote_ids(providers, delivery, state, &gone);
+        deadlines.remove(state.deadline_at, delivery);
+    }
+}
+
+fn has_deadline(messages: &Messages, at: Timestamp, id: DeliveryId) -> bool {
+    let states = messages.get(&id.message).map(|hot| &hot.states);
+    let state = states.and_then(|states| states.get(usize::from(id.recipient)));
+    state.is_some_and(|state| state.deadline_at == at)
 }
 
 fn count(phases: &mut PhaseCounts, phase: Phase, change: i64) {
@@ -418,7 +470,16 @@ fn has_remote_id(
 ) -> bool {
     let known = state.parts.get(usize::from(part) - 1);
     let known = known.and_then(|part| part.remote_id.as_ref());
-    known == Some(remote_id) && state.provider.as_ref() == Some(provider)
+    known.is_some_and(|known| same(known, remote_id))
+        && state
+            .provider
+            .as_ref()
+            .is_some_and(|known| same(&known.0, &provider.0))
+}
+
+/// Nearly always it is the very same text.
+fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 impl HotProvider {
@@ -434,12 +495,31 @@ pub(crate) fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Ar
         .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))
 }
 
+/// Remote ids of a message, with the parts that have them.
+pub(crate) fn parts_with_remote_id<'a>(
+    id: MessageId,
+    states: &'a [DeliveryState],
+) -> impl Iterator<Item = (PartId, &'a ProviderName, &'a str)> {
+    (0..).zip(states).flat_map(move |(recipient, state)| {
+        let delivery = DeliveryId {
+            message: id,
+            recipient,
+        };
+        let part = move |(part, remote_id): (u8, &'a Arc<str>)| {
+            let provider = state.provider.as_ref()?;
+            Some((PartId { delivery, part }, provider, &**remote_id))
+        };
+        remote_ids(state).filter_map(part)
+    })
+}
+
 /// The providers are those of the configuration, so a list is enough.
 fn provider_mut<'a>(
     providers: &'a mut Vec<HotProvider>,
     name: &ProviderName,
 ) -> &'a mut HotProvider {
-    let at = providers.iter().position(|provider| provider.name == *name);
+    let mut known = providers.iter();
+    let at = known.position(|provider| same(&provider.name.0, &name.0));
     let at = at.unwrap_or_else(|| {
         providers.push(HotProvider {
             name: name.clone(),

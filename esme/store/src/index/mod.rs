@@ -13,6 +13,7 @@ mod deadlines;
 mod entry;
 mod hot;
 mod keys;
+mod linger;
 mod manifest;
 mod merge;
 mod parked;
@@ -147,9 +148,6 @@ impl Index {
                 self.parked.unpark(&provider, &remote_id);
             }
         }
-        let (entries_max, linger_ms) = (self.config.linger_entries_max, self.config.linger_ms);
-        self.hot
-            .forget_lingering(self.clock, entries_max, linger_ms);
         Ok(true)
     }
 
@@ -200,6 +198,11 @@ impl Index {
         if let Some(part) = known.and_then(|known| known.remote_ids.get(remote_id)) {
             return Ok(Some(*part));
         }
+        if let Some(part) = self.hot.lingering.by_remote_id(provider, remote_id)
+            && self.has_remote_id(part, provider, remote_id)?
+        {
+            return Ok(Some(part));
+        }
         if self.cold.runs.is_empty() {
             return Ok(None);
         }
@@ -208,20 +211,29 @@ impl Index {
             return Ok(None);
         };
         let part = self.decoded(get_remote(&value))?;
-        // The entry may be of a former attempt: only the state tells.
+        let right = self.has_remote_id(part, provider, remote_id)?;
+        Ok(right.then_some(part))
+    }
+
+    /// Whether it is so by the state: what was found may be of a former attempt.
+    fn has_remote_id(
+        &mut self,
+        part: PartId,
+        provider: &ProviderName,
+        remote_id: &str,
+    ) -> Result<bool, StoreError> {
         let Some(hot) = self.message(part.delivery.message)? else {
-            return Ok(None);
+            return Ok(false);
         };
         let state = hot.states.get(usize::from(part.delivery.recipient));
-        let right = state.is_some_and(|state| {
+        Ok(state.is_some_and(|state| {
             let number = usize::from(part.part).wrapping_sub(1);
             let known = state
                 .parts
                 .get(number)
                 .and_then(|part| part.remote_id.as_deref());
             state.provider.as_ref() == Some(provider) && known == Some(remote_id)
-        });
-        Ok(right.then_some(part))
+        }))
     }
 
     pub(crate) fn by_idempotency_key(
@@ -277,7 +289,7 @@ impl Index {
         now: Timestamp,
         max: usize,
     ) -> Result<Vec<DeliveryId>, StoreError> {
-        let mut due = self.hot.deadlines.due(now, max);
+        let mut due = self.hot.overdue(now, max);
         self.cold_due(&[TABLE_DEADLINES], now, max, &mut due, |state, key| {
             OrderKey::deadline(key.delivery, state) == Some(key)
         })?;
@@ -354,14 +366,16 @@ fn load(hot: &mut Hot, cold: &Cold, id: MessageId) -> Result<bool, StoreError> {
     if hot.messages.contains_key(&id) {
         return Ok(true);
     }
+    let malformed = |malformed| StoreError::malformed(std::path::Path::new("index"), malformed);
+    if hot.take_back(id).map_err(malformed)? {
+        return Ok(true);
+    }
     if cold.runs.is_empty() {
         return Ok(false);
     }
     let Some(value) = cold.get(&keys::message_key(id))? else {
         return Ok(false);
     };
-    let entry = get_entry(&value)
-        .map_err(|malformed| StoreError::malformed(std::path::Path::new("index"), malformed))?;
-    hot.cache(id, entry);
+    hot.cache(id, get_entry(&value).map_err(malformed)?);
     Ok(true)
 }
