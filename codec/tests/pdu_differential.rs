@@ -5,24 +5,35 @@
 mod checks;
 mod pdu_support;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use checks::pdu::{check_differential, rusmpp_decode};
-use pdu_support::{Random, vectors};
-use signalbox_codec::{Pdu, Quirks, Tag};
+use checks::differential::{Exception, check_differential, compare};
+use pdu_support::{Random, from_hex, vectors};
+use signalbox_codec::{COMMAND_LENGTH_MAX_BOUND, Pdu, Quirks, Tag, next_frame};
+
+/// Commands of SMPP v3.4 and v5.0. rusmpp reads all of them, and so each is compared.
+const COMMANDS: usize = 33;
 
 #[test]
 fn what_it_reads_of_the_vectors_we_read_alike() {
     let mut read = 0;
+    let mut commands = BTreeSet::new();
     for vector in vectors() {
         let Some(frame) = vector.frame() else {
             continue;
         };
-        read += usize::from(rusmpp_decode(&frame, &vector.octets).is_some());
+        if let Ok(command) = rusmpp::Command::try_from(&frame) {
+            read += 1;
+            if let (Some(_), Some(name)) = (command.pdu(), frame.header.command_id.name()) {
+                commands.insert(name);
+            }
+        }
         let checked = catch_unwind(AssertUnwindSafe(|| check_differential(&vector.octets)));
         assert!(checked.is_ok(), "{}", vector.id);
     }
     assert!(read > 300, "it read {read}");
+    assert_eq!(commands.len(), COMMANDS, "it read {commands:?}");
 }
 
 /// Why rusmpp refuses what is within the specification.
@@ -61,7 +72,7 @@ fn what_it_refuses_of_the_vectors_has_a_reason() {
         let Ok(decoded) = Pdu::decode_with(&frame, Quirks::STRICT.tolerating(SEQUENCE)) else {
             continue;
         };
-        if rusmpp_decode(&frame, &vector.octets).is_none()
+        if rusmpp::Command::try_from(&frame).is_err()
             && reason_of_refusal(vector.pdu_octets().unwrap(), &decoded.pdu).is_none()
         {
             unexplained.push((vector.id.clone(), frame.header.command_id));
@@ -101,5 +112,30 @@ fn what_it_reads_of_damaged_vectors_we_read_alike() {
         let length = u32::try_from(octets.len()).unwrap();
         octets[..4].copy_from_slice(&length.to_be_bytes());
         check_differential(&octets);
+    }
+}
+
+/// A PDU for each exception, so that the list holds no exception that there is not.
+#[test]
+fn every_exception_is_seen() {
+    let submit_sm = |tlv: &str| {
+        format!(
+            "000000{}000000040000000000000001{}{tlv}",
+            "26",
+            "00".repeat(17)
+        )
+    };
+    for exception in Exception::ALL {
+        let pdu = match exception {
+            Exception::RequestWithoutBody => "00000010000000040000000000000001".to_owned(),
+            Exception::TlvReadByType => submit_sm("001000020102").replace("0026", "0027"),
+            Exception::ReservedBitsDropped => submit_sm("00300001ff"),
+        };
+        let octets = from_hex(&pdu);
+        let frame = next_frame(&octets, COMMAND_LENGTH_MAX_BOUND)
+            .unwrap()
+            .unwrap();
+        let command = rusmpp::Command::try_from(&frame).unwrap();
+        assert_eq!(compare(&frame, &command), Some(exception));
     }
 }

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)] // Test code; each binary uses its part.
 
+pub mod differential;
 pub mod input;
 pub mod pdu;
 pub mod receipt;
@@ -20,7 +21,7 @@ pub const TARGETS: [Target; 9] = [
     ("pdu", pdu::check_pdu),
     ("tlv", pdu::check_tlv),
     ("roundtrip", pdu::check_roundtrip),
-    ("differential", pdu::check_differential),
+    ("differential", differential::check_differential),
     ("text", text::check_text),
     ("udh", udh::check_udh),
     ("receipt", receipt::check_receipt),

@@ -4,12 +4,9 @@
 #![allow(clippy::unwrap_used, missing_docs)] // Test code.
 
 use bytes::BytesMut;
-use rusmpp::decode::DecodeWithLength;
-use rusmpp::encode::{Encode as _, Length as _};
-use signalbox_codec::pdu::Sm;
 use signalbox_codec::{
-    COMMAND_LENGTH_MAX_BOUND, Deviation, Deviations, Encode, Frame, Item, Pdu, Quirks, Tag, Tlv,
-    TlvBuf, Tlvs, Value, encode_pdu, inspect, next_frame,
+    COMMAND_LENGTH_MAX_BOUND, Deviation, Encode, Frame, Item, Pdu, Quirks, TlvBuf, Tlvs, Value,
+    encode_pdu, inspect, next_frame,
 };
 
 /// A stream gives the same frames in one piece and in two.
@@ -160,116 +157,6 @@ pub fn tlvs_of<'a>(pdu: &Pdu<'a>) -> Tlvs<'a> {
         }
         _ => Tlvs::EMPTY,
     }
-}
-
-/// What rusmpp makes of exactly one frame; `None` when it refuses it or leaves octets behind.
-pub fn rusmpp_decode(frame: &Frame<'_>, octets: &[u8]) -> Option<rusmpp::Command> {
-    let length = frame.header.command_length as usize;
-    let mut rest = BytesMut::from(&octets[4..length]);
-    let (command, size) = rusmpp::Command::decode(&mut rest, length - 4).ok()?;
-    (size == length - 4 && rest.is_empty()).then_some(command)
-}
-
-/// What rusmpp accepts, we accept with the same fields. Exceptions are listed in the body.
-pub fn check_differential(octets: &[u8]) {
-    let Ok(Some(frame)) = next_frame(octets, 8192) else {
-        return;
-    };
-    let Some(command) = rusmpp_decode(&frame, octets) else {
-        return;
-    };
-    // Exception: it takes a request without any body for a request.
-    if frame.body.is_empty() && !frame.header.command_id.is_response() {
-        return;
-    }
-    let decoded = Pdu::decode_with(&frame, Quirks::LENIENT)
-        .unwrap_or_else(|error| panic!("{error}: {command:?}: {octets:02x?}"));
-    let tlvs = tlvs_of(&decoded.pdu);
-    let is_alike = cuts_tlvs_alike(decoded.deviations, tlvs);
-    // Exception: it drops the reserved bits of these two.
-    let is_lossy = tlvs.iter().any(|tlv| {
-        matches!(
-            tlv.tag,
-            Tag::MS_MSG_WAIT_FACILITIES | Tag::CALLBACK_NUM_PRES_IND
-        )
-    });
-    if is_alike && !is_lossy {
-        let mut theirs = vec![0; command.length()];
-        let size = command.encode(&mut theirs);
-        assert_eq!(size, theirs.len());
-        assert_eq!(encode(&frame, &decoded.pdu)[4..], theirs, "{command:?}");
-    }
-    compare_fields(&command, &decoded.pdu, is_alike);
-}
-
-/// Exception: it reads a parameter whose type it knows by that type, whatever length is declared,
-/// so that it sees other parameters behind it, or a rest that we see as trailing octets.
-fn cuts_tlvs_alike(deviations: Deviations, tlvs: Tlvs<'_>) -> bool {
-    let cuts_alike = |tlv: Tlv<'_>| match tlv.tag {
-        // Integers of 2 octets and of 1 to it, of 1 and of 2 to the specification.
-        Tag::SOURCE_TELEMATICS_ID | Tag::BROADCAST_REP_NUM => false,
-        Tag::RECEIPTED_MESSAGE_ID
-        | Tag::ADDITIONAL_STATUS_INFO_TEXT
-        | Tag::SOURCE_NETWORK_ID
-        | Tag::DEST_NETWORK_ID => {
-            let nul = tlv.value.iter().position(|octet| *octet == 0);
-            nul == tlv.value.len().checked_sub(1)
-        }
-        _ => true,
-    };
-    let differing = [
-        Deviation::TlvLength,
-        Deviation::TlvOverrun,
-        Deviation::TrailingOctets,
-    ];
-    !differing.iter().any(|one| deviations.contains(*one)) && tlvs.iter().all(cuts_alike)
-}
-
-/// The fields of the commonest PDUs, one by one: equal octets could still be cut differently.
-fn compare_fields(command: &rusmpp::Command, ours: &Pdu<'_>, is_alike: bool) {
-    let tlvs = tlvs_of(ours).iter().count();
-    match (command.pdu(), ours) {
-        (Some(rusmpp::Pdu::SubmitSm(theirs)), Pdu::SubmitSm(ours)) => {
-            let strings = [
-                theirs.service_type.value().as_str(),
-                theirs.source_addr.as_str(),
-                theirs.destination_addr.as_str(),
-                theirs.schedule_delivery_time.as_str(),
-                theirs.validity_period.as_str(),
-            ];
-            assert!(!is_alike || tlvs == theirs.tlvs().len());
-            compare_sm(strings, theirs.short_message().as_ref(), ours);
-        }
-        (Some(rusmpp::Pdu::DeliverSm(theirs)), Pdu::DeliverSm(ours)) => {
-            let strings = [
-                theirs.service_type.value().as_str(),
-                theirs.source_addr.as_str(),
-                theirs.destination_addr.as_str(),
-                theirs.schedule_delivery_time.as_str(),
-                theirs.validity_period.as_str(),
-            ];
-            assert!(!is_alike || tlvs == theirs.tlvs().len());
-            compare_sm(strings, theirs.short_message().as_ref(), ours);
-        }
-        (Some(rusmpp::Pdu::SubmitSmResp(theirs)), Pdu::SubmitSmResp(ours)) => {
-            let message_id = ours.message_id.expect("a body").as_ascii();
-            assert_eq!(message_id, Some(theirs.message_id().as_str()));
-            assert!(!is_alike || tlvs == theirs.tlvs().len());
-        }
-        _ => {}
-    }
-}
-
-fn compare_sm(strings: [&str; 5], short_message: &[u8], ours: &Sm<'_>) {
-    let our_strings = [
-        ours.service_type,
-        ours.source_addr,
-        ours.destination_addr,
-        ours.schedule_delivery_time,
-        ours.validity_period,
-    ];
-    assert_eq!(our_strings.map(|s| s.as_ascii()), strings.map(Some));
-    assert_eq!(ours.short_message.as_octets(), short_message);
 }
 
 /// The whole PDU as octets again, with the status and the number of its frame.
