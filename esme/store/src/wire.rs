@@ -6,9 +6,6 @@ use std::sync::Arc;
 
 use signalbox_router::MessageId;
 
-/// Octets of the longest varint.
-const VARINT_OCTETS_MAX: usize = 10;
-
 /// Octets that do not say what they should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
@@ -28,23 +25,35 @@ pub(crate) fn put_u8(out: &mut Vec<u8>, value: u8) {
     out.push(value);
 }
 
-pub(crate) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+#[inline]
+pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
     if value < 0x80 {
         out.push(value as u8);
-        return;
+    } else {
+        put_long(out, value);
     }
-    let mut octets = [0; VARINT_OCTETS_MAX];
-    let mut count = 0;
-    while value >= 0x80 {
-        octets[count] = value as u8 | 0x80;
-        value >>= 7;
-        count += 1;
+}
+
+/// Most are times, of six octets: their groups of seven bits are spread at once.
+fn put_long(out: &mut Vec<u8>, value: u64) {
+    if value < 1 << 56 {
+        let mut groups = (value & 0x0FFF_FFFF) | (value & 0x00FF_FFFF_F000_0000) << 4;
+        groups = (groups & 0x0000_3FFF_0000_3FFF) | (groups & 0x0FFF_C000_0FFF_C000) << 2;
+        groups = (groups & 0x007F_007F_007F_007F) | (groups & 0x3F80_3F80_3F80_3F80) << 1;
+        let last = (63 - groups.leading_zeros()) / 8;
+        let more = 0x8080_8080_8080_8080 & ((1 << (8 * last)) - 1);
+        // A copy of fixed length is a few instructions, one of a few octets a call.
+        let length = out.len() + last as usize + 1;
+        out.extend_from_slice(&(groups | more).to_le_bytes());
+        out.truncate(length);
+    } else {
+        let mut left = value;
+        while left >= 0x80 {
+            out.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        out.push(left as u8);
     }
-    octets[count] = value as u8;
-    // A copy of fixed length is a few instructions, one of a few octets a call.
-    let length = out.len() + count + 1;
-    out.extend_from_slice(&octets);
-    out.truncate(length);
 }
 
 pub(crate) fn put_fixed_u64(out: &mut Vec<u8>, value: u64) {
@@ -201,18 +210,13 @@ mod tests {
 
     #[test]
     fn numbers_survive_at_their_borders() {
-        for value in [
-            0,
-            1,
-            127,
-            128,
-            16_383,
-            16_384,
-            u64::from(u32::MAX),
-            u64::MAX,
-        ] {
+        let powers = (0..64).map(|shift| 1_u64 << shift);
+        let borders = powers.flat_map(|power| [power - 1, power, power + 1]);
+        for value in borders.chain([u64::MAX, 0x0123_4567_89AB_CDEF, 1_763_800_000_123]) {
             let mut out = Vec::new();
             put_u64(&mut out, value);
+            let bits = 64 - (value | 1).leading_zeros() as usize;
+            assert_eq!(out.len(), bits.div_ceil(7), "{value:#x}");
             assert_eq!(Reader::new(&out).u64("n"), Ok(value));
             assert!(Reader::new(&out[..out.len() - 1]).u64("n").is_err());
         }

@@ -62,26 +62,18 @@ pub(crate) fn priority_of(number: u8) -> Result<Priority, Malformed> {
 }
 
 pub(crate) fn put_state(out: &mut Vec<u8>, state: &DeliveryState) {
-    let mut flags = 0;
-    for (flag, set) in [
-        (HAS_PROVIDER, state.provider.is_some()),
-        (HAS_PARTS, !state.parts.is_empty()),
-        (HAS_ERROR, state.error.is_some()),
-        (HAS_LAST_CALLBACK, state.last_callback.is_some()),
-        (HAS_SUCCESSOR, state.successor.is_some()),
-        (DUPLICATE_POSSIBLE, state.duplicate_possible),
-    ] {
-        if set {
-            flags |= flag;
-        }
-    }
-    put_u8(out, flags);
-    put_u8(out, state.state as u8 | (state.phase as u8) << 4);
+    let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+    let flags = flag(state.provider.is_some(), HAS_PROVIDER)
+        | flag(!state.parts.is_empty(), HAS_PARTS)
+        | flag(state.error.is_some(), HAS_ERROR)
+        | flag(state.last_callback.is_some(), HAS_LAST_CALLBACK)
+        | flag(state.successor.is_some(), HAS_SUCCESSOR)
+        | flag(state.duplicate_possible, DUPLICATE_POSSIBLE);
+    out.extend_from_slice(&[flags, state.state as u8 | (state.phase as u8) << 4]);
     if let Some(provider) = &state.provider {
         put_str(out, provider.as_str());
     }
-    put_u8(out, state.route_position);
-    put_u8(out, state.priority as u8);
+    out.extend_from_slice(&[state.route_position, state.priority as u8]);
     put_u64(out, state.due_at.0);
     put_u64(out, state.order);
     put_u64(out, state.deadline_at.0);
