@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::behaviour::Behaviour;
-use crate::scenario::Scenario;
+use crate::input::InputErrors;
+use crate::scenario::{Rule, Scenario};
 use crate::settings::Settings;
 use crate::smsc::Smsc;
 
@@ -14,6 +15,7 @@ use crate::smsc::Smsc;
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     settings: Settings,
+    rules: Vec<Rule>,
 }
 
 impl Builder {
@@ -53,6 +55,13 @@ impl Builder {
         self
     }
 
+    /// One more rule, behind those that were named before and in front of those of a scenario.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
     /// Rules and faults from the start.
     #[must_use]
     pub fn scenario(mut self, scenario: Scenario) -> Self {
@@ -72,7 +81,10 @@ impl Builder {
     /// # Errors
     /// [`StartError`] names the setting and the address or value that is at fault.
     pub async fn start(self) -> Result<Smsc, StartError> {
-        Smsc::start(self.settings).await
+        let mut settings = self.settings;
+        let rules = Scenario::of_rules(self.rules).map_err(StartError::Rules)?;
+        settings.scenario = rules.followed_by(settings.scenario);
+        Smsc::start(settings).await
     }
 }
 
@@ -102,6 +114,11 @@ pub enum StartError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Rules that cannot be.
+    Rules(
+        /// What is wrong with them.
+        InputErrors,
+    ),
     /// The certificates or the key cannot be used.
     Tls(
         /// What is wrong with them.
@@ -121,6 +138,7 @@ impl fmt::Display for StartError {
                 write!(f, "cannot write the capture to {}: {error}", path.display())
             }
             Self::Setting { setting, problem } => write!(f, "{setting}: {problem}"),
+            Self::Rules(errors) => write!(f, "{errors}"),
             Self::Tls(problem) => write!(f, "tls: {problem}"),
         }
     }

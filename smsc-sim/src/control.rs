@@ -313,7 +313,8 @@ impl Control {
             }
         };
         if tokio::time::timeout(FIRED_WAIT, collecting).await.is_err() {
-            tracing::warn!("not all sessions followed the clock in time");
+            let smsc = &self.settings().name;
+            tracing::warn!(smsc, "not all sessions followed the clock in time");
         }
         all.sort_by_key(|fired| (fired.unix_ms, fired.session));
         Ok(all)

@@ -21,7 +21,7 @@
 //! |---|---|
 //! | starting, asking, stopping | [`Smsc`], [`Settings`] |
 //! | what is done with a message, magic destinations | `behaviour.rs` |
-//! | rules for messages, profiles | [`Scenario`], `scenario/` |
+//! | rules for messages, profiles | [`Rule`], [`Scenario`], `scenario/` |
 //! | what goes wrong on purpose | `fault/` |
 //! | what clients do that they must not | `conformance/` |
 //! | carrying that out | `connection/` |
@@ -84,8 +84,10 @@ pub use ids::IdStyle;
 pub use input::{InputError, InputErrors};
 pub use message::Message;
 pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
-pub use scenario::Scenario;
+pub use scenario::{Rule, RuleReceipt, Scenario};
 pub use settings::Settings;
+pub use signalbox_codec::CommandStatus;
+pub use signalbox_codec::receipt::ReceiptState;
 pub use smsc::Smsc;
 pub use tls::{CertificateFlaw, TlsSettings};
 pub use verify::{Miss, VerifyError};

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::fault::{self, FAULTS_MAX, Fault};
 use crate::input::{InputError, InputErrors};
-use crate::scenario::{Rule, Scenario};
+use crate::scenario::{ReadRule, Scenario};
 
 /// What sessions work with.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ impl Script {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn prepend(&mut self, json: &Json) -> Result<Arc<Rule>, InputErrors> {
+    pub(crate) fn prepend(&mut self, json: &Json) -> Result<Arc<ReadRule>, InputErrors> {
         self.scenario.prepend(json)
     }
 

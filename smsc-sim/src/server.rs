@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tracing::Instrument as _;
 
 use crate::capture::Tap;
 use crate::conformance::Ear;
@@ -108,7 +109,8 @@ fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made, tls: Opti
     {
         tracing::debug!(%error, "small PDUs may be delayed");
     }
-    sessions.spawn(serve(Arc::clone(shared), made, tls));
+    let serving = serve(Arc::clone(shared), made, tls);
+    sessions.spawn(serving.instrument(tracing::Span::current()));
 }
 
 async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {

@@ -10,6 +10,7 @@ use signalbox_session::{Role, SessionConfig};
 
 use crate::behaviour::Behaviour;
 use crate::scenario::Scenario;
+use crate::smscs::MAIN;
 use crate::tls::TlsSettings;
 
 /// Accounts of an SMSC at most.
@@ -18,6 +19,8 @@ pub(crate) const ACCOUNTS_MAX: usize = 1_000;
 /// What an SMSC is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the SMSC is called in logs and metrics. Default `main`.
+    pub name: String,
     /// Where SMPP is listened on. Default 127.0.0.1, any free port.
     pub smpp_address: SocketAddr,
     /// Listens nowhere: there are only the sessions of [`crate::Smsc::connect`]. Default false.
@@ -88,6 +91,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            name: MAIN.to_owned(),
             smpp_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             in_memory: false,
             tls: None,

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tracing::Instrument as _;
 
 use crate::behaviour::Behaviour;
 use crate::builder::{Builder, StartError};
@@ -18,9 +19,10 @@ use crate::clock_control::ClockControl;
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
 use crate::filter::Match;
+use crate::input::InputErrors;
 use crate::message::Message;
 use crate::registry::{Disconnect, SessionInfo};
-use crate::scenario::Scenario;
+use crate::scenario::{Rule, Scenario};
 use crate::server::{self, MADE_MAX, Made};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -95,6 +97,8 @@ impl Smsc {
         let file = settings.capture_file.clone();
         let capture = Capture::new(settings.capture_octets_max, file)?;
         let shared = Arc::new(Shared::new(settings, clock, capture));
+        // Whatever is logged of this SMSC names it.
+        let span = tracing::error_span!("smsc", name = %shared.settings.name);
         let (stop, stopped) = oneshot::channel();
         let (made, to_be_served) = mpsc::channel(MADE_MAX);
         let control = Control::new(Arc::clone(&shared), made);
@@ -103,7 +107,9 @@ impl Smsc {
             smpp_address,
             tls_address,
             http_address,
-            server: tokio::spawn(server::run(smpp, tls, to_be_served, shared, stopped)),
+            server: tokio::spawn(
+                server::run(smpp, tls, to_be_served, shared, stopped).instrument(span),
+            ),
             http: http.map(|listener| tokio::spawn(crate::api::serve(listener, smscs.clone()))),
             smscs,
             control,
@@ -214,6 +220,16 @@ impl Smsc {
             .change_behaviour(|current| *current = behaviour);
     }
 
+    /// Puts a rule in front of the others, from the next message on.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn add_rule(&self, rule: Rule) -> Result<(), InputErrors> {
+        let rule = rule.into_json();
+        let added = self.control.change_script(|script| script.prepend(&rule));
+        added.map(|_| ())
+    }
+
     /// Puts a scenario in the place of the one before, from the next message on.
     pub fn set_scenario(&self, scenario: Scenario) {
         self.control.replace_scenario(scenario);
@@ -252,7 +268,8 @@ impl Smsc {
         }
         let ended = tokio::time::timeout(STOP_MAX, &mut self.server).await;
         if ended.is_err() {
-            tracing::warn!("sessions did not unbind in time");
+            let smsc = &self.control.settings().name;
+            tracing::warn!(smsc, "sessions did not unbind in time");
         }
         self.control.finish_capture();
     }

@@ -130,6 +130,10 @@ impl Smscs {
         settings: Settings,
     ) -> Result<Listed, SmscsError> {
         let name = self.free_name(name)?;
+        let settings = Settings {
+            name: name.clone(),
+            ..settings
+        };
         let smsc = Smsc::start(settings).await.map_err(SmscsError::Start)?;
         let mut others = self.others();
         // Somebody else may have been faster.

@@ -175,7 +175,7 @@ async fn behaviour_and_sessions_are_changed_and_shown() {
     let metrics = program.http("GET", "/metrics", "").await;
     let text = metrics.body.as_str().unwrap();
     assert!(
-        text.contains("smscsim_messages_refused_total 1\n"),
+        text.contains("smscsim_messages_refused_total{smsc=\"main\"} 1\n"),
         "{text}"
     );
     let version = program.http("GET", "/api/v1/version", "").await;
@@ -331,10 +331,7 @@ fn load_is_generated_and_reported() {
     assert!(report["server_cpu_us_per_message"].is_number());
     drop(program);
     assert_eq!(run(&["load", "--target", &target]).status.code(), Some(3));
-    assert_eq!(
-        run(&["load", "--target", "ftp://a"]).status.code(),
-        Some(2)
-    );
+    assert_eq!(run(&["load", "--target", "ftp://a"]).status.code(), Some(2));
 }
 
 #[tokio::test]

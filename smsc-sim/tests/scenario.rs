@@ -5,8 +5,8 @@
 mod support;
 
 use serde_json::json;
-use signalbox_codec::{CommandStatus, Pdu, Tag};
-use smsc_sim::Scenario;
+use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
+use smsc_sim::{ReceiptState, Rule, RuleReceipt, Scenario, Smsc, StartError};
 
 use support::program::{Program, run};
 use support::{Client, smsc, submit_sm};
@@ -218,4 +218,46 @@ fn the_samples_are_scenarios() {
         count += 1;
     }
     assert_eq!(count, 2);
+}
+
+#[tokio::test]
+async fn rules_written_in_rust_do_what_they_say() {
+    let smsc = Smsc::in_memory()
+        .rule(
+            Rule::to("+4912*")
+                .respond(CommandStatus::ESME_RTHROTTLED)
+                .times(2),
+        )
+        .rule(
+            Rule::to("49*").text("/(?i)^stop/").answer("Bye").receipt(
+                RuleReceipt::new(ReceiptState::Undeliverable)
+                    .error_code(27)
+                    .before_response(),
+            ),
+        )
+        .start()
+        .await
+        .unwrap();
+    let mut client = Client::over(smsc.connect().await);
+    let bound = client.try_bind(CommandId::BIND_TRANSCEIVER, "esme", "");
+    assert_eq!(bound.await, CommandStatus::ESME_ROK);
+    let throttled = "resp ESME_RTHROTTLED";
+    for steps in [&[throttled][..], &[throttled], &["resp", "+DELIVRD"]] {
+        client.submit("491234", "hi").await;
+        assert_eq!(client.steps(steps.len()).await, steps);
+    }
+    client.submit("491711", "Stop it").await;
+    assert_eq!(client.steps(3).await, ["+UNDELIV", "resp", "mo Bye"]);
+
+    smsc.add_rule(Rule::any().no_receipts()).unwrap();
+    client.submit("491711", "Stop it").await;
+    client.submit("491711", "again").await;
+    assert_eq!(client.steps(2).await, ["resp", "resp"]);
+    let refused = smsc.add_rule(Rule::any().chance(2.0)).unwrap_err();
+    assert!(
+        refused.to_string().starts_with("match.chance: 2"),
+        "{refused}"
+    );
+    let refused = Smsc::in_memory().rule(Rule::to("/[/")).start().await;
+    assert!(matches!(refused, Err(StartError::Rules(_))));
 }

@@ -4,7 +4,9 @@
 
 mod support;
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -258,4 +260,52 @@ async fn an_esme_that_listens_is_asked_to_bind() {
         let answer = program.http("POST", path, &body.to_string()).await;
         assert_eq!(answer.status, status, "{body}");
     }
+}
+
+#[tokio::test]
+async fn metrics_tell_the_smscs_apart() {
+    let program = Program::start(&[]);
+    let (_, address) = create(&program, json!({"name": "second"})).await;
+    let _client = Client::transceiver(address).await;
+    let answer = program.http("GET", "/metrics", "").await;
+    let text = answer.body.as_str().unwrap();
+    for line in [
+        "smscsim_binds_total{smsc=\"main\"} 0",
+        "smscsim_binds_total{smsc=\"second\"} 1",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}: {text}");
+    }
+    let types = text.matches("# TYPE smscsim_binds_total counter").count();
+    assert_eq!(types, 1, "once for all SMSCs: {text}");
+}
+
+/// Takes what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_name_the_smsc() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let smsc = support::smsc(|settings| settings.name = "north".to_owned()).await;
+    Client::transceiver(smsc.addr()).await.unbind().await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let bound = text.lines().find(|line| line.contains(": bound ")).unwrap();
+    assert!(bound.contains("smsc{name=north}"), "{bound}");
 }

@@ -278,3 +278,59 @@ async fn the_control_api_answers_200_or_406() {
         .await;
     assert_eq!(shown["messages"].as_array().unwrap().len(), 1);
 }
+
+/// Rules and `verify` say `to` and `from`; the words of the specification mean the same.
+#[tokio::test]
+async fn one_vocabulary_for_rules_and_verify() {
+    let program = Program::start(&[]);
+    for (to, from) in [("to", "from"), ("destination", "source")] {
+        let rule = json!({"match": {to: "+49171", from: "100"}, "receipts": []});
+        program.main("POST", "rules", &rule).await;
+        let wanted = json!({"match": {to: "+49171", from: "100"}, "count": {"exactly": 0},
+            "within": "0ms"});
+        assert_eq!(program.main("POST", "verify", &wanted).await["matched"], 0);
+    }
+    let table = [
+        (
+            json!({"match": {"destinaton": "1"}}),
+            "destinaton",
+            Some("destination"),
+        ),
+        (json!({"match": {"form": "1"}}), "form", Some("from")),
+        (
+            json!({"match": {"state": "DELIVERD"}}),
+            "state",
+            Some("DELIVRD"),
+        ),
+        (json!({"count": {"exactl": 1}}), "exactl", Some("exactly")),
+        (
+            json!({"match": {}, "whithin": "5s"}),
+            "whithin",
+            Some("within"),
+        ),
+        (
+            json!({"match": {"something_else": 1}}),
+            "something_else",
+            None,
+        ),
+        (
+            json!({"match": {"to": "1", "destination": "1"}}),
+            "destination",
+            None,
+        ),
+    ];
+    for (body, field, suggestion) in table {
+        let answer = program
+            .http("POST", "/api/v1/smscs/main/verify", &body.to_string())
+            .await;
+        let said = (answer.status, answer.body["field"].as_str());
+        assert_eq!(said, (422, Some(field)), "{answer:?}");
+        assert_eq!(answer.body["suggestion"].as_str(), suggestion, "{answer:?}");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert_eq!(
+            detail.contains("did you mean"),
+            suggestion.is_some(),
+            "{detail}"
+        );
+    }
+}

@@ -12,22 +12,39 @@ use signalbox_codec::time::DateTime;
 use super::problem::Problem;
 use crate::clock::SmscTime;
 use crate::duration::parse_duration;
+use crate::input::nearest;
 
 /// The fields of a request's body that were not taken yet.
 #[derive(Debug)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields {
+    left: Map<String, Value>,
+    /// Names that were asked for.
+    known: Vec<String>,
+}
 
 impl Fields {
+    const fn of_map(left: Map<String, Value>) -> Self {
+        Self {
+            left,
+            known: Vec::new(),
+        }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        self.known.push(name.to_owned());
+        self.left.remove(name)
+    }
+
     /// The parameters of a query, all as texts.
     pub(crate) fn of_query(query: BTreeMap<String, String>) -> Self {
         let texts = query.into_iter().map(|(name, text)| (name, text.into()));
-        Self(texts.collect())
+        Self::of_map(texts.collect())
     }
 
     /// The fields of an object that is itself the field `name`.
     pub(crate) fn of_value(name: &str, value: Value) -> Result<Self, Problem> {
         match value {
-            Value::Object(fields) => Ok(Self(fields)),
+            Value::Object(fields) => Ok(Self::of_map(fields)),
             other => Err(Problem::field(name, format!("{other} is no object"))),
         }
     }
@@ -35,7 +52,7 @@ impl Fields {
     /// Reads a body; none at all is an empty object.
     pub(crate) fn new_or_empty(body: Result<Bytes, BytesRejection>) -> Result<Self, Problem> {
         match body {
-            Ok(body) if body.is_empty() => Ok(Self(Map::new())),
+            Ok(body) if body.is_empty() => Ok(Self::of_map(Map::new())),
             body => Self::new(body),
         }
     }
@@ -45,7 +62,7 @@ impl Fields {
         let body =
             body.map_err(|rejection| Problem::body(rejection.status(), rejection.body_text()))?;
         match serde_json::from_slice(&body) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(Value::Object(fields)) => Ok(Self::of_map(fields)),
             Ok(_) => Err(Problem::body(
                 StatusCode::BAD_REQUEST,
                 "the body is JSON and no object",
@@ -59,7 +76,7 @@ impl Fields {
 
     /// A text; `None` when it is absent or null.
     pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        match self.0.remove(name) {
+        match self.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(Problem::field(name, format!("{other} is no string"))),
@@ -74,7 +91,7 @@ impl Fields {
 
     /// A whole number from 0 to `max`; `None` when it is absent, `Some(None)` when it is null.
     pub(crate) fn number(&mut self, name: &str, max: u64) -> Result<Option<Option<u64>>, Problem> {
-        match self.0.remove(name) {
+        match self.remove(name) {
             None => Ok(None),
             Some(Value::Null) => Ok(Some(None)),
             Some(value) => match value.as_u64() {
@@ -139,23 +156,42 @@ impl Fields {
 
     /// A value of any kind; `None` when it is absent or null.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
-        self.0.remove(name).filter(|value| !value.is_null())
+        self.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// A text under one of two words for the same; `None` when both are absent.
+    pub(crate) fn text_of_either(
+        &mut self,
+        name: &str,
+        alias: &str,
+    ) -> Result<Option<String>, Problem> {
+        match (self.text(name)?, self.text(alias)?) {
+            (Some(_), Some(_)) => {
+                let detail = format!("{name} says the same: one of them is enough");
+                Err(Problem::field(alias, detail))
+            }
+            (text, alias) => Ok(text.or(alias)),
+        }
     }
 
     /// All parameters of a query were taken.
     pub(crate) fn end_of_query(self) -> Result<(), Problem> {
-        match self.0.keys().next() {
-            None => Ok(()),
-            Some(name) => Err(Problem::no_parameter(name)),
-        }
+        self.end_of("parameter")
     }
 
     /// All were taken.
     pub(crate) fn end(self) -> Result<(), Problem> {
-        match self.0.keys().next() {
-            None => Ok(()),
-            Some(name) => Err(Problem::field(name, "there is no such field")),
-        }
+        self.end_of("field")
+    }
+
+    fn end_of(self, what: &str) -> Result<(), Problem> {
+        let Some(name) = self.left.keys().next() else {
+            return Ok(());
+        };
+        let known = self.known.join(", ");
+        let detail = format!("there is no such {what}; there are {known}");
+        let words = self.known.iter().map(String::as_str);
+        Err(Problem::field(name, detail).meaning(nearest(name, words)))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::clock::SmscTime;
 use crate::control::Control;
 use crate::delivery::Mo;
 use crate::filter::Match;
+use crate::input::nearest;
 use crate::message::Message;
 
 /// Messages in an answer, unless `limit` says otherwise.
@@ -100,8 +101,8 @@ pub(crate) async fn receipt(
 pub(crate) fn read_match(fields: &mut Fields) -> Result<Match, Problem> {
     let state = fields.text("state")?;
     Ok(Match {
-        to: fields.text("to")?,
-        from: fields.text("from")?,
+        to: fields.text_of_either("to", "destination")?,
+        from: fields.text_of_either("from", "source")?,
         system_id: fields.text("system_id")?,
         text: fields.text("text")?,
         text_contains: fields.text("text~")?,
@@ -112,8 +113,9 @@ pub(crate) fn read_match(fields: &mut Fields) -> Result<Match, Problem> {
 
 fn state_of(name: &str) -> Result<ReceiptState, Problem> {
     ReceiptState::from_stat(name.as_bytes()).ok_or_else(|| {
-        let names = ReceiptState::ALL.map(ReceiptState::stat).join(", ");
-        Problem::field("state", format!("{name:?} is not one of {names}"))
+        let names = ReceiptState::ALL.map(ReceiptState::stat);
+        let detail = format!("{name:?} is not one of {}", names.join(", "));
+        Problem::field("state", detail).meaning(nearest(name, names))
     })
 }
 

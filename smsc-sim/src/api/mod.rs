@@ -16,6 +16,8 @@ mod sessions;
 mod smscs;
 mod verify;
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -58,10 +60,10 @@ fn router(smscs: Smscs) -> Router {
         .route("/api/v1/version", get(version))
         .route("/openapi.json", get(openapi))
         .route("/readyz", get(|| async { "ready" }))
-        .route("/metrics", get(metrics))
         .route("/inject_mo", get(inject_mo::inject))
         .with_state(main);
     Router::new()
+        .route("/metrics", get(metrics))
         .route(SMSCS, get(smscs::list).post(smscs::create))
         .route(
             "/api/v1/smscs/{smsc}",
@@ -152,11 +154,18 @@ async fn version() -> Response {
     axum::Json(json!({"name": "smsc-sim", "version": env!("CARGO_PKG_VERSION")})).into_response()
 }
 
-async fn metrics(State(control): State<Control>) -> Response {
-    let mut text = String::new();
-    for (name, meaning, kind, value) in control.metrics() {
-        let meaning = meaning.trim();
-        text += &format!("# HELP {name} {meaning}\n# TYPE {name} {kind}\n{name} {value}\n");
+/// The metrics of all SMSCs, each with its name as a label; there are at most 1,001.
+async fn metrics(State(smscs): State<Smscs>) -> Response {
+    let mut texts = BTreeMap::new();
+    for listed in smscs.list() {
+        for (name, meaning, kind, value) in listed.control.metrics() {
+            let meaning = meaning.trim();
+            let text = texts
+                .entry(name)
+                .or_insert_with(|| format!("# HELP {name} {meaning}\n# TYPE {name} {kind}\n"));
+            *text += &format!("{name}{{smsc=\"{}\"}} {value}\n", listed.name);
+        }
     }
+    let text: String = texts.into_values().collect();
     ([(CONTENT_TYPE, METRICS_TYPE)], text).into_response()
 }

@@ -60,6 +60,15 @@ impl Problem {
         self
     }
 
+    /// The same, and this was probably meant.
+    pub(crate) fn meaning(mut self, suggestion: Option<&str>) -> Self {
+        if let Some(word) = suggestion {
+            self.detail += &format!(" (did you mean \"{word}\"?)");
+            self.more.push(("suggestion", word.into()));
+        }
+        self
+    }
+
     /// The path has other methods.
     pub(crate) fn method_not_allowed() -> Self {
         let detail = "this path has other methods";

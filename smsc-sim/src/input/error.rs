@@ -40,14 +40,21 @@ impl InputError {
         written: &str,
         words: impl IntoIterator<Item = &'w str>,
     ) -> Self {
-        let lower = written.to_lowercase();
-        let distance = |word: &str| strsim::damerau_levenshtein(&lower, &word.to_lowercase());
-        let near = words.into_iter().map(|word| (distance(word), word)).min();
-        self.suggestion = near
-            .filter(|(distance, word)| distance * 3 <= word.len().max(written.len()))
-            .map(|(_, word)| word.to_owned());
+        self.suggestion = nearest(written, words).map(str::to_owned);
         self
     }
+}
+
+/// The word that is nearest to what was written; `None` when all are far.
+pub(crate) fn nearest<'w>(
+    written: &str,
+    words: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
+    let lower = written.to_lowercase();
+    let distance = |word: &str| strsim::damerau_levenshtein(&lower, &word.to_lowercase());
+    let near = words.into_iter().map(|word| (distance(word), word)).min();
+    near.filter(|(distance, word)| distance * 3 <= word.len().max(written.len()))
+        .map(|(_, word)| word)
 }
 
 impl fmt::Display for InputError {

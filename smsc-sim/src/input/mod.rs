@@ -5,6 +5,7 @@ mod error;
 mod table;
 mod tree;
 
+pub(crate) use error::nearest;
 pub use error::{InputError, InputErrors};
 pub(crate) use table::{Allowed, Table, read_table, time};
 pub(crate) use tree::{Node, Value, from_json, from_toml};

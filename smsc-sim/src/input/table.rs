@@ -191,6 +191,19 @@ impl<'n, 'e> Table<'n, 'e> {
         Some(read.collect())
     }
 
+    /// The one of two words for the same that is there; both at once are reported.
+    pub(crate) fn either(&mut self, key: &'static str, alias: &'static str) -> &'static str {
+        self.known.push(alias);
+        match (self.has(key), self.has(alias)) {
+            (true, true) => {
+                self.report(alias, format!("{key} says the same: one of them is enough"));
+                key
+            }
+            (false, true) => alias,
+            (_, false) => key,
+        }
+    }
+
     /// Takes a key as known without reading it.
     pub(crate) fn known(&mut self, key: &'static str) {
         self.known.push(key);

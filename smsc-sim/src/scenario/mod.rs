@@ -2,6 +2,7 @@
 //! from the start. Pure: read from text, then asked per message.
 
 mod delay;
+mod fluent;
 mod pattern;
 mod profile;
 mod read;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::delay::Delay;
-pub(crate) use self::rule::{MoRule, Rule};
+pub use self::fluent::{Rule, RuleReceipt};
+pub(crate) use self::rule::{MoRule, Rule as ReadRule};
 pub(crate) use self::state::{Counts, Progress, Subject};
 use crate::fault::Fault;
 use crate::input::{self, InputError, InputErrors, Node};
@@ -25,7 +27,7 @@ pub(crate) const RULES_MAX: usize = 1_000;
 /// What an SMSC does with which message. Made from TOML, JSON or the name of a profile.
 #[derive(Clone, Default)]
 pub struct Scenario {
-    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) rules: Vec<Arc<ReadRule>>,
     pub(crate) faults: Vec<Fault>,
     /// The last number that a rule without an id was given.
     last_id: u64,
@@ -46,6 +48,15 @@ impl Scenario {
     /// Everything that is wrong, each with its key and what was probably meant.
     pub fn from_json(json: &Json) -> Result<Self, InputErrors> {
         Self::from_node("", &input::from_json(json))
+    }
+
+    /// Of rules that were written in Rust, in their order.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key and what was probably meant.
+    pub fn of_rules(rules: impl IntoIterator<Item = Rule>) -> Result<Self, InputErrors> {
+        let rules: Vec<Json> = rules.into_iter().map(Rule::into_json).collect();
+        Self::from_json(&json!({"rules": rules}))
     }
 
     /// A profile by its name: `healthy`, `flaky`, `throttling(TPS)`, `slow`,
@@ -85,7 +96,7 @@ impl Scenario {
     ///
     /// # Errors
     /// Everything that is wrong with it; that there is a rule of its id, or no room.
-    pub(crate) fn prepend(&mut self, json: &Json) -> Result<Arc<Rule>, InputErrors> {
+    pub(crate) fn prepend(&mut self, json: &Json) -> Result<Arc<ReadRule>, InputErrors> {
         let node = input::from_json(json);
         let mut errors = Vec::new();
         let rule = input::read_table("", &node, &mut errors, |table| {

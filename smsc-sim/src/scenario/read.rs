@@ -75,10 +75,12 @@ fn matching(table: &mut Table<'_, '_>) -> Match {
     if table.has("nth") && table.has("every") {
         table.report("every", "nth and every exclude each other");
     }
+    let from = table.either("from", "source");
+    let to = table.either("to", "destination");
     Match {
         system_id: pattern(table, "system_id", Pattern::new),
-        source: pattern(table, "source", Pattern::of_address),
-        destination: pattern(table, "destination", Pattern::of_address),
+        source: pattern(table, from, Pattern::of_address),
+        destination: pattern(table, to, Pattern::of_address),
         text: pattern(table, "text", Pattern::new),
         data_coding: table
             .integer("data_coding", 0..=255)
@@ -326,6 +328,10 @@ mod tests {
             (
                 "[[rules]]\nmatch = { nth = 1, every = 2 }",
                 "rules[0].match.every",
+            ),
+            (
+                "[[rules]]\nmatch = { to = '49*', destination = '49*' }",
+                "rules[0].match.destination",
             ),
             ("[[rules]]\nstate = 'm'", "rules[0].state"),
             ("[[rules]]\nnew_state = 'm'", "rules[0].state"),

@@ -45,7 +45,9 @@ pub(crate) struct Rule {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Match {
     pub(crate) system_id: Option<Pattern>,
+    /// Written `from` or `source`.
     pub(crate) source: Option<Pattern>,
+    /// Written `to` or `destination`.
     pub(crate) destination: Option<Pattern>,
     /// Over the decoded text; what is no text never matches.
     pub(crate) text: Option<Pattern>,
