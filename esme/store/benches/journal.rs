@@ -18,81 +18,29 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const TEXT_OCTETS: usize = 250;
 
-/// Makes the records of a message, as the router does.
+/// What comes in from outside: messages, and the ids that the provider will give them.
 struct Source {
     next: u64,
-    provider: ProviderName,
+}
+
+struct Batch {
+    messages: Vec<Arc<Message>>,
+    remote_ids: Vec<Arc<str>>,
 }
 
 impl Source {
-    fn cycle(&mut self) -> [Record; 3] {
-        self.next += 1;
-        let number = self.next;
-        let now = Timestamp(1_700_000_000_000 + number / 500);
-        let id = MessageId::new(now, u128::from(number) << 12);
-        let delivery = DeliveryId {
-            message: id,
-            recipient: 0,
+    fn batch(&mut self, count: usize) -> Batch {
+        let mut batch = Batch {
+            messages: Vec::with_capacity(count),
+            remote_ids: Vec::with_capacity(count),
         };
-        let remote_id: Arc<str> = format!("{number:016x}").into();
-        let mut state = DeliveryState {
-            phase: Phase::Dispatched,
-            provider: Some(self.provider.clone()),
-            due_at: now,
-            order: number,
-            deadline_at: now.plus_ms(86_400_000),
-            ..DeliveryState::default()
-        };
-        let message = Arc::new(message(id, number, now));
-        let accepted = Record::Accepted {
-            message,
-            states: vec![state.clone()],
-        };
-        state.state = State::Sent;
-        state.phase = Phase::AwaitingReceipt;
-        state.deadline_at = now.plus_ms(259_200_000);
-        let part = PartState {
-            state: State::Sent,
-            remote_id: Some(remote_id.clone()),
-            error: None,
-        };
-        state.parts = vec![part];
-        let event = Event::PartSent {
-            part: 1,
-            parts_total: 1,
-            remote_id: Some(remote_id),
-        };
-        let sent = Record::Changed {
-            delivery,
-            at: now,
-            event,
-            state: state.clone(),
-        };
-        state.state = State::Delivered;
-        state.phase = Phase::Done;
-        state.deadline_at = Timestamp(0);
-        state.parts[0].state = State::Delivered;
-        let event = Event::Receipt {
-            part: 1,
-            state: State::Delivered,
-            error: None,
-        };
-        let done = Record::Changed {
-            delivery,
-            at: now,
-            event,
-            state,
-        };
-        [accepted, sent, done]
-    }
-
-    /// The first records of all messages, then the second, then the third.
-    fn batch(&mut self, messages: usize) -> [Vec<Record>; 3] {
-        let mut batch = [const { Vec::new() }; 3];
-        for _ in 0..messages {
-            for (step, record) in self.cycle().into_iter().enumerate() {
-                batch[step].push(record);
-            }
+        for _ in 0..count {
+            self.next += 1;
+            let number = self.next;
+            let now = Timestamp(1_700_000_000_000 + number / 500);
+            let id = MessageId::new(now, u128::from(number) << 12);
+            batch.messages.push(Arc::new(message(id, number, now)));
+            batch.remote_ids.push(format!("{number:016x}").into());
         }
         batch
     }
@@ -122,40 +70,99 @@ fn message(id: MessageId, number: u64, now: Timestamp) -> Message {
     }
 }
 
-/// One batch: each message takes its three steps, asked for as the router asks.
-fn run(store: &mut Store, provider: &ProviderName, batch: [Vec<Record>; 3]) {
-    for (step, records) in batch.into_iter().enumerate() {
-        for (at, record) in records.into_iter().enumerate() {
-            if let Record::Changed {
-                delivery, state, ..
-            } = &record
-            {
-                if step == 2 && at % 2 == 0 {
-                    let remote_id = state.parts[0].remote_id.as_deref().unwrap_or_default();
-                    let part = store.by_remote_id(provider, remote_id).expect("an answer");
-                    assert_eq!(part.map(|part| part.delivery), Some(*delivery));
-                }
-                assert!(store.delivery(*delivery).expect("an answer").is_some());
-            }
-            store.apply(record).expect("applied");
-        }
-        store.commit().expect("committed");
+/// One batch through the store: each message takes its three steps, asked for and changed as the
+/// router does it.
+fn run(store: &mut Store, provider: &ProviderName, batch: Batch) {
+    for message in &batch.messages {
+        let state = DeliveryState {
+            phase: Phase::Dispatched,
+            provider: Some(provider.clone()),
+            due_at: message.accepted_at,
+            order: message.request_hash,
+            deadline_at: message.expires_at,
+            ..DeliveryState::default()
+        };
+        let accepted = Record::Accepted {
+            message: Arc::clone(message),
+            states: vec![state],
+        };
+        store.apply(accepted).expect("applied");
     }
+    store.commit().expect("committed");
+    let ids: Vec<(MessageId, Timestamp)> = batch
+        .messages
+        .iter()
+        .map(|message| (message.id, message.accepted_at))
+        .collect();
+    drop(batch.messages);
+    for ((message, at), remote_id) in ids.iter().zip(&batch.remote_ids) {
+        let (delivery, mut state) = asked(store, *message);
+        state.state = State::Sent;
+        state.phase = Phase::AwaitingReceipt;
+        state.deadline_at = at.plus_ms(259_200_000);
+        state.parts = vec![PartState {
+            state: State::Sent,
+            remote_id: Some(Arc::clone(remote_id)),
+            error: None,
+        }];
+        let event = Event::PartSent {
+            part: 1,
+            parts_total: 1,
+            remote_id: Some(Arc::clone(remote_id)),
+        };
+        changed(store, delivery, *at, event, state);
+    }
+    store.commit().expect("committed");
+    for ((message, at), remote_id) in ids.iter().zip(&batch.remote_ids) {
+        let part = store.by_remote_id(provider, remote_id).expect("an answer");
+        assert_eq!(part.map(|part| part.delivery.message), Some(*message));
+        let (delivery, mut state) = asked(store, *message);
+        state.state = State::Delivered;
+        state.phase = Phase::Done;
+        state.deadline_at = Timestamp(0);
+        state.parts[0].state = State::Delivered;
+        let event = Event::Receipt {
+            part: 1,
+            state: State::Delivered,
+            error: None,
+        };
+        changed(store, delivery, *at, event, state);
+    }
+    store.commit().expect("committed");
 }
 
-fn sqlite(db: &rusqlite::Connection, batch: &[Vec<Record>; 3]) {
+fn asked(store: &mut Store, message: MessageId) -> (DeliveryId, DeliveryState) {
+    let id = DeliveryId {
+        message,
+        recipient: 0,
+    };
+    let delivery = store.delivery(id).expect("an answer").expect("known");
+    (id, delivery.state)
+}
+
+fn changed(
+    store: &mut Store,
+    delivery: DeliveryId,
+    at: Timestamp,
+    event: Event,
+    state: DeliveryState,
+) {
+    let record = Record::Changed {
+        delivery,
+        at,
+        event,
+        state,
+    };
+    store.apply(record).expect("applied");
+}
+
+fn sqlite(db: &rusqlite::Connection, batch: &Batch) {
     let run = |sql: &str, step: usize| {
         db.execute_batch("BEGIN").expect("begun");
         let mut statement = db.prepare_cached(sql).expect("prepared");
-        for (accepted, done) in batch[0].iter().zip(&batch[2]) {
-            let Record::Accepted { message, .. } = accepted else {
-                unreachable!("the first record is an acceptance");
-            };
-            let Record::Changed { state, .. } = done else {
-                unreachable!("the third record is a change");
-            };
+        for (message, remote_id) in batch.messages.iter().zip(&batch.remote_ids) {
             let id = message.id.0.to_be_bytes();
-            let remote_id = state.parts[0].remote_id.as_deref().unwrap_or_default();
+            let remote_id = &**remote_id;
             let done = match step {
                 0 => statement.execute((id, message.to[0].as_str(), message.text())),
                 1 => statement.execute((remote_id, id)),
@@ -201,10 +208,7 @@ fn processor_ns() -> u64 {
 
 fn journal(criterion: &mut Criterion) {
     let provider = ProviderName::from("acme");
-    let mut source = Source {
-        next: 0,
-        provider: provider.clone(),
-    };
+    let mut source = Source { next: 0 };
     let mut group = criterion.benchmark_group("journal");
     group.sample_size(20);
     for messages in [1_usize, 100, 1_000] {

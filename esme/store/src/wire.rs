@@ -25,34 +25,76 @@ pub(crate) fn put_u8(out: &mut Vec<u8>, value: u8) {
     out.push(value);
 }
 
-#[inline]
 pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
-    if value < 0x80 {
-        out.push(value as u8);
-    } else {
-        put_long(out, value);
-    }
+    let mut fields = Fields::new();
+    fields.u64(value);
+    fields.put(out);
 }
 
-/// Most are times, of six octets: their groups of seven bits are spread at once.
-fn put_long(out: &mut Vec<u8>, value: u64) {
-    if value < 1 << 56 {
-        let mut groups = (value & 0x0FFF_FFFF) | (value & 0x00FF_FFFF_F000_0000) << 4;
-        groups = (groups & 0x0000_3FFF_0000_3FFF) | (groups & 0x0FFF_C000_0FFF_C000) << 2;
-        groups = (groups & 0x007F_007F_007F_007F) | (groups & 0x3F80_3F80_3F80_3F80) << 1;
-        let last = (63 - groups.leading_zeros()) / 8;
-        let more = 0x8080_8080_8080_8080 & ((1 << (8 * last)) - 1);
-        // A copy of fixed length is a few instructions, one of a few octets a call.
-        let length = out.len() + last as usize + 1;
-        out.extend_from_slice(&(groups | more).to_le_bytes());
-        out.truncate(length);
-    } else {
-        let mut left = value;
-        while left >= 0x80 {
-            out.push(left as u8 | 0x80);
-            left >>= 7;
+/// A few short fields, put together before they are appended: that takes half of the time that
+/// each by itself takes.
+pub(crate) struct Fields {
+    octets: [u8; FIELDS_OCTETS],
+    count: usize,
+}
+
+/// Room for what stands between two strings.
+const FIELDS_OCTETS: usize = 96;
+
+impl Fields {
+    pub(crate) const fn new() -> Self {
+        Self {
+            octets: [0; FIELDS_OCTETS],
+            count: 0,
         }
-        out.push(left as u8);
+    }
+
+    #[inline]
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.octets[self.count] = value;
+        self.count += 1;
+    }
+
+    /// Most numbers are times, of six octets: their groups of seven bits are spread at once.
+    #[inline]
+    pub(crate) fn u64(&mut self, mut value: u64) {
+        if value < 0x80 {
+            self.u8(value as u8);
+        } else if value < 1 << 56 {
+            let mut groups = (value & 0x0FFF_FFFF) | (value & 0x00FF_FFFF_F000_0000) << 4;
+            groups = (groups & 0x0000_3FFF_0000_3FFF) | (groups & 0x0FFF_C000_0FFF_C000) << 2;
+            groups = (groups & 0x007F_007F_007F_007F) | (groups & 0x3F80_3F80_3F80_3F80) << 1;
+            let last = (63 - groups.leading_zeros()) / 8;
+            let more = 0x8080_8080_8080_8080 & ((1 << (8 * last)) - 1);
+            let octets = (groups | more).to_le_bytes();
+            self.octets[self.count..self.count + 8].copy_from_slice(&octets);
+            self.count += last as usize + 1;
+        } else {
+            while value >= 0x80 {
+                self.u8(value as u8 | 0x80);
+                value >>= 7;
+            }
+            self.u8(value as u8);
+        }
+    }
+
+    pub(crate) fn id(&mut self, id: MessageId) {
+        self.octets[self.count..self.count + 16].copy_from_slice(&id.0.to_le_bytes());
+        self.count += 16;
+    }
+
+    /// Appends what there is, and a text behind it.
+    pub(crate) fn put_str(&mut self, out: &mut Vec<u8>, text: &str) {
+        self.u64(text.len() as u64);
+        self.put(out);
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends what there is, and begins anew.
+    #[inline]
+    pub(crate) fn put(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.octets[..self.count]);
+        self.count = 0;
     }
 }
 
@@ -73,11 +115,12 @@ pub(crate) fn put_id(out: &mut Vec<u8>, id: MessageId) {
     out.extend_from_slice(&id.0.to_le_bytes());
 }
 
-pub(crate) fn put_pairs(out: &mut Vec<u8>, pairs: &[(String, String)]) {
-    put_u64(out, pairs.len() as u64);
+/// Behind what is in `fields`.
+pub(crate) fn put_pairs(out: &mut Vec<u8>, fields: &mut Fields, pairs: &[(String, String)]) {
+    fields.u64(pairs.len() as u64);
     for (name, value) in pairs {
-        put_str(out, name);
-        put_str(out, value);
+        fields.put_str(out, name);
+        fields.put_str(out, value);
     }
 }
 
@@ -94,6 +137,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.octets.is_empty()
+    }
+
+    /// Octets that were not taken yet.
+    pub(crate) const fn left(&self) -> usize {
+        self.octets.len()
     }
 
     pub(crate) fn take(

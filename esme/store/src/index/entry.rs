@@ -4,7 +4,7 @@ use signalbox_router::{DeliveryState, MessageId, PartId, Phase, Timestamp};
 
 use crate::frame::Location;
 use crate::record::{get_part, get_state, put_part, put_state};
-use crate::wire::{Malformed, Reader, put_fixed_u64, put_id, put_u64};
+use crate::wire::{Fields, Malformed, Reader, put_fixed_u64, put_id, put_u64};
 
 /// What the index knows of a message: where its record is, and the state of each delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,22 +28,28 @@ pub(crate) fn put_entry(
         .iter()
         .filter(|state| state.phase != Phase::Done)
         .count();
-    put_u64(out, live as u64);
-    put_u64(out, changed_at.0);
-    put_u64(out, location.position);
-    put_u64(out, u64::from(location.octets));
-    put_u64(out, states.len() as u64);
+    let mut head = Fields::new();
+    head.u64(live as u64);
+    head.u64(changed_at.0);
+    head.u64(location.position);
+    head.u64(u64::from(location.octets));
+    head.u64(states.len() as u64);
+    head.put(out);
     for state in states {
         put_state(out, state);
     }
 }
 
 pub(crate) fn get_entry(octets: &[u8]) -> Result<MessageEntry, Malformed> {
-    let mut reader = Reader::new(octets);
-    let head = get_head(&mut reader)?;
+    read_entry(&mut Reader::new(octets))
+}
+
+/// The entry at the front.
+pub(crate) fn read_entry(reader: &mut Reader<'_>) -> Result<MessageEntry, Malformed> {
+    let head = get_head(reader)?;
     let count = reader.count("states")?;
     let states = (0..count)
-        .map(|_| get_state(&mut reader))
+        .map(|_| get_state(reader))
         .collect::<Result<_, _>>()?;
     Ok(MessageEntry {
         location: head.location,

@@ -7,9 +7,9 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use signalbox_router::{MessageId, PartId, ProviderName, Timestamp};
 
-use crate::index::entry::{get_entry, put_entry};
+use crate::index::entry::{put_entry, read_entry};
 use crate::index::hot::{HotMessage, parts_with_remote_id};
-use crate::wire::Malformed;
+use crate::wire::{Malformed, Reader, put_id};
 
 /// Octets at which a generation is closed, however few messages it has: those of a message with
 /// very many recipients are many.
@@ -27,29 +27,16 @@ pub(crate) struct Lingering {
 
 #[derive(Default)]
 struct Generation {
-    /// Where in `octets` the entry of a message begins.
-    messages: HashMap<MessageId, u32, RandomState>,
-    /// By hash of provider and remote id: only the state tells whether it is right.
-    remote_ids: HashMap<u64, PartId, RandomState>,
+    /// Where in `octets` a message begins, by hash of its id and of each of its remote ids; only
+    /// what stands there tells whether it is the one.
+    places: HashMap<u64, u32, RandomState>,
+    /// One after the other: the message's id and its entry.
     octets: Vec<u8>,
-    /// So many of them are in the runs.
+    count: usize,
+    /// So many octets are of messages that the runs have.
     written_octets: usize,
     /// When the first message came.
     begun_at: Timestamp,
-}
-
-impl Generation {
-    fn message(&self, at: usize) -> Result<HotMessage, Malformed> {
-        let entry = get_entry(&self.octets[at..])?;
-        Ok(HotMessage::looked_up(entry, at < self.written_octets))
-    }
-
-    fn clear(&mut self) {
-        self.messages.clear();
-        self.remote_ids.clear();
-        self.octets.clear();
-        self.written_octets = 0;
-    }
 }
 
 impl Lingering {
@@ -66,7 +53,7 @@ impl Lingering {
     /// Keeps a message that is done.
     pub(crate) fn keep(&mut self, id: MessageId, message: &HotMessage) {
         let now = message.changed_at;
-        let full = self.young.messages.len() >= self.entries_max / 2
+        let full = self.young.count >= self.entries_max / 2
             || self.young.octets.len() >= GENERATION_OCTETS_MAX
             || now.since_ms(self.young.begun_at) >= self.linger_ms / 2;
         if full {
@@ -79,24 +66,54 @@ impl Lingering {
         }
         let young = &mut self.young;
         let at = u32::try_from(young.octets.len()).expect("a generation is closed long before");
+        put_id(&mut young.octets, id);
         put_entry(
             &mut young.octets,
             message.location,
             &message.states,
             message.changed_at,
         );
-        young.messages.insert(id, at);
-        for (part, provider, remote_id) in parts_with_remote_id(id, &message.states) {
+        young.count += 1;
+        young.places.insert(self.hasher.hash_one(id), at);
+        for (_, provider, remote_id) in parts_with_remote_id(id, &message.states) {
             let hash = self.hasher.hash_one((provider.as_str(), remote_id));
-            young.remote_ids.insert(hash, part);
+            young.places.insert(hash, at);
         }
     }
 
     /// Gives a message back, if it is still kept: what is worked with is not done, perhaps.
     pub(crate) fn take(&mut self, id: MessageId) -> Result<Option<HotMessage>, Malformed> {
+        let hash = self.hasher.hash_one(id);
         for generation in [&mut self.young, &mut self.old] {
-            if let Some(at) = generation.messages.remove(&id) {
-                return generation.message(at as usize).map(Some);
+            let Some(at) = generation.places.get(&hash).copied() else {
+                continue;
+            };
+            let (found, message) = generation.message(&mut generation.reader(at), at)?;
+            if found == id {
+                generation.places.remove(&hash);
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The part that had this remote id when it was done, if it is still kept.
+    pub(crate) fn by_remote_id(
+        &self,
+        provider: &ProviderName,
+        remote_id: &str,
+    ) -> Result<Option<PartId>, Malformed> {
+        let hash = self.hasher.hash_one((provider.as_str(), remote_id));
+        for generation in [&self.young, &self.old] {
+            let Some(at) = generation.places.get(&hash).copied() else {
+                continue;
+            };
+            let (id, message) = generation.message(&mut generation.reader(at), at)?;
+            let taken = generation.places.get(&self.hasher.hash_one(id)) != Some(&at);
+            let mut parts = parts_with_remote_id(id, &message.states);
+            let found = parts.find(|(_, of, known)| *of == provider && *known == remote_id);
+            if let Some((part, ..)) = found.filter(|_| !taken) {
+                return Ok(Some(part));
             }
         }
         Ok(None)
@@ -106,17 +123,20 @@ impl Lingering {
     pub(crate) fn unwritten(&self) -> Result<Vec<(MessageId, HotMessage)>, Malformed> {
         let mut messages = Vec::new();
         for generation in [&self.young, &self.old] {
-            for (id, at) in &generation.messages {
-                let at = *at as usize;
-                if at >= generation.written_octets {
-                    messages.push((*id, generation.message(at)?));
+            let mut at = generation.written_octets;
+            while at < generation.octets.len() {
+                let mut reader = generation.reader(at as u32);
+                let (id, message) = generation.message(&mut reader, at as u32)?;
+                if generation.places.get(&self.hasher.hash_one(id)) == Some(&(at as u32)) {
+                    messages.push((id, message));
                 }
+                at = generation.octets.len() - reader.left();
             }
         }
         Ok(messages)
     }
 
-    /// Whether there are such.
+    /// Whether there may be such.
     pub(crate) fn has_unwritten(&self) -> bool {
         let mut generations = [&self.young, &self.old].into_iter();
         generations.any(|generation| generation.written_octets < generation.octets.len())
@@ -128,15 +148,29 @@ impl Lingering {
             generation.written_octets = generation.octets.len();
         }
     }
+}
 
-    /// The part that may have this remote id: only the state tells.
-    pub(crate) fn by_remote_id(&self, provider: &ProviderName, remote_id: &str) -> Option<PartId> {
-        if self.young.remote_ids.is_empty() && self.old.remote_ids.is_empty() {
-            return None;
-        }
-        let hash = self.hasher.hash_one((provider.as_str(), remote_id));
-        let known = self.young.remote_ids.get(&hash);
-        known.or_else(|| self.old.remote_ids.get(&hash)).copied()
+impl Generation {
+    fn reader(&self, at: u32) -> Reader<'_> {
+        Reader::new(&self.octets[at as usize..])
+    }
+
+    /// The message at a place, and its id.
+    fn message(
+        &self,
+        reader: &mut Reader<'_>,
+        at: u32,
+    ) -> Result<(MessageId, HotMessage), Malformed> {
+        let id = reader.id("id")?;
+        let in_runs = (at as usize) < self.written_octets;
+        Ok((id, HotMessage::looked_up(read_entry(reader)?, in_runs)))
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.octets.clear();
+        self.count = 0;
+        self.written_octets = 0;
     }
 }
 

@@ -198,9 +198,8 @@ impl Index {
         if let Some(part) = known.and_then(|known| known.remote_ids.get(remote_id)) {
             return Ok(Some(*part));
         }
-        if let Some(part) = self.hot.lingering.by_remote_id(provider, remote_id)
-            && self.has_remote_id(part, provider, remote_id)?
-        {
+        let lingering = self.hot.lingering.by_remote_id(provider, remote_id);
+        if let Some(part) = self.decoded(lingering)? {
             return Ok(Some(part));
         }
         if self.cold.runs.is_empty() {
@@ -211,29 +210,20 @@ impl Index {
             return Ok(None);
         };
         let part = self.decoded(get_remote(&value))?;
-        let right = self.has_remote_id(part, provider, remote_id)?;
-        Ok(right.then_some(part))
-    }
-
-    /// Whether it is so by the state: what was found may be of a former attempt.
-    fn has_remote_id(
-        &mut self,
-        part: PartId,
-        provider: &ProviderName,
-        remote_id: &str,
-    ) -> Result<bool, StoreError> {
+        // The entry may be of a former attempt: only the state tells.
         let Some(hot) = self.message(part.delivery.message)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let state = hot.states.get(usize::from(part.delivery.recipient));
-        Ok(state.is_some_and(|state| {
+        let right = state.is_some_and(|state| {
             let number = usize::from(part.part).wrapping_sub(1);
             let known = state
                 .parts
                 .get(number)
                 .and_then(|part| part.remote_id.as_deref());
             state.provider.as_ref() == Some(provider) && known == Some(remote_id)
-        }))
+        });
+        Ok(right.then_some(part))
     }
 
     pub(crate) fn by_idempotency_key(

@@ -6,7 +6,8 @@ use signalbox_router::{
 
 use super::state::{priority_of, state_of};
 use crate::wire::{
-    Malformed, Reader, put_fixed_u64, put_id, put_octets, put_pairs, put_str, put_u8, put_u64,
+    Fields, Malformed, Reader, put_fixed_u64, put_id, put_octets, put_pairs, put_str, put_u8,
+    put_u64,
 };
 
 pub(super) const KINDS: [Kind; 3] = [Kind::Outgoing, Kind::Inbound, Kind::Callback];
@@ -16,28 +17,36 @@ const CONTENT_BINARY: u8 = 1;
 pub(super) const CONTENT_EVENT: u8 = 2;
 
 pub(crate) fn put_message(out: &mut Vec<u8>, message: &Message) {
-    put_id(out, message.id);
-    put_u8(out, message.kind as u8);
-    put_str(out, &message.account);
-    put_str(out, &message.from);
-    put_strings(out, &message.to);
-    put_str(out, &message.subject);
-    put_content(out, &message.content);
-    put_u8(out, message.priority as u8);
-    put_u64(out, message.accepted_at.0);
-    put_u64(out, message.not_before.0);
-    put_u64(out, message.expires_at.0);
-    put_str(out, &message.idempotency_key);
-    put_fixed_u64(out, message.request_hash);
-    put_str(out, &message.callback_url);
-    put_u64(out, u64::from(message.callback_states.0));
-    put_u8(out, u8::from(message.parent.is_some()));
-    if let Some(parent) = message.parent {
-        put_id(out, parent);
+    let mut fields = Fields::new();
+    fields.id(message.id);
+    fields.u8(message.kind as u8);
+    fields.put_str(out, &message.account);
+    fields.put_str(out, &message.from);
+    fields.u64(message.to.len() as u64);
+    for to in &message.to {
+        fields.put_str(out, to);
     }
-    put_optional(out, message.provider.as_deref());
-    put_pairs(out, &message.metadata);
-    put_pairs(out, &message.options);
+    fields.put_str(out, &message.subject);
+    put_content(out, &message.content);
+    fields.u8(message.priority as u8);
+    fields.u64(message.accepted_at.0);
+    fields.u64(message.not_before.0);
+    fields.u64(message.expires_at.0);
+    fields.put_str(out, &message.idempotency_key);
+    put_fixed_u64(out, message.request_hash);
+    fields.put_str(out, &message.callback_url);
+    fields.u64(u64::from(message.callback_states.0));
+    fields.u8(u8::from(message.parent.is_some()));
+    if let Some(parent) = message.parent {
+        fields.id(parent);
+    }
+    fields.u8(u8::from(message.provider.is_some()));
+    if let Some(provider) = &message.provider {
+        fields.put_str(out, provider);
+    }
+    put_pairs(out, &mut fields, &message.metadata);
+    put_pairs(out, &mut fields, &message.options);
+    fields.put(out);
 }
 
 pub(crate) fn get_message(reader: &mut Reader<'_>) -> Result<Message, Malformed> {
@@ -121,7 +130,9 @@ fn put_callback_event(out: &mut Vec<u8>, event: &CallbackEvent) {
     put_strings(out, &event.remote_ids);
     put_optional(out, event.error.as_deref());
     put_u8(out, u8::from(event.duplicate_possible));
-    put_pairs(out, &event.metadata);
+    let mut fields = Fields::new();
+    put_pairs(out, &mut fields, &event.metadata);
+    fields.put(out);
 }
 
 fn get_callback_event(reader: &mut Reader<'_>) -> Result<CallbackEvent, Malformed> {

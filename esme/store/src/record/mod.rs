@@ -18,7 +18,7 @@ pub(crate) use skim::{AcceptedHead, ChangedHead};
 pub(crate) use state::{get_error, get_state, put_error, put_state, state_of};
 
 use crate::frame::Kind;
-use crate::wire::{Malformed, Reader, put_id, put_octets, put_str, put_u8, put_u64};
+use crate::wire::{Fields, Malformed, Reader, put_id, put_octets, put_str, put_u8, put_u64};
 
 /// Kind of the frame that carries `record`.
 pub(crate) const fn kind_of(record: &Record) -> Kind {
@@ -45,8 +45,11 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record) {
             event,
             state,
         } => {
-            put_delivery(out, *delivery);
-            put_u64(out, at.0);
+            let mut head = Fields::new();
+            head.id(delivery.message);
+            head.u64(u64::from(delivery.recipient));
+            head.u64(at.0);
+            head.put(out);
             event::put_event(out, event);
             put_state(out, state);
         }

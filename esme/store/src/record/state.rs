@@ -5,7 +5,7 @@ use signalbox_router::{
     DeliveryState, ErrorCode, PartState, Phase, Priority, ProviderName, State, Timestamp,
 };
 
-use crate::wire::{Malformed, Reader, put_id, put_str, put_u8, put_u64};
+use crate::wire::{Fields, Malformed, Reader, put_id};
 
 const HAS_PROVIDER: u8 = 1 << 0;
 const HAS_PARTS: u8 = 1 << 1;
@@ -69,21 +69,25 @@ pub(crate) fn put_state(out: &mut Vec<u8>, state: &DeliveryState) {
         | flag(state.last_callback.is_some(), HAS_LAST_CALLBACK)
         | flag(state.successor.is_some(), HAS_SUCCESSOR)
         | flag(state.duplicate_possible, DUPLICATE_POSSIBLE);
-    out.extend_from_slice(&[flags, state.state as u8 | (state.phase as u8) << 4]);
+    let mut fields = Fields::new();
+    fields.u8(flags);
+    fields.u8(state.state as u8 | (state.phase as u8) << 4);
     if let Some(provider) = &state.provider {
-        put_str(out, provider.as_str());
+        fields.put_str(out, provider.as_str());
     }
-    out.extend_from_slice(&[state.route_position, state.priority as u8]);
-    put_u64(out, state.due_at.0);
-    put_u64(out, state.order);
-    put_u64(out, state.deadline_at.0);
-    put_u64(out, u64::from(state.attempts));
+    fields.u8(state.route_position);
+    fields.u8(state.priority as u8);
+    fields.u64(state.due_at.0);
+    fields.u64(state.order);
+    fields.u64(state.deadline_at.0);
+    fields.u64(u64::from(state.attempts));
     if !state.parts.is_empty() {
-        put_u64(out, state.parts.len() as u64);
+        fields.u64(state.parts.len() as u64);
         for part in &state.parts {
-            put_part_state(out, part);
+            put_part_state(out, &mut fields, part);
         }
     }
+    fields.put(out);
     if let Some(error) = &state.error {
         put_error(out, error);
     }
@@ -137,7 +141,8 @@ pub(crate) fn get_state(reader: &mut Reader<'_>) -> Result<DeliveryState, Malfor
     })
 }
 
-fn put_part_state(out: &mut Vec<u8>, part: &PartState) {
+/// Behind what is in `fields`, and leaves nothing there.
+fn put_part_state(out: &mut Vec<u8>, fields: &mut Fields, part: &PartState) {
     let mut head = part.state as u8;
     if part.remote_id.is_some() {
         head |= PART_REMOTE_ID;
@@ -145,10 +150,11 @@ fn put_part_state(out: &mut Vec<u8>, part: &PartState) {
     if part.error.is_some() {
         head |= PART_ERROR;
     }
-    put_u8(out, head);
+    fields.u8(head);
     if let Some(remote_id) = &part.remote_id {
-        put_str(out, remote_id);
+        fields.put_str(out, remote_id);
     }
+    fields.put(out);
     if let Some(error) = &part.error {
         put_error(out, error);
     }
@@ -170,8 +176,9 @@ fn get_part_state(reader: &mut Reader<'_>) -> Result<PartState, Malformed> {
 }
 
 pub(crate) fn put_error(out: &mut Vec<u8>, error: &ErrorCode) {
-    put_u64(out, u64::from(error.value));
-    put_str(out, &error.name);
+    let mut fields = Fields::new();
+    fields.u64(u64::from(error.value));
+    fields.put_str(out, &error.name);
 }
 
 pub(crate) fn get_error(reader: &mut Reader<'_>) -> Result<ErrorCode, Malformed> {
