@@ -109,20 +109,26 @@ impl DecodeError {
         true
     }
 
-    /// The command_status to answer with.
+    /// The command_status to answer with, by its meaning in SMPP v5.0 §4.7.6.
     #[must_use]
     pub fn command_status(&self) -> CommandStatus {
+        let is_bad_text = matches!(
+            self.reason,
+            DecodeReason::TooLong { .. } | DecodeReason::NotAscii
+        );
+        // A string with a status of its own has it for being too long and for its characters.
         match (self.field, self.reason) {
+            ("source_addr", _) if is_bad_text => CommandStatus::ESME_RINVSRCADR,
+            ("destination_addr", _) if is_bad_text => CommandStatus::ESME_RINVDSTADR,
+            ("message_id", _) if is_bad_text => CommandStatus::ESME_RINVMSGID,
+            ("service_type", _) if is_bad_text => CommandStatus::ESME_RINVSERTYP,
+            ("system_id", _) if is_bad_text => CommandStatus::ESME_RINVSYSID,
+            ("password", _) if is_bad_text => CommandStatus::ESME_RINVPASWD,
+            ("system_type", _) if is_bad_text => CommandStatus::ESME_RINVSYSTYP,
+            ("dl_name", _) if is_bad_text => CommandStatus::ESME_RINVDLNAME,
             ("sm_length" | "short_message", _) => CommandStatus::ESME_RINVMSGLEN,
             ("tlv", _) => CommandStatus::ESME_RINVOPTPARSTREAM,
             ("sequence_number", _) => CommandStatus::ESME_RUNKNOWNERR,
-            ("source_addr", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVSRCADR,
-            ("destination_addr", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVDSTADR,
-            ("message_id", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVMSGID,
-            ("service_type", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVSERTYP,
-            ("system_id", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVSYSID,
-            ("password", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVPASWD,
-            ("system_type", DecodeReason::TooLong { .. }) => CommandStatus::ESME_RINVSYSTYP,
             ("schedule_delivery_time", _) => CommandStatus::ESME_RINVSCHED,
             ("validity_period", _) => CommandStatus::ESME_RINVEXPIRY,
             ("number_of_dests", _) => CommandStatus::ESME_RINVNUMDESTS,

@@ -54,7 +54,7 @@ deviations! {
     /// The last C-octet string of the PDU ends with the PDU.
     MissingNul, "missing_nul", "the last string has no NUL", "§3.1";
     /// A C-octet string exceeds its maximum, but not [`OVERLONG_STRING_OCTETS_MAX`].
-    OverlongString, "overlong_string", "a string is longer than its maximum", "§3.1.1";
+    OverlongString, "overlong_string", "a string is longer than its maximum", "§3.1.2";
     /// An octet from 0x80 on in a C-octet string.
     NotAscii, "not_ascii", "a string has octets that are not ASCII", "§3.1";
     /// A time that has neither 0 nor 16 characters.

@@ -106,7 +106,7 @@ fn cases_of_fields() -> Vec<Case> {
             "SMPP v3.4 §3.1: C-octet strings are ASCII. Alphanumeric senders (§5.2.5, TON 5) come in \
              Latin-1; smpplib 2.2 and node-smpp 0.5 pass them on, rusmpp 0.4 refuses",
             "00000003000000000000000141000500e4e5e600",
-            ("source_addr", Status::ESME_RINVPARLEN),
+            ("source_addr", Status::ESME_RINVSRCADR),
         ),
         case(
             D::TimeLength,

@@ -1,4 +1,4 @@
-//! broadcast_sm: a message to all mobiles of an area. SMPP v5.0 §4.4.1. Its response is a
+//! broadcast_sm: a message to all mobiles of an area. SMPP v5.0 §4.4.1.1. Its response is a
 //! [`MessageIdResp`](crate::pdu::MessageIdResp).
 
 use crate::fields::{FieldPass, Fields};

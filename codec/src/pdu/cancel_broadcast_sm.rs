@@ -1,4 +1,4 @@
-//! cancel_broadcast_sm. SMPP v5.0 §4.6.3. Its response has no mandatory field.
+//! cancel_broadcast_sm. SMPP v5.0 §4.6.2.1. Its response has no mandatory field.
 
 use crate::fields::{FieldPass, Fields};
 use crate::string::COctetStr;

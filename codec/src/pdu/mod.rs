@@ -98,17 +98,17 @@ pub enum Pdu<'a> {
     Outbind(Outbind<'a>),
     /// alert_notification. SMPP v3.4 §4.12.1.
     AlertNotification(AlertNotification<'a>),
-    /// broadcast_sm. SMPP v5.0 §4.4.1.
+    /// broadcast_sm. SMPP v5.0 §4.4.1.1.
     BroadcastSm(BroadcastSm<'a>),
-    /// broadcast_sm_resp. SMPP v5.0 §4.4.2.
+    /// broadcast_sm_resp. SMPP v5.0 §4.4.1.2.
     BroadcastSmResp(MessageIdResp<'a>),
-    /// query_broadcast_sm. SMPP v5.0 §4.6.1.
+    /// query_broadcast_sm. SMPP v5.0 §4.6.1.1.
     QueryBroadcastSm(QueryBroadcastSm<'a>),
-    /// query_broadcast_sm_resp. SMPP v5.0 §4.6.2.
+    /// query_broadcast_sm_resp. SMPP v5.0 §4.6.1.3.
     QueryBroadcastSmResp(MessageIdResp<'a>),
-    /// cancel_broadcast_sm. SMPP v5.0 §4.6.3.
+    /// cancel_broadcast_sm. SMPP v5.0 §4.6.2.1.
     CancelBroadcastSm(CancelBroadcastSm<'a>),
-    /// cancel_broadcast_sm_resp: optional parameters only. SMPP v5.0 §4.6.4.
+    /// cancel_broadcast_sm_resp: optional parameters only. SMPP v5.0 §4.6.2.3.
     CancelBroadcastSmResp(Tlvs<'a>),
     /// enquire_link. SMPP v3.4 §4.11.1.
     EnquireLink,

@@ -1,4 +1,4 @@
-//! query_broadcast_sm: in which state a broadcast is. SMPP v5.0 §4.6.1. Its response is a
+//! query_broadcast_sm: in which state a broadcast is. SMPP v5.0 §4.6.1.1. Its response is a
 //! [`MessageIdResp`](crate::pdu::MessageIdResp) with the state in optional parameters.
 
 use crate::fields::{FieldPass, Fields};

@@ -2,37 +2,41 @@
 
 #![allow(clippy::unwrap_used)] // Test code.
 
+use std::io;
+
 use signalbox::tools::{
-    LINE_OCTETS_MAX, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan,
+    Input, LINE_OCTETS_MAX, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan,
 };
 
-type Tool = fn(&[u8], &mut Vec<u8>) -> std::io::Result<bool>;
+type Tool = fn(&[u8], &mut Vec<u8>) -> io::Result<bool>;
 
 const TOOLS: [(&str, Tool); 9] = [
     ("pdu decode --json", |input, output| {
-        pdu_decode::run(true, input, output)
+        pdu_decode::run(true, Input::Lines(input), output)
     }),
     ("pdu decode", |input, output| {
-        pdu_decode::run(false, input, output)
+        pdu_decode::run(false, Input::Lines(input), output)
     }),
-    ("pdu encode", |input, output| pdu_encode::run(input, output)),
+    ("pdu encode", |input, output| {
+        pdu_encode::run(false, Input::Lines(input), output, io::sink())
+    }),
     ("text plan --json", |input, output| {
-        text_plan::run(true, input, output)
+        text_plan::run(true, Input::Lines(input), output)
     }),
     ("text plan", |input, output| {
-        text_plan::run(false, input, output)
+        text_plan::run(false, Input::Lines(input), output)
     }),
     ("text decode --json", |input, output| {
-        text_decode::run(true, input, output)
+        text_decode::run(true, Input::Lines(input), output)
     }),
     ("text decode", |input, output| {
-        text_decode::run(false, input, output)
+        text_decode::run(false, Input::Lines(input), output)
     }),
     ("receipt parse --json", |input, output| {
-        receipt_parse::run(true, input, output)
+        receipt_parse::run(true, Input::Lines(input), output)
     }),
     ("receipt parse", |input, output| {
-        receipt_parse::run(false, input, output)
+        receipt_parse::run(false, Input::Lines(input), output)
     }),
 ];
 
@@ -45,7 +49,7 @@ fn run(name: &str, input: &[u8]) -> (String, bool) {
 
 #[test]
 fn answers_are_exactly_these() {
-    let cases: &[(&str, &str, &str, bool)] = &[
+    let cases: &[Case<'_>] = &[
         (
             "pdu decode --json",
             "00000010000000150000000000000001",
@@ -127,9 +131,22 @@ fn answers_are_exactly_these() {
             false,
         ),
         (
+            "pdu decode --json",
+            "0000001000000015000000000000000100000010000000150000000000000002",
+            r#"{"command_length":16,"command_id":21,"command":"enquire_link","command_status":0,"sequence_number":1,"fields":{},"tlvs":[],"deviations":["octets_after_pdu"]}"#,
+            true,
+        ),
+    ];
+    assert_answers(cases);
+}
+
+#[test]
+fn answers_to_receipts_are_exactly_these() {
+    assert_answers(&[
+        (
             "receipt parse --json",
             "id:7 stat:DELIVRD",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered"}"#,
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered","final":true}"#,
             true,
         ),
         (
@@ -141,10 +158,34 @@ fn answers_are_exactly_these() {
         (
             "receipt parse",
             "id:7 sub:001 stat:ENROUTE err:000 text:hello",
-            "id=7 stat=ENROUTE state=not final err=000 sub=1 text=\"hello\"",
+            "id=7 stat=ENROUTE state=enroute (not final) err=000 sub=1 text=\"hello\"",
             true,
         ),
-    ];
+        (
+            "receipt parse --json",
+            "id:7 stat:WEIRD err:001",
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"WEIRD","err":"001","text":null,"state":"unknown","final":false}"#,
+            true,
+        ),
+        (
+            "receipt parse",
+            "id:7 stat:WEIRD",
+            "id=7 stat=WEIRD state=unknown (not final)",
+            true,
+        ),
+        (
+            "receipt parse --json",
+            "id:7 err:001",
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":null,"err":"001","text":null,"state":null,"final":null}"#,
+            true,
+        ),
+    ]);
+}
+
+/// Tool, line, the answer to it, and whether it is a good one.
+type Case<'c> = (&'c str, &'c str, &'c str, bool);
+
+fn assert_answers(cases: &[Case<'_>]) {
     for (tool, line, expected, good) in cases {
         let answer = run(tool, line.as_bytes());
         assert_eq!(answer, (format!("{expected}\n"), *good), "{tool}: {line}");
@@ -221,4 +262,53 @@ fn no_line_stops_a_tool() {
             assert_eq!(answers, lines.len(), "{name}");
         }
     }
+}
+
+const OVERLONG: &str = r#""command":"submit_sm","sequence_number":1,"fields":{"destination_addr":"1234567890123456789012345"}"#;
+
+#[test]
+fn a_deviation_is_encoded_and_reported_unless_the_line_names_it() {
+    let encode = |is_strict, line: &str| {
+        let (mut output, mut reports) = (Vec::new(), Vec::new());
+        let line = Input::Lines(line.as_bytes());
+        let good = pdu_encode::run(is_strict, line, &mut output, &mut reports).unwrap();
+        let [output, reports] = [output, reports].map(|said| String::from_utf8(said).unwrap());
+        (output, reports, good)
+    };
+    let unnamed = format!("{{{OVERLONG}}}");
+    let (octets, reports, good) = encode(false, &unnamed);
+    assert!(good && octets.starts_with("0000003a00000004"), "{octets}");
+    assert_eq!(
+        reports,
+        "line 1: destination_addr at octet 22: 25 octets, at most 20 are allowed \
+         (overlong_string, SMPP v3.4 §3.1.2)\n"
+    );
+    let (error, reports, good) = encode(true, &unnamed);
+    assert!(!good);
+    assert_eq!(reports, "");
+    for part in [
+        r#""kind":"deviation""#,
+        r#""field":"destination_addr""#,
+        r#""offset":22"#,
+    ] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+    let named = format!(r#"{{{OVERLONG},"deviations":["overlong_string"]}}"#);
+    for is_strict in [false, true] {
+        assert_eq!(
+            encode(is_strict, &named),
+            (octets.clone(), String::new(), true)
+        );
+    }
+}
+
+#[test]
+fn arguments_are_answered_like_lines() {
+    let arguments = ["hello".to_owned(), "two\nlines".to_owned()];
+    let input: Input<'_, &[u8]> = Input::Arguments(&arguments);
+    let mut output = Vec::new();
+    assert!(text_plan::run(false, input, &mut output).unwrap());
+    let answers = "gsm7, data_coding 0, 5 septets, segments: 1\n\
+                   gsm7, data_coding 0, 9 septets, segments: 1\n";
+    assert_eq!(String::from_utf8(output).unwrap(), answers);
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
-use signalbox::tools::{pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan};
+use signalbox::tools::{Input, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan};
 
 /// The lines of a vector file with file name and number.
 fn vectors(file: &str) -> Vec<(String, Json)> {
@@ -37,7 +37,7 @@ fn pdu_vectors() -> Vec<(String, Json)> {
 /// The answers of a tool to lines, one for each.
 fn answers(
     lines: &[String],
-    tool: impl Fn(&[u8], &mut Vec<u8>) -> std::io::Result<bool>,
+    mut tool: impl FnMut(&[u8], &mut Vec<u8>) -> std::io::Result<bool>,
 ) -> (Vec<String>, bool) {
     let mut output = Vec::new();
     let good = tool(lines.join("\n").as_bytes(), &mut output).unwrap();
@@ -48,7 +48,9 @@ fn answers(
 }
 
 fn decode(lines: &[String]) -> (Vec<String>, bool) {
-    answers(lines, |input, output| pdu_decode::run(true, input, output))
+    answers(lines, |input, output| {
+        pdu_decode::run(true, Input::Lines(input), output)
+    })
 }
 
 fn hex_of(vector: &Json) -> String {
@@ -169,7 +171,12 @@ fn every_pdu_is_encoded_back_to_its_octets() {
         if !good || is_repaired(&answer) {
             continue;
         }
-        let (again, good) = answers(&lines, |input, output| pdu_encode::run(input, output));
+        let mut reports = Vec::new();
+        let (again, good) = answers(&lines, |input, output| {
+            pdu_encode::run(false, Input::Lines(input), output, &mut reports)
+        });
+        let reports = String::from_utf8(reports).unwrap();
+        assert_eq!(reports, "", "deviations are named by what decoded them");
         assert!(good, "{id} {again:?}");
         assert_eq!(again[0], hex, "{id}");
         checked += 1;
@@ -188,7 +195,7 @@ fn every_receipt_is_printed_as_the_vectors_expect() {
             continue;
         }
         let (answers, good) = answers(&[text.to_owned()], |input, output| {
-            receipt_parse::run(true, input, output)
+            receipt_parse::run(true, Input::Lines(input), output)
         });
         let answer: Json = serde_json::from_str(&answers[0]).unwrap();
         if vector["expect_not_receipt"] == true {
@@ -239,7 +246,7 @@ fn texts_of_the_vectors_are_decoded() {
         }
         let line = json!({"data_coding": data_coding, "hex": hex}).to_string();
         let (answers, good) = answers(&[line], |input, output| {
-            text_decode::run(true, input, output)
+            text_decode::run(true, Input::Lines(input), output)
         });
         assert!(good, "{id} {answers:?}");
         assert_eq!(answers[0], json!({"text": text}).to_string(), "{id}");
@@ -273,7 +280,7 @@ fn planned_texts_come_back() {
                     "preferred_encoding": "auto", "reference": 7,
                 });
                 let (plan, good) = answers(&[wish.to_string()], |input, output| {
-                    text_plan::run(true, input, output)
+                    text_plan::run(true, Input::Lines(input), output)
                 });
                 assert!(good, "{plan:?}");
                 let plan: Json = serde_json::from_str(&plan[0]).unwrap();
@@ -292,7 +299,7 @@ fn planned_texts_come_back() {
                         "udh_hex": segment["udh_hex"],
                     });
                     let (part, good) = answers(&[line.to_string()], |input, output| {
-                        text_decode::run(true, input, output)
+                        text_decode::run(true, Input::Lines(input), output)
                     });
                     assert!(good, "{part:?}");
                     let part: Json = serde_json::from_str(&part[0]).unwrap();

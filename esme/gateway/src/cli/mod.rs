@@ -43,7 +43,7 @@ enum Command {
     /// SMPP PDUs as octets and as JSON
     #[command(subcommand)]
     Pdu(PduCommand),
-    /// Texts: coding, segments, cost
+    /// Texts: coding and segments; octets back to text
     #[command(subcommand)]
     Text(TextCommand),
     /// Delivery receipts
@@ -120,21 +120,36 @@ pub(crate) enum PduCommand {
         #[arg(long)]
         json: bool,
     },
-    /// JSON lines of stdin to hexadecimal
-    Encode,
+    /// The JSON of `pdu decode --json` back to hexadecimal. Deviations from the specification that
+    /// the object does not name in `deviations` are made and told on stderr
+    Encode {
+        /// JSON objects; `-` or none: lines of stdin
+        #[arg(value_name = "JSON")]
+        pdus: Vec<String>,
+        /// Such deviations are errors
+        #[arg(long)]
+        strict: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TextCommand {
-    /// Coding, segments and octets of each text: a text per line of stdin, or with --json an object
+    /// Coding, septets or octets, and number of segments of each text; with --json the segments
     Plan {
-        /// JSON lines in, as {"text": "…"}, and JSON lines out
+        /// Texts, or with --json objects as {"text": "…"}; `-` or none: lines of stdin
+        #[arg(value_name = "TEXT")]
+        texts: Vec<String>,
+        /// One JSON object per text in, and one out
         #[arg(long)]
         json: bool,
     },
-    /// Text of octets: `DATA_CODING HEX` per line of stdin, or with --json an object
+    /// Text of octets
     Decode {
-        /// JSON lines in, as {"data_coding": 8, "hex": "…"}, and JSON lines out
+        /// `DATA_CODING HEX` in one argument, such as "8 0041", or with --json objects as
+        /// {"data_coding": 8, "hex": "…"}; `-` or none: lines of stdin
+        #[arg(value_name = "OCTETS")]
+        octets: Vec<String>,
+        /// One JSON object in, and one out
         #[arg(long)]
         json: bool,
     },
@@ -142,9 +157,12 @@ pub(crate) enum TextCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
-    /// Fields of each receipt text (lines of stdin)
+    /// Fields of each receipt text, what its state means, and whether it is the last
     Parse {
-        /// One JSON object per line
+        /// Receipt texts; `-` or none: lines of stdin
+        #[arg(value_name = "TEXT")]
+        texts: Vec<String>,
+        /// One JSON object per text
         #[arg(long)]
         json: bool,
     },

@@ -1,41 +1,42 @@
-//! `signalbox pdu`, `text` and `receipt`: the tools on stdin and stdout.
+//! `signalbox pdu`, `text` and `receipt`: the tools on arguments or stdin, and stdout.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use super::{EXIT_FAILED, EXIT_UNWANTED, PduCommand, ReceiptCommand, TextCommand};
-use crate::tools::{pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan};
+use crate::tools::{Input, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan};
 
 pub(super) fn pdu(command: &PduCommand) -> ExitCode {
     with_output(|output| match command {
-        PduCommand::Decode { hex, json } if hex.is_empty() || hex == &["-"] => {
-            pdu_decode::run(*json, stdin(), output)
+        PduCommand::Decode { hex, json } => pdu_decode::run(*json, input(hex), output),
+        PduCommand::Encode { pdus, strict } => {
+            pdu_encode::run(*strict, input(pdus), output, io::stderr())
         }
-        PduCommand::Decode { hex, json } => {
-            // An end behind each: an empty argument is a line too, and gets its answer.
-            let lines: String = hex.iter().map(|hex| format!("{hex}\n")).collect();
-            pdu_decode::run(*json, lines.as_bytes(), output)
-        }
-        PduCommand::Encode => pdu_encode::run(stdin(), output),
     })
 }
 
 pub(super) fn text(command: &TextCommand) -> ExitCode {
     with_output(|output| match command {
-        TextCommand::Plan { json } => text_plan::run(*json, stdin(), output),
-        TextCommand::Decode { json } => text_decode::run(*json, stdin(), output),
+        TextCommand::Plan { texts, json } => text_plan::run(*json, input(texts), output),
+        TextCommand::Decode { octets, json } => text_decode::run(*json, input(octets), output),
     })
 }
 
 pub(super) fn receipt(command: &ReceiptCommand) -> ExitCode {
-    let ReceiptCommand::Parse { json } = command;
-    with_output(|output| receipt_parse::run(*json, stdin(), output))
+    let ReceiptCommand::Parse { texts, json } = command;
+    with_output(|output| receipt_parse::run(*json, input(texts), output))
 }
 
 type Output = BufWriter<io::StdoutLock<'static>>;
 
-fn stdin() -> impl BufRead {
-    BufReader::with_capacity(1 << 16, io::stdin().lock())
+/// The arguments; with none, or `-` alone, the lines of stdin.
+fn input(arguments: &[String]) -> Input<'_, impl BufRead> {
+    match arguments {
+        [] => {}
+        [one] if one == "-" => {}
+        arguments => return Input::Arguments(arguments),
+    }
+    Input::Lines(BufReader::with_capacity(1 << 16, io::stdin().lock()))
 }
 
 fn with_output(run: impl FnOnce(&mut Output) -> io::Result<bool>) -> ExitCode {

@@ -42,6 +42,12 @@ impl<'o> Object<'o> {
         number(value, self.entry(name, ""));
     }
 
+    /// An entry that is true or false.
+    pub(super) fn flag(&mut self, name: &str, value: bool) {
+        let word: &[u8] = if value { b"true" } else { b"false" };
+        self.entry(name, "").extend_from_slice(word);
+    }
+
     /// An entry that is text, or null.
     pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
         let out = self.entry(name, "");

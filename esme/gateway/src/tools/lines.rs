@@ -8,6 +8,14 @@ pub const LINE_OCTETS_MAX: usize = 1 << 20;
 /// A line without its end, or what is wrong with it.
 pub(super) type Line<'l> = Result<&'l [u8], TooLong>;
 
+/// Where the lines of a tool come from.
+pub enum Input<'i, R> {
+    /// Lines of a stream.
+    Lines(R),
+    /// Arguments of the command line: each is a line, whatever is in it.
+    Arguments(&'i [String]),
+}
+
 /// A line of more than [`LINE_OCTETS_MAX`] octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooLong;
@@ -23,6 +31,27 @@ impl TooLong {
 /// returns whether the line was good; so does this function for all of them. Answers are written
 /// before more input is waited for, so that the tools can stand in a dialogue.
 pub(super) fn each(
+    input: Input<'_, impl BufRead>,
+    mut output: impl Write,
+    mut answer: impl FnMut(Line<'_>, &mut Vec<u8>) -> bool,
+) -> io::Result<bool> {
+    let arguments = match input {
+        Input::Lines(lines) => return each_of_stream(lines, output, answer),
+        Input::Arguments(arguments) => arguments,
+    };
+    let mut all_good = true;
+    let mut answers = Vec::new();
+    for argument in arguments {
+        let line = argument.as_bytes();
+        all_good &= answer(judge(line, false), &mut answers);
+        output.write_all(&answers)?;
+        answers.clear();
+    }
+    output.flush()?;
+    Ok(all_good)
+}
+
+fn each_of_stream(
     mut input: impl BufRead,
     mut output: impl Write,
     mut answer: impl FnMut(Line<'_>, &mut Vec<u8>) -> bool,
@@ -105,7 +134,7 @@ mod tests {
         for capacity in 1..20 {
             let mut output = Vec::new();
             let good = each(
-                BufReader::with_capacity(capacity, input.as_bytes()),
+                Input::Lines(BufReader::with_capacity(capacity, input.as_bytes())),
                 &mut output,
                 echo,
             );
@@ -122,8 +151,17 @@ mod tests {
         for capacity in [1_000, 4 << 20] {
             let mut output = Vec::new();
             let input = BufReader::with_capacity(capacity, input.as_bytes());
-            assert!(!each(input, &mut output, echo).unwrap());
+            assert!(!each(Input::Lines(input), &mut output, echo).unwrap());
             assert_eq!(output, format!("too long\n{most}\ntoo long\n").as_bytes());
         }
+    }
+
+    #[test]
+    fn an_argument_is_one_line_whatever_is_in_it() {
+        let arguments = ["a\nb".to_owned(), String::new()];
+        let mut output = Vec::new();
+        let input: Input<'_, &[u8]> = Input::Arguments(&arguments);
+        assert!(each(input, &mut output, echo).unwrap());
+        assert_eq!(output, b"a\nb\n\n");
     }
 }

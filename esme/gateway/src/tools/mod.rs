@@ -17,4 +17,4 @@ pub mod receipt_parse;
 pub mod text_decode;
 pub mod text_plan;
 
-pub use lines::LINE_OCTETS_MAX;
+pub use lines::{Input, LINE_OCTETS_MAX};

@@ -9,7 +9,8 @@ use signalbox_codec::{
 };
 
 use super::json::{self, Object, list};
-use super::{hex, lines, pdu_text};
+use super::lines::{self, Input};
+use super::{hex, pdu_text};
 
 /// Octets behind the first PDU of a line: what the deviation is called.
 const OCTETS_AFTER_PDU: &str = "octets_after_pdu";
@@ -44,7 +45,7 @@ pub(super) struct Failure {
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) -> io::Result<bool> {
     let mut octets = Vec::new();
     lines::each(input, output, |line, out| {
         let good = one(line, as_json, &mut octets, out);
@@ -156,10 +157,7 @@ impl Failure {
         error.text("field", self.field);
         error.number("offset", self.offset as u64);
         error.number("command_status", u64::from(self.command_status.0));
-        let recoverable: &[u8] = if self.recoverable { b"true" } else { b"false" };
-        error
-            .entry("recoverable", "")
-            .extend_from_slice(recoverable);
+        error.flag("recoverable", self.recoverable);
         error.text("detail", Some(&self.detail));
         error.end();
         line.end();

@@ -5,10 +5,14 @@ use std::io::{self, BufRead, Write};
 use bytes::BytesMut;
 use serde_json::{Map, Value as Json};
 use signalbox_codec::pdu::{DestAddress, DestAddressBuf, UnsuccessSme, UnsuccessSmeBuf};
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, Tag, TlvBuf, Value, encode_pdu};
+use signalbox_codec::{
+    COMMAND_LENGTH_MAX_BOUND, COctetStr, CommandId, CommandStatus, DecodeError, Pdu, Quirks,
+    Sighting, Tag, TlvBuf, Value, encode_pdu, next_frame,
+};
 
+use super::hex;
 use super::json::{self, Problem};
-use super::{hex, lines};
+use super::lines::{self, Input};
 
 const NAMES: &[&str] = &[
     "command_length",
@@ -24,25 +28,84 @@ const NAMES: &[&str] = &[
 ];
 
 /// Encodes each line of `input`. What is not given is 0 or empty, lengths and counts follow from
-/// what they count. Returns whether all could be encoded.
+/// what they count. A deviation from the specification that the wire can carry is made, and told in
+/// `reports` unless the line names it in `deviations`, as `pdu decode` does; with `is_strict` it is
+/// an error. Returns whether all could be encoded.
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub fn run(
+    is_strict: bool,
+    input: Input<'_, impl BufRead>,
+    output: impl Write,
+    mut reports: impl Write,
+) -> io::Result<bool> {
+    let mut number = 0_u64;
     lines::each(input, output, |line, out| {
+        number += 1;
         let pdu = line
             .map_err(|too_long| Problem::of_line("line_too_long", too_long.detail()))
             .and_then(json::read_object)
-            .and_then(|line| encode(&line));
+            .and_then(|line| {
+                let octets = encode(&line)?;
+                let mut unnamed = unnamed_deviations(&octets, &line)?;
+                if is_strict && !unnamed.is_empty() {
+                    return Err(unnamed.swap_remove(0));
+                }
+                Ok((octets, unnamed))
+            });
         match &pdu {
-            Ok(octets) => {
+            Ok((octets, unnamed)) => {
                 hex::write(octets, out);
                 out.push(b'\n');
+                for problem in unnamed {
+                    // Who does not listen to reports need not get them.
+                    let _ = writeln!(reports, "line {number}: {}", problem.detail);
+                }
             }
             Err(problem) => problem.write(true, out),
         }
         pdu.is_ok()
     })
+}
+
+/// How the PDU differs from the specification without the line saying so.
+fn unnamed_deviations(octets: &[u8], line: &Map<String, Json>) -> Result<Vec<Problem>, Problem> {
+    let named = match line.get("deviations") {
+        None | Some(Json::Null) => &[][..],
+        Some(Json::Array(names)) => names,
+        Some(_) => return Err(Problem::of_field("deviations", "must be a list")),
+    };
+    let problem = |kind, error: &DecodeError, detail| Problem {
+        kind,
+        field: Some(error.field.to_owned()),
+        offset: Some(error.offset),
+        detail,
+    };
+    let frame = next_frame(octets, COMMAND_LENGTH_MAX_BOUND);
+    let Ok(Some(frame)) = frame else {
+        let detail = format!("{} octets are too many for a PDU", octets.len());
+        return Ok(vec![Problem::of_field("command_length", detail)]);
+    };
+    let mut sightings = Vec::new();
+    let decoded = Pdu::decode_noting(&frame, Quirks::LENIENT, &mut sightings);
+    let is_named = |one: &Sighting| named.iter().any(|name| name == one.deviation.name());
+    let mut problems: Vec<Problem> = sightings
+        .iter()
+        .filter(|one| !is_named(one))
+        .map(|Sighting { deviation, error }| {
+            let (name, section) = (deviation.name(), deviation.section());
+            problem(
+                "deviation",
+                error,
+                format!("{error} ({name}, SMPP v3.4 {section})"),
+            )
+        })
+        .collect();
+    if let Err(error) = decoded {
+        problems.push(problem(error.reason.kind(), &error, error.to_string()));
+    }
+    Ok(problems)
 }
 
 /// What a field's value is made of until the PDU borrows it.

@@ -2,18 +2,19 @@
 
 use std::io::{self, BufRead, Write};
 
-use signalbox_codec::receipt::{Receipt, parse};
+use signalbox_codec::receipt::{Receipt, ReceiptState, parse};
 
 use super::json::{Object, Problem};
-use super::lines;
+use super::lines::{self, Input};
 
 /// Parses each line of `input`. With `as_json` the answer is an object whose absent fields are
-/// null and whose `state` is the one that `stat` names, null for an unknown word; otherwise a line
-/// for people with the fields that are there. Returns whether all were receipts.
+/// null. Behind the fields it tells what `stat` means: `state`, which is `unknown` for a word that
+/// nobody knows, and `final`, whether no further receipt is to be expected. Otherwise the answer is
+/// a line for people with the fields that are there. Returns whether all were receipts.
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) -> io::Result<bool> {
     lines::each(input, output, |line, out| {
         let line = line.map_err(|long| Problem::of_line("line_too_long", long.detail()));
         let receipt = line.and_then(|line| {
@@ -48,6 +49,12 @@ fn words(octets: Option<&[u8]>) -> Option<String> {
     })
 }
 
+/// The state that `stat` names: [`ReceiptState::Unknown`] for a word that nobody knows.
+fn state(receipt: &Receipt<'_>) -> Option<ReceiptState> {
+    receipt.stat?;
+    Some(receipt.state().unwrap_or(ReceiptState::Unknown))
+}
+
 fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     let mut object = Object::new(out);
     let number = |object: &mut Object<'_>, name, value: Option<u32>| match value {
@@ -64,27 +71,31 @@ fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     object.text("stat", words(receipt.stat).as_deref());
     object.text("err", words(receipt.err).as_deref());
     object.text("text", words(receipt.text).as_deref());
-    let state = receipt
-        .state()
-        .map(|state| super::words::message_state(state.message_state()));
-    object.text("state", state.as_deref());
+    let state = state(receipt);
+    let word = state.map(|state| super::words::message_state(state.message_state()));
+    object.text("state", word.as_deref());
+    match state {
+        Some(state) => object.flag("final", state.is_final()),
+        None => object.text("final", None),
+    }
     object.end();
     out.push(b'\n');
 }
 
 fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
-    let finality = receipt.state().map(|state| {
-        if state.is_final() {
+    let state = state(receipt).map(|state| {
+        let word = super::words::message_state(state.message_state());
+        let finality = if state.is_final() {
             "final"
         } else {
             "not final"
-        }
-        .to_owned()
+        };
+        format!("{word} ({finality})")
     });
     let fields = [
         ("id", words(receipt.id)),
         ("stat", words(receipt.stat)),
-        ("state", finality),
+        ("state", state),
         ("err", words(receipt.err)),
         ("sub", receipt.sub.map(|sub| sub.to_string())),
         ("dlvrd", receipt.dlvrd.map(|dlvrd| dlvrd.to_string())),

@@ -7,7 +7,8 @@ use signalbox_codec::text::{self, Encoding};
 use signalbox_codec::udh::Udh;
 
 use super::json::{self, Object, Problem};
-use super::{hex, lines, text_plan};
+use super::lines::{self, Input};
+use super::{hex, text_plan};
 
 const NAMES: &[&str] = &["data_coding", "hex", "udh_hex", "default_alphabet"];
 
@@ -17,7 +18,7 @@ const NAMES: &[&str] = &["data_coding", "hex", "udh_hex", "default_alphabet"];
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) -> io::Result<bool> {
     lines::each(input, output, |line, out| {
         let line = line.map_err(|long| Problem::of_line("line_too_long", long.detail()));
         let text = line.and_then(|line| {

@@ -9,7 +9,7 @@ use signalbox_codec::segment::{
 use signalbox_codec::text::{Encoding, Language, Plan, PlanOptions, PreferredEncoding, plan};
 
 use super::json::{self, Object, Problem, list};
-use super::lines;
+use super::lines::{self, Input};
 
 const NAMES: &[&str] = &[
     "text",
@@ -30,7 +30,7 @@ const NAMES: &[&str] = &[
 ///
 /// # Errors
 /// Reading or writing failed.
-pub fn run(as_json: bool, input: impl BufRead, output: impl Write) -> io::Result<bool> {
+pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) -> io::Result<bool> {
     lines::each(input, output, |line, out| {
         let line = line.map_err(|long| Problem::of_line("line_too_long", long.detail()));
         let done = line.and_then(|line| {
