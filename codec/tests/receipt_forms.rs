@@ -51,6 +51,43 @@ fn keys_are_found_in_any_case_order_and_distance() {
             None,
         ),
         ("grid:7 substat:3 stat:DELIVRD", None, Some("DELIVRD"), None),
+        (
+            "message id:77 status:DELIVRD",
+            Some("77"),
+            Some("DELIVRD"),
+            None,
+        ),
+        (
+            "id:1\tsub:001\tstat:DELIVRD",
+            Some("1"),
+            Some("DELIVRD"),
+            None,
+        ),
+        (
+            "id:0x1F4 stat:EXPIRED err:0x45",
+            Some("0x1F4"),
+            Some("EXPIRED"),
+            Some("0x45"),
+        ),
+        (
+            "id:00000123 stat:2 err:-1",
+            Some("00000123"),
+            Some("2"),
+            Some("-1"),
+        ),
+        (
+            "err:000 stat:DELIVRD done date:2611220103 dlvrd:001 id:9 text:id:8",
+            Some("9"),
+            Some("DELIVRD"),
+            Some("000"),
+        ),
+        (
+            "id:1 sub:abc dlvrd:-1 submit date:9999999999 stat:UNKNOWN err:",
+            Some("1"),
+            Some("UNKNOWN"),
+            None,
+        ),
+        ("id: stat: err:", None, None, None),
     ] {
         let receipt = parse(octets.as_bytes()).expect(octets);
         let found = (text(receipt.id), text(receipt.stat), text(receipt.err));
@@ -79,6 +116,12 @@ fn dates_have_ten_twelve_fourteen_digits_or_the_form_of_smpp() {
         ("20200229183059", Some("2020-02-29T18:30:59")),
         ("200229183059704-", Some("2020-02-29T18:30:59.7-01:00")),
         ("000000020630000R", None),
+        ("2512312359", Some("2025-12-31T23:59:00")),
+        ("0002291200", Some("2000-02-29T12:00:00")),
+        ("261122010203048-", Some("2026-11-22T01:02:03.0-12:00")),
+        ("2302291200", None),
+        ("2611222460", None),
+        ("26112201020", None),
         ("0000000000", None),
         ("1902291830", None),
         ("20-02-29", None),

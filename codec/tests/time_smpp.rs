@@ -60,6 +60,40 @@ fn times_are_read_and_written_alike() {
     }
 }
 
+/// Written out by another calendar, Python's datetime.
+#[test]
+fn offsets_lead_over_years_and_leap_days() {
+    for (text, utc) in [
+        ("261231235959948+", "2026-12-31T11:59:59"),
+        ("260101000000001+", "2025-12-31T23:45:00"),
+        ("260101000000001-", "2026-01-01T00:15:00"),
+        ("251231234500001-", "2026-01-01T00:00:00"),
+        ("240229000000501+", "2024-02-28T23:45:00"),
+        ("240301001459901+", "2024-02-29T23:59:59"),
+        ("240228235000003-", "2024-02-29T00:35:00"),
+        ("230228235959948-", "2023-03-01T11:59:59"),
+        ("000101000000000+", "2000-01-01T00:00:00"),
+        ("000101000000001+", "1999-12-31T23:45:00"),
+        ("000301115959048+", "2000-02-29T23:59:59"),
+        ("960229120000048-", "2096-03-01T00:00:00"),
+        ("260329023000022+", "2026-03-28T21:00:00"),
+        ("260701054500123+", "2026-07-01T00:00:00"),
+        ("260701124500145+", "2026-07-01T01:30:00"),
+        ("991231120000048-", "2100-01-01T00:00:00"),
+        ("280229235959948-", "2028-03-01T11:59:59"),
+        ("990301000000004+", "2099-02-28T23:00:00"),
+    ] {
+        let Ok(Some(SmppTime::Absolute(time))) = parse(text) else {
+            panic!("{text} is {:?}", parse(text));
+        };
+        let seconds = time.to_unix_ms().div_euclid(1000);
+        let found = DateTime::from_unix_seconds(seconds).expect("in range");
+        assert_eq!(found.to_string(), utc, "{text}");
+        let again = AbsoluteTime::from_unix_ms(time.to_unix_ms(), time.offset_quarters);
+        assert_eq!(again, Some(time), "{text}");
+    }
+}
+
 #[test]
 fn relative_time_counts_from_now() {
     let span = RelativeTime {
@@ -161,6 +195,28 @@ fn what_is_no_time_is_named() {
         ("120305124360000+", TimeError::NoSuchDate),
         ("120305124350049+", TimeError::Offset { quarters: 49 }),
         ("120305124350049-", TimeError::Offset { quarters: -49 }),
+        ("120305124350099+", TimeError::Offset { quarters: 99 }),
+        ("250229000000000+", TimeError::NoSuchDate),
+        ("240230000000000+", TimeError::NoSuchDate),
+        ("240431000000000+", TimeError::NoSuchDate),
+        ("240100000000000+", TimeError::NoSuchDate),
+        ("000000020630000r", TimeError::Sign { octet: b'r' }),
+        ("120305124350000\0", TimeError::Sign { octet: 0 }),
+        (
+            "12030512435000 +",
+            TimeError::NotADigit {
+                offset: 14,
+                octet: b' ',
+            },
+        ),
+        (
+            "-20305124350000+",
+            TimeError::NotADigit {
+                offset: 0,
+                octet: b'-',
+            },
+        ),
+        ("120305124350000+\0", TimeError::Length { octets: 17 }),
     ] {
         assert_eq!(parse(text), Err(error), "{text}");
     }

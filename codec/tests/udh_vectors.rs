@@ -322,3 +322,40 @@ fn every_truncation_of_every_header_is_an_error_or_a_shorter_body() {
         }
     }
 }
+
+#[test]
+fn lengths_that_lie_are_refused_and_nothing_is_guessed() {
+    use udh::UdhError::{ElementOverrun, LengthOverrun, NoLength};
+    let overrun = |udhl, available| LengthOverrun { udhl, available };
+    let element = |offset, id| ElementOverrun { offset, id };
+    for (user_data, error) in [
+        (&[][..], NoLength),
+        (&[1], overrun(1, 0)),
+        (&[5, 0, 3, 7, 2], overrun(5, 4)),
+        (&[255, 0, 3, 7, 2, 1], overrun(255, 5)),
+        // An element of one octet, or with a length beyond the header, though octets follow it.
+        (&[1, 0, b'x'], element(1, 0)),
+        (&[5, 0, 4, 7, 2, 1, b'x'], element(1, 0)),
+        (&[4, 0, 3, 7, 2, 1, b'x'], element(1, 0)),
+        (&[6, 0, 3, 7, 2, 1, 0x24, 1, 1], element(6, 0x24)),
+        (&[7, 0, 3, 7, 2, 1, 0x24, 1, 1], element(6, 0x24)),
+        (&[3, 0x24, 255, 1, b'x'], element(1, 0x24)),
+    ] {
+        let found = Udh::split(user_data).map(|(udh, body)| (udh.octets(), body));
+        assert_eq!(found, Err(error), "{user_data:02x?}");
+    }
+    // No element, an element without data, and data that is no concatenation are headers.
+    for (user_data, octets) in [
+        (&[0, b'x'][..], 1),
+        (&[2, 0x70, 0], 3),
+        (&[4, 0, 2, 7, 2, b'x'], 5),
+        (&[6, 0, 4, 7, 2, 1, 0, b'x'], 7),
+        // Sixteen bits in the order of an example that is not the standard's: number 0.
+        (&[6, 8, 4, 7, 2, 1, 0, b'x'], 7),
+    ] {
+        let (udh, body) = Udh::split(user_data).expect("a header");
+        assert_eq!(udh.octets(), octets, "{user_data:02x?}");
+        assert_eq!(body, &user_data[octets..]);
+        assert_eq!(udh.concatenation(), None, "{user_data:02x?}");
+    }
+}

@@ -203,7 +203,8 @@ impl<'a> Pdu<'a> {
     }
 
     /// As [`Pdu::decode_with`], and appends to `sightings` where each deviation was tolerated, in
-    /// the order of the wire: at most one per field and optional parameter. For tools.
+    /// the order of the wire: at most three of a string, two of an optional parameter, one of any
+    /// other field. For tools.
     ///
     /// # Errors
     /// As [`Pdu::decode_with`].

@@ -168,7 +168,8 @@ impl fmt::Debug for DestAddresses<'_> {
     }
 }
 
-/// Recipients to be sent; at most [`NUMBER_OF_DESTS_MAX`].
+/// Recipients to be sent: at most the 255 that number_of_dests can count. The specification allows
+/// [`NUMBER_OF_DESTS_MAX`]; one more is a [`Deviation`](crate::Deviation::NumberOfDests).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DestAddressBuf {
     count: u8,
@@ -185,13 +186,13 @@ impl DestAddressBuf {
         }
     }
 
-    /// Appends a recipient; false when there are [`NUMBER_OF_DESTS_MAX`] already.
+    /// Appends a recipient; false when there are 255 already.
     #[must_use]
     pub fn push(&mut self, dest_address: DestAddress<'_>) -> bool {
-        if self.count >= NUMBER_OF_DESTS_MAX {
+        let Some(count) = self.count.checked_add(1) else {
             return false;
-        }
-        self.count += 1;
+        };
+        self.count = count;
         self.octets.push(dest_address.dest_flag());
         let string = match dest_address {
             DestAddress::Sme {

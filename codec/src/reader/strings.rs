@@ -70,11 +70,11 @@ impl<'a> Reader<'a, '_> {
         Ok(COctetStr::from_terminated(octets))
     }
 
-    /// A time that is not empty.
+    /// A time that is not empty. One of any other length than 16 is one deviation, not two.
     #[inline(never)]
     pub(super) fn some_time(&mut self, field: &'static str) -> Result<COctetStr<'a>, Refused> {
         let start = self.rest;
-        let time = self.c_octets(field, 17, false)?;
+        let time = self.c_octets(field, OVERLONG_STRING_OCTETS_MAX + 1, false)?;
         let octets = time.as_octets().len();
         if octets != 16 {
             let end = std::mem::replace(&mut self.rest, start);

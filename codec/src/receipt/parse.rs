@@ -133,6 +133,7 @@ fn key_before(head: &[u8]) -> Option<(Key, usize)> {
             return date_key(&before[..before.len() - gap]);
         }
         5 if is(b"dlvrd") => Key::Dlvrd,
+        6 if is(b"status") => Key::Stat,
         8 | 10 if word[word.len() - 4..].eq_ignore_ascii_case(b"date") => {
             return date_key(&head[..head.len() - 4]);
         }
