@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use smsc_sim::capture::{CaptureError, decode, replay, stats};
 
-use crate::{EXIT_FAILED, print_line};
+use crate::{EXIT_FAILED, print_error, print_line};
 
 /// What is done with a capture.
 #[derive(Debug, clap::Subcommand)]
@@ -100,7 +100,7 @@ fn judge(file: &Path, result: Result<(), CaptureError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("smsc-sim: {}: {error}", file.display());
+            print_error(format_args!("smsc-sim: {}: {error}", file.display()));
             ExitCode::from(EXIT_FAILED)
         }
     }

@@ -13,7 +13,7 @@ use smsc_sim::load::{
 };
 
 use crate::args::{duration, read};
-use crate::{EXIT_FAILED, print_line};
+use crate::{EXIT_FAILED, print_error, print_line};
 
 /// Messages per second when neither a rate nor a window is named.
 const RATE_DEFAULT: u32 = 1_000;
@@ -192,7 +192,7 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     let summary = match measured {
         Ok(summary) => summary,
         Err(error) => {
-            eprintln!("smsc-sim load: {error}");
+            print_error(format_args!("smsc-sim load: {error}"));
             return Ok(ExitCode::from(EXIT_FAILED));
         }
     };

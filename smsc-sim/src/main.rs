@@ -8,6 +8,7 @@ mod captures;
 mod generate;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_env("SMSC_SIM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Else it would tell of a stderr that nobody reads on stderr, and panic.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
@@ -52,7 +55,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("smsc-sim: {error}");
+            print_error(format_args!("smsc-sim: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -110,4 +113,9 @@ fn print_line(line: &impl ToString) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", line.to_string())?;
     stdout.flush()
+}
+
+/// Prints a line to stderr. Where nobody reads it, there is nobody left to tell.
+fn print_error(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -361,3 +361,23 @@ async fn departures_from_the_specification_are_listed() {
         .await;
     assert_eq!(answer.status, 404);
 }
+
+#[tokio::test]
+async fn output_that_nobody_reads_changes_nothing() {
+    let unread = || {
+        let (_, writer) = std::io::pipe().unwrap();
+        writer
+    };
+    let failed = command(&["capture", "decode", "/nowhere.pcapng"])
+        .stderr(unread())
+        .status();
+    assert_eq!(failed.unwrap().code(), Some(3));
+
+    let mut program = Program::start_logging_to(unread().into(), &mut command(&[]));
+    let client = Client::transceiver(program.smpp).await;
+    drop(client);
+    program.main("GET", "sessions", &Value::Null).await;
+    let pid = program.child.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    assert_eq!(program.child.wait().unwrap().code(), Some(0));
+}

@@ -18,6 +18,8 @@ pub fn start_logs(level: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_env("SIGNALBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Else it would tell of a stderr that nobody reads on stderr, and panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second start, as in tests with several gateways in one process, keeps the first.
     let as_text = match format {

@@ -35,10 +35,14 @@ impl Program {
 
     /// With an environment of its own.
     pub(crate) fn start_command(command: &mut Command) -> Self {
+        Self::start_logging_to(Stdio::null(), command)
+    }
+
+    pub(crate) fn start_logging_to(log: Stdio, command: &mut Command) -> Self {
         let mut child = command
             .args(["--smpp-port", "0", "--http-port", "0"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();

@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use super::EXIT_USAGE;
 use crate::config::{self, Config, Loaded};
-use crate::output::outln;
+use crate::output::{errln, outln};
 
 /// Reports everything that is wrong, and everything that is probably not meant.
 pub(super) fn check(path: &Path) -> ExitCode {
     match load_with_origins(path) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
-                eprintln!("warning: {warning}");
+                errln!("warning: {warning}");
             }
             outln!("{}: good", path.display());
             ExitCode::SUCCESS
@@ -42,7 +42,7 @@ pub(super) fn schema() -> ExitCode {
 pub(super) fn load(path: &Path) -> Result<Config, ExitCode> {
     let loaded = load_with_origins(path)?;
     for warning in &loaded.warnings {
-        eprintln!("warning: {warning}");
+        errln!("warning: {warning}");
     }
     Ok(loaded.config)
 }
@@ -50,10 +50,10 @@ pub(super) fn load(path: &Path) -> Result<Config, ExitCode> {
 fn load_with_origins(path: &Path) -> Result<Loaded, ExitCode> {
     config::load_with_origins(Some(path), environment()).map_err(|errors| {
         for error in &errors {
-            eprintln!("{error}");
+            errln!("{error}");
         }
         let count = errors.len();
-        eprintln!(
+        errln!(
             "signalbox: {count} error{} in the configuration",
             if count == 1 { "" } else { "s" }
         );

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{DemoArgs, EXIT_FAILED, EXIT_UNWANTED, block_on};
 use crate::config::LogFormat;
 use crate::demo::Demo;
+use crate::output::errln;
 use crate::signals::StopSignals;
 use crate::telemetry;
 
@@ -14,7 +15,7 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
     let temporary = match tempfile::tempdir() {
         Ok(folder) => folder,
         Err(error) => {
-            eprintln!("signalbox: no temporary folder can be made: {error}");
+            errln!("signalbox: no temporary folder can be made: {error}");
             return ExitCode::from(EXIT_FAILED);
         }
     };
@@ -27,7 +28,7 @@ pub(super) fn demo(args: &DemoArgs) -> ExitCode {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(EXIT_UNWANTED),
             Err(error) => {
-                eprintln!("signalbox: {error}");
+                errln!("signalbox: {error}");
                 ExitCode::from(EXIT_FAILED)
             }
         }

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::output::errln;
+
 /// Exit code of a failure of the system or of a peer.
 pub(crate) const EXIT_FAILED: u8 = 1;
 /// Exit code of a wrong configuration or command line.
@@ -192,7 +194,7 @@ fn block_on<F: Future<Output = ExitCode>>(future: F) -> ExitCode {
     {
         Ok(runtime) => runtime.block_on(future),
         Err(error) => {
-            eprintln!("signalbox: the system gives no threads: {error}");
+            errln!("signalbox: the system gives no threads: {error}");
             ExitCode::from(EXIT_FAILED)
         }
     }

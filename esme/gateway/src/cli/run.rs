@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{EXIT_FAILED, EXIT_USAGE, block_on, check};
 use crate::daemon::Gateway;
+use crate::output::errln;
 use crate::signals::StopSignals;
 use crate::telemetry;
 
@@ -18,7 +19,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
     };
     if config.account.is_empty() && config.provider.is_empty() {
         let path = path.display();
-        eprintln!("signalbox: {path}: neither an account nor a provider, so nothing to do");
+        errln!("signalbox: {path}: neither an account nor a provider, so nothing to do");
         return ExitCode::from(EXIT_USAGE);
     }
     telemetry::start_logs(&config.log.level, config.log.format);
@@ -27,14 +28,14 @@ pub(super) fn run(path: &Path) -> ExitCode {
         let mut signals = match StopSignals::listen() {
             Ok(signals) => signals,
             Err(error) => {
-                eprintln!("signalbox: no signal handlers can be set: {error}");
+                errln!("signalbox: no signal handlers can be set: {error}");
                 return ExitCode::from(EXIT_FAILED);
             }
         };
         let mut gateway = match Gateway::start(config).await {
             Ok(gateway) => gateway,
             Err(error) => {
-                eprintln!("signalbox: {error}");
+                errln!("signalbox: {error}");
                 return ExitCode::from(EXIT_FAILED);
             }
         };

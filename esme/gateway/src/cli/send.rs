@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{EXIT_FAILED, EXIT_UNWANTED, EXIT_USAGE, SendArgs};
 use crate::client::{Client, ClientError};
-use crate::output::outln;
+use crate::output::{errln, outln};
 
 /// Pause between two looks at the message.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -18,7 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) fn send(args: &SendArgs) -> ExitCode {
     let Some(wanted) = State::from_name(&args.wait) else {
         let names: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
-        eprintln!(
+        errln!(
             "signalbox: --wait {}: one of {}",
             args.wait,
             names.join(", ")
@@ -30,7 +30,7 @@ pub(super) fn send(args: &SendArgs) -> ExitCode {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(EXIT_UNWANTED),
             Err(error) => {
-                eprintln!("signalbox: {error}");
+                errln!("signalbox: {error}");
                 ExitCode::from(EXIT_FAILED)
             }
         }
@@ -44,7 +44,7 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
         .request(Method::POST, "/v1/messages", Some(&body))
         .await?;
     if status != StatusCode::ACCEPTED {
-        eprintln!("signalbox: refused: {}", problem_line(&answer));
+        errln!("signalbox: refused: {}", problem_line(&answer));
         return Ok(false);
     }
     let id = answer["id"].as_str().unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ async fn send_and_wait(args: &SendArgs, wanted: State) -> Result<bool, ClientErr
             return Ok(state == wanted || wanted == State::Sent && state == State::Delivered);
         }
         if Instant::now() >= until {
-            eprintln!("signalbox: still {} after {} s", state.name(), args.timeout);
+            errln!("signalbox: still {} after {} s", state.name(), args.timeout);
             return Ok(false);
         }
         tokio::time::sleep(LOOK_AGAIN).await;

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use super::{EXIT_FAILED, EXIT_UNWANTED, PduCommand, ReceiptCommand, TextCommand};
+use crate::output::errln;
 use crate::tools::{Input, pdu_decode, pdu_encode, receipt_parse, text_decode, text_plan};
 
 pub(super) fn pdu(command: &PduCommand) -> ExitCode {
@@ -48,7 +49,7 @@ fn with_output(run: impl FnOnce(&mut Output) -> io::Result<bool>) -> ExitCode {
         // The reader of our output has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("signalbox: {error}");
+            errln!("signalbox: {error}");
             ExitCode::from(EXIT_FAILED)
         }
     }

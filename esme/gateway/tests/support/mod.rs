@@ -147,7 +147,8 @@ impl GatewayProcess {
         Self::start_by(command, home)
     }
 
-    fn start_by(mut command: Command, home: &Home) -> Self {
+    /// Starts it by a command to which `run` is added.
+    pub(crate) fn start_by(mut command: Command, home: &Home) -> Self {
         let mut child = command
             .args(["run", "--config"])
             .arg(home.config())
