@@ -9,12 +9,13 @@ use signalbox_router::{DeliveryId, MessageId, Phase};
 
 use super::cold::{Cold, ColdRun};
 use super::entry::{put_entry, put_key, put_remote};
-use super::hot::{Hot, HotMessage, remote_ids};
+use super::hot::{Hot, HotMessage};
 use super::keys::{self, OrderKey, TABLE_DEADLINES};
 use super::linger::Lingering;
 use super::manifest::Manifest;
 use super::merge::MergePlan;
 use super::parked::Parked;
+use super::places::remote_ids;
 use super::run::{Run, RunWriter};
 use super::{Index, load};
 use crate::StoreConfig;
@@ -261,7 +262,8 @@ impl Index {
                 // The one that memory points to wins over an older use of the same id.
                 let current = self
                     .hot
-                    .provider(provider)
+                    .providers
+                    .get(provider)
                     .and_then(|hot| hot.remote_ids.get(remote_id));
                 known.push((key, current != Some(&part), wanted_until, part));
             }

@@ -2,19 +2,18 @@
 //! flight, and what was asked for lately.
 
 use std::collections::hash_map::{Entry, OccupiedEntry};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use signalbox_router::{
-    DeliveryId, DeliveryState, Message, MessageId, PartId, Phase, Priority, ProviderName, Timestamp,
-};
+use signalbox_router::{DeliveryId, DeliveryState, Message, MessageId, Phase, Timestamp};
 
 use crate::frame::Location;
 use crate::index::deadlines::Deadlines;
 use crate::index::entry::{KeyEntry, MessageEntry};
 use crate::index::keys::OrderKey;
 use crate::index::linger::Lingering;
+use crate::index::places::Providers;
 use crate::wire::Malformed;
 
 /// Deliveries by phase, in the order of [`Phase`], in memory or not; those that are done are not
@@ -28,7 +27,7 @@ pub(crate) struct Hot {
     pub(crate) messages: Messages,
     /// By the octets of the index key.
     pub(crate) keys: HashMap<Box<[u8]>, HotKey, RandomState>,
-    pub(crate) providers: Vec<HotProvider>,
+    pub(crate) providers: Providers,
     pub(crate) deadlines: Deadlines,
     pub(crate) lingering: Lingering,
     bodies: Bodies,
@@ -64,13 +63,6 @@ pub(crate) struct HotMessage {
 pub(crate) struct HotKey {
     pub(crate) entry: KeyEntry,
     pub(crate) dirty: bool,
-}
-
-/// Queue and remote ids of one provider.
-pub(crate) struct HotProvider {
-    pub(crate) name: ProviderName,
-    pub(crate) queues: [BTreeSet<OrderKey>; 5],
-    pub(crate) remote_ids: HashMap<Arc<str>, PartId, RandomState>,
 }
 
 impl HotMessage {
@@ -136,12 +128,6 @@ impl Hot {
         self.messages.len() + self.keys.len()
     }
 
-    pub(crate) fn provider(&self, name: &ProviderName) -> Option<&HotProvider> {
-        self.providers
-            .iter()
-            .find(|provider| same(&provider.name.0, &name.0))
-    }
-
     /// Takes a message that was just accepted. Its body is kept if there is room; if not, the
     /// journal has it when its turn comes.
     pub(crate) fn accept(
@@ -205,8 +191,8 @@ impl Hot {
                 recipient,
             };
             self.deadlines.add(state.deadline_at, delivery);
-            enter_queue(&mut self.providers, delivery, state);
-            enter_remote_ids(&mut self.providers, delivery, &unknown, state);
+            self.providers.enter_queue(delivery, state);
+            self.providers.enter_remote_ids(delivery, &unknown, state);
         }
     }
 
@@ -235,13 +221,13 @@ impl Hot {
             self.deadlines.remove(former.deadline_at, id);
             self.deadlines.add(state.deadline_at, id);
         }
-        leave_queue(&mut self.providers, id, &former);
-        enter_queue(&mut self.providers, id, state);
-        leave_remote_ids(&mut self.providers, id, &former, state);
+        self.providers.leave_queue(id, &former);
+        self.providers.enter_queue(id, state);
+        self.providers.leave_remote_ids(id, &former, state);
         // Those that runs hold may have been forgotten here, or be forgotten there.
         let unknown = DeliveryState::default();
         let told = if hot.in_runs { &unknown } else { &former };
-        enter_remote_ids(&mut self.providers, id, told, state);
+        self.providers.enter_remote_ids(id, told, state);
         hot.dirty = true;
         hot.changed_at = at;
         if phase == Phase::Done && hot.is_settled() {
@@ -360,7 +346,7 @@ fn settle(
     mut entry: OccupiedEntry<'_, MessageId, HotMessage>,
     lingering: &mut Lingering,
     bodies: &mut Bodies,
-    providers: &mut Vec<HotProvider>,
+    providers: &mut Providers,
     deadlines: &mut Deadlines,
 ) {
     // Rarely asked for again, and then the journal has it.
@@ -377,7 +363,7 @@ fn settle(
 fn leave(
     id: MessageId,
     message: &HotMessage,
-    providers: &mut Vec<HotProvider>,
+    providers: &mut Providers,
     deadlines: &mut Deadlines,
 ) {
     let gone = DeliveryState::default();
@@ -386,8 +372,8 @@ fn leave(
             message: id,
             recipient,
         };
-        leave_queue(providers, delivery, state);
-        leave_remote_ids(providers, delivery, state, &gone);
+        providers.leave_queue(delivery, state);
+        providers.leave_remote_ids(delivery, state, &gone);
         deadlines.remove(state.deadline_at, delivery);
     }
 }
@@ -403,132 +389,6 @@ fn count(phases: &mut PhaseCounts, phase: Phase, change: i64) {
         let count = &mut phases[phase as usize];
         *count = count.saturating_add_signed(change);
     }
-}
-
-fn enter_queue(providers: &mut Vec<HotProvider>, id: DeliveryId, state: &DeliveryState) {
-    if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
-        let provider = provider_mut(providers, name);
-        provider.queues[state.priority as usize].insert(key);
-    }
-}
-
-fn leave_queue(providers: &mut Vec<HotProvider>, id: DeliveryId, state: &DeliveryState) {
-    if let (Some(key), Some(name)) = (OrderKey::queued(id, state), &state.provider) {
-        let provider = provider_mut(providers, name);
-        provider.queues[state.priority as usize].remove(&key);
-    }
-}
-
-/// Forgets the remote ids of a former state that the next one does not have.
-fn leave_remote_ids(
-    providers: &mut Vec<HotProvider>,
-    id: DeliveryId,
-    former: &DeliveryState,
-    next: &DeliveryState,
-) {
-    let Some(name) = &former.provider else {
-        return;
-    };
-    for (part, remote_id) in remote_ids(former) {
-        if has_remote_id(next, name, part, remote_id) {
-            continue;
-        }
-        let known = &mut provider_mut(providers, name).remote_ids;
-        // Taken out first, as it is nearly always this delivery's: one look instead of two.
-        if let Some((remote_id, other)) = known.remove_entry(remote_id)
-            && other != (PartId { delivery: id, part })
-        {
-            known.insert(remote_id, other);
-        }
-    }
-}
-
-/// Takes the remote ids that the former state did not have.
-fn enter_remote_ids(
-    providers: &mut Vec<HotProvider>,
-    id: DeliveryId,
-    former: &DeliveryState,
-    next: &DeliveryState,
-) {
-    let Some(name) = &next.provider else {
-        return;
-    };
-    for (part, remote_id) in remote_ids(next) {
-        if has_remote_id(former, name, part, remote_id) {
-            continue;
-        }
-        let known = &mut provider_mut(providers, name).remote_ids;
-        known.insert(Arc::clone(remote_id), PartId { delivery: id, part });
-    }
-}
-
-fn has_remote_id(
-    state: &DeliveryState,
-    provider: &ProviderName,
-    part: u8,
-    remote_id: &Arc<str>,
-) -> bool {
-    let known = state.parts.get(usize::from(part) - 1);
-    let known = known.and_then(|part| part.remote_id.as_ref());
-    known.is_some_and(|known| same(known, remote_id))
-        && state
-            .provider
-            .as_ref()
-            .is_some_and(|known| same(&known.0, &provider.0))
-}
-
-/// Nearly always it is the very same text.
-fn same(one: &Arc<str>, other: &Arc<str>) -> bool {
-    Arc::ptr_eq(one, other) || one == other
-}
-
-impl HotProvider {
-    pub(crate) fn queue(&self, priority: Priority) -> &BTreeSet<OrderKey> {
-        &self.queues[priority as usize]
-    }
-}
-
-/// Parts that have a remote id, with their numbers.
-pub(crate) fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Arc<str>)> {
-    (1..=u8::MAX)
-        .zip(&state.parts)
-        .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))
-}
-
-/// Remote ids of a message, with the parts that have them.
-pub(crate) fn parts_with_remote_id<'a>(
-    id: MessageId,
-    states: &'a [DeliveryState],
-) -> impl Iterator<Item = (PartId, &'a ProviderName, &'a str)> {
-    (0..).zip(states).flat_map(move |(recipient, state)| {
-        let delivery = DeliveryId {
-            message: id,
-            recipient,
-        };
-        let part = move |(part, remote_id): (u8, &'a Arc<str>)| {
-            let provider = state.provider.as_ref()?;
-            Some((PartId { delivery, part }, provider, &**remote_id))
-        };
-        remote_ids(state).filter_map(part)
-    })
-}
-
-/// The providers are those of the configuration, so a list is enough.
-fn provider_mut<'a>(
-    providers: &'a mut Vec<HotProvider>,
-    name: &ProviderName,
-) -> &'a mut HotProvider {
-    let mut known = providers.iter();
-    let at = known.position(|provider| same(&provider.name.0, &name.0));
-    let at = at.unwrap_or_else(|| {
-        providers.push(HotProvider {
-            name: name.clone(),
-            queues: Default::default(),
-            remote_ids: HashMap::default(),
-        });
-        providers.len() - 1
-    });
-    &mut providers[at]
 }
 
 #[cfg(test)]

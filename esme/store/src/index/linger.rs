@@ -8,7 +8,8 @@ use foldhash::fast::RandomState;
 use signalbox_router::{MessageId, PartId, ProviderName, Timestamp};
 
 use crate::index::entry::{put_entry, read_entry};
-use crate::index::hot::{HotMessage, parts_with_remote_id};
+use crate::index::hot::HotMessage;
+use crate::index::places::parts_with_remote_id;
 use crate::wire::{Malformed, Reader, put_id};
 
 /// Octets at which a generation is closed, however few messages it has: those of a message with

@@ -17,6 +17,7 @@ mod linger;
 mod manifest;
 mod merge;
 mod parked;
+mod places;
 mod run;
 
 use std::collections::BTreeSet;
@@ -31,8 +32,8 @@ use crate::StoreConfig;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::frame::Location;
-pub(crate) use hot::remote_ids;
 pub(crate) use manifest::Manifest;
+pub(crate) use places::remote_ids;
 
 use cold::Cold;
 use entry::{KeyEntry, get_entry, get_key, get_remote};
@@ -194,7 +195,7 @@ impl Index {
         provider: &ProviderName,
         remote_id: &str,
     ) -> Result<Option<PartId>, StoreError> {
-        let known = self.hot.provider(provider);
+        let known = self.hot.providers.get(provider);
         if let Some(part) = known.and_then(|known| known.remote_ids.get(remote_id)) {
             return Ok(Some(*part));
         }
@@ -256,7 +257,7 @@ impl Index {
                 break;
             }
             let mut due = Vec::new();
-            if let Some(hot) = self.hot.provider(provider) {
+            if let Some(hot) = self.hot.providers.get(provider) {
                 let queue = hot.queue(priority).range(..OrderKey::after(now));
                 due.extend(queue.take(left).copied());
             }
