@@ -62,6 +62,31 @@ export class Charts {
     }, this.data, this.place);
   }
 
+  // What was before the page was opened, or while it was not connected, as the server has counted
+  // it.
+  async history(path) {
+    const answer = await fetch(path).catch(() => null);
+    if (!answer?.ok) return;
+    const { rates } = await answer.json();
+    const places = new Map(this.data[0].map((second, at) => [second, at]));
+    for (const rate of rates) {
+      const place = places.get(rate.unix_s);
+      if (place === undefined) continue;
+      SERIES.forEach(([name], at) => { this.data[at + 1][place] = rate[name]; });
+    }
+    this.plot?.setData(this.data);
+    this.describe();
+  }
+
+  // For those who do not see the lines.
+  describe() {
+    const sums = SERIES.map(([name], at) => {
+      const sum = this.data[at + 1].reduce((all, rate) => all + rate, 0);
+      return `${sum.toLocaleString("en")} ${name}`;
+    });
+    this.place.setAttribute("aria-label", `In the last two minutes ${sums.join(", ")}`);
+  }
+
   count(name) {
     this.counts[name] += 1;
   }
@@ -77,6 +102,7 @@ export class Charts {
       this.counts[name] = 0;
     });
     if (!document.hidden) this.plot?.setData(this.data);
+    this.describe();
     return rates;
   }
 }

@@ -85,12 +85,19 @@ function refresh(element) {
 
 // Asks the server once, however many events say that something changed.
 const refreshing = new Map();
-function refreshSoon(id, act) {
+function refreshSoon(id, act, waitMs = 300) {
   if (refreshing.has(id)) return;
   refreshing.set(id, setTimeout(() => {
     refreshing.delete(id);
     act();
-  }, 300));
+  }, waitMs));
+}
+
+// Not while it is read with the keyboard or opened: it would jump.
+function refreshConformance() {
+  const place = $("conformance-rows");
+  if (place.contains(document.activeElement) || place.querySelector("details[open]")) return;
+  refresh(place);
 }
 
 function onEvent(event) {
@@ -131,6 +138,7 @@ follow(`${api}events`, {
   events(page) {
     missed += page.missed;
     for (const event of page.events) onEvent(event);
+    refreshSoon("conformance", refreshConformance, 2000);
     drawSoon();
   },
   state(state) {
@@ -139,6 +147,8 @@ follow(`${api}events`, {
     lamp.textContent = state;
     if (state === "live") {
       refresh($("session-rows"));
+      refreshConformance();
+      charts.history(`${api}rates`);
       showClock();
       showBehaviour();
     }
@@ -205,7 +215,9 @@ function openRow(target) {
 }
 
 document.addEventListener("click", (event) => {
-  if (event.target.closest("button, a, input, select")) return;
+  const opener = event.target.closest("button[data-hex]");
+  if (opener) openHex(opener.dataset.hex);
+  if (event.target.closest("button, a, input, select, summary")) return;
   openRow(event.target);
 });
 

@@ -6,6 +6,8 @@ const FAULTS = [
   ["delay_response", "response 2 s late", { delay: "2s" }],
   ["duplicate_response", "response twice", {}],
   ["reorder", "responses reversed, 4 each", { window: 4 }],
+  ["disconnect", "disconnect before response", { when: "before_response", how: "fin" }],
+  ["garbage", "octets that are no PDU", {}],
   ["throttle", "throttle at 10/s", { tps: 10 }],
   ["queue_full", "queue full", {}],
   ["bad_sequence", "wrong sequence number", {}],
@@ -14,12 +16,19 @@ const FAULTS = [
   ["corrupt_tlv", "corrupt parameter", {}],
   ["no_enquire_link_resp", "enquire_link unanswered", {}],
   ["bind_refuse", "binds refused", {}],
+  ["slow_bind", "bind takes 5 s", { delay: "5s" }],
   ["unbind_after", "unbind after 10 messages", { messages: 10 }],
   ["latency", "slow wire, 200 ms", { latency: "200ms" }],
+  ["bandwidth", "1 kB per second", { octets_per_second: 1000 }],
+  ["merge", "merged, 100 ms each", { delay: "100ms" }],
   ["slicer", "octet by octet", { octets: 1, delay: "1ms" }],
   ["stop_reading", "stop reading", {}],
+  ["limit_data", "end after 10 kB", { octets: 10000 }],
+  ["slow_close", "close 5 s late", { delay: "5s" }],
   ["timeout", "silent connection", {}],
   ["reset_peer", "reset in a response", {}],
+  ["tls_stall", "TLS handshake stalls", {}],
+  ["tls_close", "TLS handshake is cut", {}],
 ];
 
 export class Switches {

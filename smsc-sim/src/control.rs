@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use signalbox_codec::receipt::ReceiptState;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::behaviour::Behaviour;
 use crate::clock::{ClockError, ClockMode, Forward, SmscTime};
+use crate::conformance::Report;
 use crate::delivery::{
     About, Delivery, DeliveryError, DeliveryResult, Mo, Original, Receipt, ReceiptForm,
 };
@@ -20,6 +20,7 @@ use crate::ids::MessageId;
 use crate::message::Message;
 use crate::record::{self, Batch, Entry, Place};
 use crate::registry::{self, Disconnect, Fired, Outbind, SessionInfo};
+use crate::samples::Rate;
 use crate::scenario::{Progress, Scenario};
 use crate::script::Script;
 use crate::server::Made;
@@ -232,11 +233,19 @@ impl Control {
     }
 
     /// What clients do that they must not; `None` when they are not checked.
-    pub(crate) fn conformance(&self) -> Option<Value> {
-        self.shared
-            .conformance
-            .as_ref()
-            .map(|report| report.to_json())
+    pub(crate) fn conformance(&self) -> Option<&Report> {
+        self.shared.conformance.as_deref()
+    }
+
+    /// Takes a sample of what was counted, for the rates of the last minutes.
+    pub(crate) fn sample(&self, unix_s: u64) {
+        let total = self.shared.counters.total();
+        self.shared.samples().push(unix_s, total);
+    }
+
+    /// What happened in each of the last seconds, the newest last.
+    pub(crate) fn rates(&self) -> Vec<Rate> {
+        self.shared.samples().rates()
     }
 
     /// The scenario and the active faults.

@@ -61,6 +61,7 @@ mod random;
 mod rate;
 mod record;
 mod registry;
+mod samples;
 mod scenario;
 mod script;
 mod server;

@@ -46,8 +46,8 @@ pub struct Settings {
     pub inject_mo: bool,
     /// Whether each client is checked against SMPP v3.4. Default false.
     pub conformance: bool,
-    /// Requests that a client may have open without being reported. Default 10, as SMPP v3.4 §2.8
-    /// recommends.
+    /// Requests that a client may have open without being reported. Default 10, the guideline of
+    /// SMPP v3.4.
     pub conformance_window_size: usize,
     /// Messages that are kept for those who ask, with 64 MiB of PDUs at most. Default 10,000;
     /// 0 keeps none, and nothing is counted for `wait_for_messages` either.

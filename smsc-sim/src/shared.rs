@@ -15,6 +15,7 @@ use crate::delivery::About;
 use crate::events::{Events, What};
 use crate::record::{Batch, Ring};
 use crate::registry::{Control, Registry};
+use crate::samples::{Count, Samples};
 use crate::scenario::Progress;
 use crate::script::{Script, View};
 use crate::settings::Settings;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     ring: Mutex<Ring>,
     events: Mutex<Events>,
     registry: Mutex<Registry>,
+    samples: Mutex<Samples>,
 }
 
 impl Shared {
@@ -59,6 +61,7 @@ impl Shared {
             ring: Mutex::new(Ring::new(settings.record_messages_max)),
             events: Mutex::default(),
             registry: Mutex::default(),
+            samples: Mutex::default(),
             settings,
         }
     }
@@ -155,6 +158,11 @@ impl Shared {
         lock(&self.ring)
     }
 
+    /// What was counted in the last minutes.
+    pub(crate) fn samples(&self) -> MutexGuard<'_, Samples> {
+        lock(&self.samples)
+    }
+
     /// The sessions.
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         lock(&self.registry)
@@ -164,6 +172,18 @@ impl Shared {
 /// No invariant spans two statements under these locks, so a panic elsewhere does not spoil them.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Counters {
+    /// What a sample is taken of.
+    pub(crate) fn total(&self) -> Count {
+        let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Count {
+            messages: total(&self.messages_accepted),
+            refused: total(&self.messages_refused),
+            deliveries: total(&self.deliveries_sent),
+        }
+    }
 }
 
 /// Declares [`Counters`] and the plain numbers that a session adds up for them.

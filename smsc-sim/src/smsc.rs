@@ -239,7 +239,8 @@ impl Smsc {
     /// checked ([`Settings::conformance`]).
     #[must_use]
     pub fn conformance(&self) -> Option<serde_json::Value> {
-        self.control.conformance()
+        let report = self.control.conformance()?;
+        Some(report.to_json(None))
     }
 
     /// Ends all sessions; new ones may connect.

@@ -36,6 +36,7 @@ async fn pieces_are_escaped_and_protected_and_unknown_names_are_told() {
         ("/page/wire", 200, "submit_sm_resp"),
         ("/page/wire?session=77", 200, "Nothing is kept"),
         ("/page/wire?session=x", 200, "is a number"),
+        ("/page/conformance", 200, "--conformance"),
         ("/page/pdu?hex=zz", 200, "hexadecimal digits"),
         (
             "/page/pdu?hex=00000010000000150000000000000001",
@@ -69,6 +70,9 @@ async fn browse(program: &Program) -> Value {
     client.submit("99900", "the one that is looked for").await;
     client.read().await;
     client.submit("49171", "another").await;
+    client.read().await;
+    // Not as the specification wants it: an address that is no name has digits only.
+    client.submit("+49172", "with a plus").await;
     client.read().await;
     let pid = child.id().to_string();
     let reading = tokio::task::spawn_blocking(move || {
@@ -121,7 +125,7 @@ async fn browse(program: &Program) -> Value {
 #[tokio::test]
 async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second() {
     peers::required("/usr/bin/chromium".into());
-    let program = Program::start(&[]);
+    let program = Program::start(&["--conformance"]);
     let seen = browse(&program).await;
     assert_eq!(
         seen["problems"],
@@ -140,6 +144,14 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
     assert_eq!(seen["lit"], "393939303000");
     assert!(seen["odd"].to_string().contains("octets"), "{seen}");
     assert_eq!(seen["chosen"], 1);
+    let departure = seen["departure"].as_str().unwrap();
+    assert!(
+        departure.contains("§5.2.8") && departure.contains("address_digits"),
+        "{departure}"
+    );
+    let checks = seen["checks"].as_str().unwrap();
+    assert!(checks.contains("48 checks: 1 failed, 0 clean"), "{checks}");
+    assert_eq!(seen["switches"], 27);
     assert_eq!(seen["injected"], "answered ESME_ROK");
     assert_eq!(seen["sessions"], 1);
     assert_eq!(seen["faults"], json!(["no response"]));

@@ -350,6 +350,11 @@ async fn departures_from_the_specification_are_listed() {
     );
     let first = &failed[0]["first"];
     assert_eq!(first["system_id"], "esme");
+    assert_eq!(&report["departures"][0], first);
+    let other = program
+        .main("GET", "conformance?session=99", &json!({}))
+        .await;
+    assert_eq!(other["departures"], json!([]));
     assert!(
         first["pdu"].as_str().unwrap().starts_with("000000"),
         "{first}"

@@ -1,11 +1,15 @@
 //! What a client of the TLS port has to know, and what clients do that they must not.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use serde_json::{Value, json};
 
+use super::fields::Fields;
 use super::problem::Problem;
 use crate::control::Control;
+use crate::samples::Rate;
 
 /// `GET tls`: the certificates to trust, in PEM, and whether the client must show one.
 pub(crate) async fn tls(State(control): State<Control>) -> Result<Json<Value>, Problem> {
@@ -18,8 +22,30 @@ pub(crate) async fn tls(State(control): State<Control>) -> Result<Json<Value>, P
     }
 }
 
-/// `GET conformance`: which PDUs clients have sent, and how each check came out.
-pub(crate) async fn conformance(State(control): State<Control>) -> Result<Json<Value>, Problem> {
+/// `GET conformance?session=`: which PDUs clients have sent, how each check came out, and the last
+/// departures.
+pub(crate) async fn conformance(
+    State(control): State<Control>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, Problem> {
+    let mut fields = Fields::of_query(query);
+    let session = fields.whole_number("session", u64::MAX)?;
+    fields.end_of_query()?;
     let absent = || Problem::not_found("clients are not checked: start with --conformance");
-    control.conformance().map(Json).ok_or_else(absent)
+    let report = control.conformance().ok_or_else(absent)?;
+    Ok(Json(report.to_json(session)))
+}
+
+/// `GET rates`: what happened in each of the last seconds.
+pub(crate) async fn rates(State(control): State<Control>) -> Json<Value> {
+    let shape = |rate: &Rate| {
+        json!({
+            "unix_s": rate.unix_s,
+            "messages": rate.count.messages,
+            "refused": rate.count.refused,
+            "deliveries": rate.count.deliveries,
+        })
+    };
+    let rates: Vec<Value> = control.rates().iter().map(shape).collect();
+    Json(json!({"rates": rates}))
 }

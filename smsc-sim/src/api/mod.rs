@@ -17,6 +17,7 @@ mod smscs;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -48,8 +49,25 @@ const SMSCS: &str = "/api/v1/smscs";
 
 /// Serves until its task is aborted.
 pub(crate) async fn serve(listener: TcpListener, smscs: Smscs) {
-    if let Err(error) = axum::serve(listener, router(smscs)).await {
-        tracing::error!(%error, "the control API has ended");
+    let serving = axum::serve(listener, router(smscs.clone()));
+    tokio::select! {
+        () = sample_each_second(&smscs) => {}
+        Err(error) = serving.into_future() => {
+            tracing::error!(%error, "the control API has ended");
+        }
+    }
+}
+
+/// Keeps the rates of all SMSCs for pages that are opened later.
+async fn sample_each_second(smscs: &Smscs) {
+    let mut ticker = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticker.tick().await;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let unix_s = since.unwrap_or_default().as_secs();
+        for listed in smscs.list() {
+            listed.control.sample(unix_s);
+        }
     }
 }
 
@@ -96,6 +114,7 @@ fn of_smsc(control: Control) -> Router {
         .route("/clock", get(clock::show).post(clock::change))
         .route("/tls", get(clients::tls))
         .route("/conformance", get(clients::conformance))
+        .route("/rates", get(clients::rates))
         .route("/scenario", get(scenario::show).put(scenario::replace))
         .route("/rules", post(scenario::add_rule))
         .route("/rules/{id}", delete(scenario::remove_rule))

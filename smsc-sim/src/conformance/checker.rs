@@ -10,6 +10,7 @@ use signalbox_codec::{
 };
 
 use super::check::{Check, Kind};
+use super::exercise::Exercised;
 use super::fields;
 use crate::capture::Sender;
 
@@ -18,7 +19,7 @@ const OPEN_MAX: usize = 10_000;
 /// How long a client may take to answer before that counts as no answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// interface_version of SMPP v3.4, from which there are optional parameters.
-const VERSION_3_4: u8 = 0x34;
+pub(super) const VERSION_3_4: u8 = 0x34;
 
 /// A departure from the specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub(super) struct Checker {
     of_smsc: HashMap<u32, (CommandId, Instant)>,
     reported: HashSet<Kind>,
     findings: Vec<Finding>,
+    exercised: Exercised,
     /// PDUs of the client by command.
     commands: HashMap<CommandId, u64>,
 }
@@ -80,6 +82,7 @@ impl Checker {
             of_smsc: HashMap::new(),
             reported: HashSet::new(),
             findings: Vec::new(),
+            exercised: Exercised::default(),
             commands: HashMap::new(),
         }
     }
@@ -97,6 +100,11 @@ impl Checker {
     /// How many PDUs of which command the client has sent.
     pub(super) const fn commands(&self) -> &HashMap<CommandId, u64> {
         &self.commands
+    }
+
+    /// The checks that had something to look at.
+    pub(super) const fn exercised(&self) -> Exercised {
+        self.exercised
     }
 
     /// Octets went over the wire.
@@ -120,16 +128,15 @@ impl Checker {
     /// The connection is over; `by_client`: the client closed it.
     pub(super) fn ended(&mut self, now: Instant, by_client: bool) {
         let bound = matches!(self.phase, Phase::Bound { .. });
+        if bound {
+            self.exercised.add(Check::MissingUnbind);
+        }
         if by_client && bound && !self.smsc_unbinds {
             self.find(Check::MissingUnbind, "the connection was closed", &[]);
         }
         let open: Vec<_> = self.of_smsc.drain().collect();
         for (number, (command_id, since)) in open {
-            let check = match command_id {
-                CommandId::ENQUIRE_LINK => Check::EnquireLinkUnanswered,
-                CommandId::UNBIND => Check::UnbindUnanswered,
-                _ => Check::DeliverUnanswered,
-            };
+            let check = answer_check(command_id);
             let waited = now.saturating_duration_since(since);
             if waited >= ANSWER_MAX || (check == Check::UnbindUnanswered && by_client) {
                 let detail = format!("{command_id} {number} waited for {} s", waited.as_secs());
@@ -176,6 +183,10 @@ impl Checker {
             Ok(decoded) => decoded,
             Err(error) => return self.find(Check::Undecodable, &error.to_string(), octets),
         };
+        let bound = matches!(self.phase, Phase::Bound { .. });
+        let version = self.interface_version;
+        self.exercised
+            .by_pdu(frame.header, &decoded.pdu, bound, version);
         for deviation in decoded.deviations.iter() {
             self.find_kind(Kind::Codec(deviation), deviation.meaning(), octets);
         }
@@ -319,6 +330,7 @@ impl Checker {
                 header.command_id,
                 CommandId::ALERT_NOTIFICATION | CommandId::OUTBIND
             );
+            self.exercised.add(answer_check(header.command_id));
             self.smsc_unbinds |= header.command_id == CommandId::UNBIND;
             if has_response && self.of_smsc.len() < OPEN_MAX {
                 self.of_smsc
@@ -345,6 +357,7 @@ impl Checker {
     }
 
     fn find_kind(&mut self, kind: Kind, detail: &str, pdu: &[u8]) {
+        self.exercised.add_kind(kind);
         if self.reported.insert(kind) {
             self.findings.push(Finding {
                 kind,
@@ -352,5 +365,14 @@ impl Checker {
                 pdu: pdu.to_vec(),
             });
         }
+    }
+}
+
+/// What is found when a client does not answer such a request.
+const fn answer_check(request: CommandId) -> Check {
+    match request {
+        CommandId::ENQUIRE_LINK => Check::EnquireLinkUnanswered,
+        CommandId::UNBIND => Check::UnbindUnanswered,
+        _ => Check::DeliverUnanswered,
     }
 }

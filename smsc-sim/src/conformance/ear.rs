@@ -70,6 +70,7 @@ impl Drop for Ear {
             departures = self.found,
             "conformance of the session"
         );
-        self.report.end(self.checker.commands());
+        let (commands, exercised) = (self.checker.commands(), self.checker.exercised());
+        self.report.end(commands, exercised);
     }
 }

@@ -1,6 +1,6 @@
 //! Checks on the fields of a message, each by itself. SMPP v3.4 §5.2, §5.3.
 
-use signalbox_codec::pdu::{DestAddress, Sm};
+use signalbox_codec::pdu::DestAddress;
 use signalbox_codec::time::SmppTime;
 use signalbox_codec::udh::Udh;
 use signalbox_codec::{COctetStr, Pdu, Tag, Tlvs};
@@ -8,7 +8,7 @@ use signalbox_codec::{COctetStr, Pdu, Tag, Tlvs};
 use super::check::Check;
 
 /// esm_class bit of user data that starts with a header. §5.2.12.
-const UDHI: u8 = 0x40;
+pub(super) const UDHI: u8 = 0x40;
 /// esm_class bits of the type of the message.
 const ESM_TYPE: u8 = 0x3C;
 /// Types that an ESME may send: plain, delivery acknowledgement, manual acknowledgement.
@@ -29,47 +29,75 @@ const SAR: [Tag; 3] = [
 ];
 
 /// The fields that messages have in common.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     source: (u8, u8, COctetStr<'a>),
-    esm_class: u8,
+    pub(super) esm_class: u8,
     priority_flag: u8,
-    times: [COctetStr<'a>; 2],
+    pub(super) times: [COctetStr<'a>; 2],
     registered_delivery: u8,
     replace_if_present_flag: u8,
     data_coding: u8,
     short_message: &'a [u8],
-    tlvs: Tlvs<'a>,
+    pub(super) tlvs: Tlvs<'a>,
+}
+
+/// The fields of a struct that has them all under their own names.
+macro_rules! fields_of {
+    ($sm:expr) => {
+        Fields {
+            source: ($sm.source_addr_ton, $sm.source_addr_npi, $sm.source_addr),
+            esm_class: $sm.esm_class,
+            priority_flag: $sm.priority_flag,
+            times: [$sm.schedule_delivery_time, $sm.validity_period],
+            registered_delivery: $sm.registered_delivery,
+            replace_if_present_flag: $sm.replace_if_present_flag,
+            data_coding: $sm.data_coding,
+            short_message: $sm.short_message.as_octets(),
+            tlvs: $sm.tlvs,
+        }
+    };
+}
+
+impl<'a> Fields<'a> {
+    /// Those of a message; `None` for any other PDU.
+    pub(super) const fn of(pdu: &Pdu<'a>) -> Option<Self> {
+        match pdu {
+            Pdu::SubmitSm(sm) => Some(fields_of!(sm)),
+            Pdu::SubmitMulti(sm) => Some(fields_of!(sm)),
+            Pdu::DataSm(sm) => Some(Self {
+                source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
+                esm_class: sm.esm_class,
+                priority_flag: 0,
+                times: [COctetStr::EMPTY; 2],
+                registered_delivery: sm.registered_delivery,
+                replace_if_present_flag: 0,
+                data_coding: sm.data_coding,
+                short_message: &[],
+                tlvs: sm.tlvs,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The content, if it is in message_payload.
+    pub(super) fn payload(&self) -> Option<&'a [u8]> {
+        self.tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value)
+    }
 }
 
 /// Finds what is wrong with the fields of a message: the check, and the value.
 pub(super) fn check(pdu: &Pdu<'_>, found: &mut impl FnMut(Check, String)) {
+    let Some(fields) = Fields::of(pdu) else {
+        return;
+    };
     match pdu {
         Pdu::SubmitSm(sm) => {
-            destination(
-                (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
-                found,
-            );
-            common(&of_sm(sm), found);
+            let to = (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr);
+            destination(to, found);
         }
         Pdu::DataSm(sm) => {
-            destination(
-                (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr),
-                found,
-            );
-            common(
-                &Fields {
-                    source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
-                    esm_class: sm.esm_class,
-                    priority_flag: 0,
-                    times: [COctetStr::EMPTY; 2],
-                    registered_delivery: sm.registered_delivery,
-                    replace_if_present_flag: 0,
-                    data_coding: sm.data_coding,
-                    short_message: &[],
-                    tlvs: sm.tlvs,
-                },
-                found,
-            );
+            let to = (sm.dest_addr_ton, sm.dest_addr_npi, sm.destination_addr);
+            destination(to, found);
         }
         Pdu::SubmitMulti(sm) => {
             for address in sm.dest_addresses.iter() {
@@ -82,37 +110,19 @@ pub(super) fn check(pdu: &Pdu<'_>, found: &mut impl FnMut(Check, String)) {
                     destination((dest_addr_ton, dest_addr_npi, destination_addr), found);
                 }
             }
-            common(
-                &Fields {
-                    source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
-                    esm_class: sm.esm_class,
-                    priority_flag: sm.priority_flag,
-                    times: [sm.schedule_delivery_time, sm.validity_period],
-                    registered_delivery: sm.registered_delivery,
-                    replace_if_present_flag: sm.replace_if_present_flag,
-                    data_coding: sm.data_coding,
-                    short_message: sm.short_message.as_octets(),
-                    tlvs: sm.tlvs,
-                },
-                found,
-            );
         }
         _ => {}
     }
+    common(&fields, found);
 }
 
-const fn of_sm<'a>(sm: &Sm<'a>) -> Fields<'a> {
-    Fields {
-        source: (sm.source_addr_ton, sm.source_addr_npi, sm.source_addr),
-        esm_class: sm.esm_class,
-        priority_flag: sm.priority_flag,
-        times: [sm.schedule_delivery_time, sm.validity_period],
-        registered_delivery: sm.registered_delivery,
-        replace_if_present_flag: sm.replace_if_present_flag,
-        data_coding: sm.data_coding,
-        short_message: sm.short_message.as_octets(),
-        tlvs: sm.tlvs,
-    }
+/// Whether it is said to be a segment by optional parameters.
+pub(super) fn has_sar(tlvs: &Tlvs<'_>) -> bool {
+    sar_count(tlvs) > 0
+}
+
+fn sar_count(tlvs: &Tlvs<'_>) -> usize {
+    SAR.iter().filter(|tag| tlvs.get(**tag).is_some()).count()
 }
 
 fn destination(address: (u8, u8, COctetStr<'_>), found: &mut impl FnMut(Check, String)) {
@@ -155,7 +165,7 @@ fn common(fields: &Fields<'_>, found: &mut impl FnMut(Check, String)) {
             found(check, format!("{:?}: {error}", time.to_latin1()));
         }
     }
-    let payload = fields.tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
+    let payload = fields.payload();
     if payload.is_some() && !fields.short_message.is_empty() {
         let octets = fields.short_message.len();
         found(
@@ -168,10 +178,7 @@ fn common(fields: &Fields<'_>, found: &mut impl FnMut(Check, String)) {
         payload.unwrap_or(fields.short_message),
         found,
     );
-    let sar = SAR
-        .iter()
-        .filter(|tag| fields.tlvs.get(**tag).is_some())
-        .count();
+    let sar = sar_count(&fields.tlvs);
     if sar != 0 && sar != SAR.len() {
         found(Check::SarIncomplete, format!("{sar} of {}", SAR.len()));
     }

@@ -4,10 +4,11 @@
 mod check;
 mod checker;
 mod ear;
+mod exercise;
 mod fields;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::ear::Ear;
-pub(crate) use self::report::Report;
+pub(crate) use self::report::{Departure, Report};

@@ -1,6 +1,6 @@
 //! What was found about all clients of an SMSC: one line per check, one per command.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
@@ -8,11 +8,17 @@ use signalbox_codec::CommandId;
 
 use super::check::Kind;
 use super::checker::Finding;
+use super::exercise::Exercised;
+use crate::api;
 
 /// Octets of a PDU that are kept.
 const PDU_OCTETS_MAX: usize = 4_096;
 
-/// The report. Its size is bounded by the number of checks and of commands.
+/// Departures that are kept, each with its PDU; the oldest go.
+const DEPARTURES_MAX: usize = 1_000;
+
+/// The report. Its size is bounded by the number of checks and of commands, and by
+/// [`DEPARTURES_MAX`].
 #[derive(Debug, Default)]
 pub(crate) struct Report(Mutex<Inner>);
 
@@ -23,6 +29,10 @@ struct Inner {
     pdus: u64,
     commands: BTreeMap<&'static str, u64>,
     checks: HashMap<Kind, Line>,
+    /// Sessions that are over, by the checks that they exercised.
+    exercised: HashMap<Kind, u64>,
+    /// The newest last.
+    departures: VecDeque<Departure>,
 }
 
 /// What was found by one check.
@@ -30,31 +40,64 @@ struct Inner {
 struct Line {
     /// Sessions in which it failed.
     sessions: u64,
-    /// The first of them.
-    session: u64,
-    system_id: String,
-    detail: String,
-    pdu: Vec<u8>,
+    /// In the first of them.
+    first: Departure,
+}
+
+/// What a client did that it must not: the first time in its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Departure {
+    pub(crate) session: u64,
+    pub(crate) system_id: String,
+    pub(crate) kind: Kind,
+    /// The value, or what was expected.
+    pub(crate) detail: String,
+    /// At most 4,096 octets; empty when it is about a PDU that did not come.
+    pub(crate) pdu: Vec<u8>,
+}
+
+/// How a check came out for all sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) kind: Kind,
+    /// `failed`, `clean`, or `never exercised`: no client gave it anything to look at.
+    pub(crate) result: &'static str,
+    /// Sessions in which it failed.
+    pub(crate) failed_sessions: u64,
+    /// Sessions that are over and gave it something to look at.
+    pub(crate) exercised_sessions: u64,
+    first: Option<Departure>,
 }
 
 impl Report {
     /// Adds a finding of a session.
     pub(super) fn add(&self, session: u64, system_id: &str, finding: &Finding) {
+        let departure = Departure {
+            session,
+            system_id: system_id.to_owned(),
+            kind: finding.kind,
+            detail: finding.detail.clone(),
+            pdu: finding.pdu.iter().copied().take(PDU_OCTETS_MAX).collect(),
+        };
         let mut inner = self.lock();
         let line = inner.checks.entry(finding.kind).or_insert_with(|| Line {
             sessions: 0,
-            session,
-            system_id: system_id.to_owned(),
-            detail: finding.detail.clone(),
-            pdu: finding.pdu.iter().copied().take(PDU_OCTETS_MAX).collect(),
+            first: departure.clone(),
         });
         line.sessions += 1;
+        if inner.departures.len() >= DEPARTURES_MAX {
+            inner.departures.pop_front();
+        }
+        inner.departures.push_back(departure);
     }
 
-    /// A session is over that has sent these PDUs.
-    pub(super) fn end(&self, commands: &HashMap<CommandId, u64>) {
+    /// A session is over that has sent these PDUs and exercised these checks.
+    pub(super) fn end(&self, commands: &HashMap<CommandId, u64>, exercised: Exercised) {
         let mut inner = self.lock();
         inner.sessions += 1;
+        for kind in Kind::all().filter(|kind| exercised.contains(*kind)) {
+            *inner.exercised.entry(kind).or_default() += 1;
+        }
         for (command_id, count) in commands {
             inner.pdus += count;
             *inner
@@ -64,27 +107,49 @@ impl Report {
         }
     }
 
-    /// The table: what the clients have sent, and how each check came out.
-    pub(crate) fn to_json(&self) -> Value {
+    /// How each check came out.
+    pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         let inner = self.lock();
-        let checks: Vec<Value> = Kind::all()
-            .map(|kind| {
-                let line = inner.checks.get(&kind);
-                json!({
-                    "check": kind.name(),
-                    "section": kind.section(),
-                    "rule": kind.rule(),
-                    "result": if line.is_some() { "failed" } else { "nothing found" },
-                    "sessions": line.map_or(0, |line| line.sessions),
-                    "first": line.map(first_shape),
-                })
-            })
-            .collect();
+        let outcome = |kind: Kind| {
+            let line = inner.checks.get(&kind);
+            let exercised_sessions = inner.exercised.get(&kind).copied().unwrap_or(0);
+            Outcome {
+                kind,
+                result: match (line, exercised_sessions) {
+                    (Some(_), _) => "failed",
+                    (None, 0) => "never exercised",
+                    (None, _) => "clean",
+                },
+                failed_sessions: line.map_or(0, |line| line.sessions),
+                exercised_sessions,
+                first: line.map(|line| line.first.clone()),
+            }
+        };
+        Kind::all().map(outcome).collect()
+    }
+
+    /// The last departures of all sessions or of one, the newest last.
+    pub(crate) fn departures(&self, session: Option<u64>) -> Vec<Departure> {
+        let inner = self.lock();
+        let wanted = inner
+            .departures
+            .iter()
+            .filter(|departure| session.is_none_or(|session| session == departure.session));
+        wanted.cloned().collect()
+    }
+
+    /// The table: what the clients have sent, how each check came out, and the departures of all
+    /// sessions or of one.
+    pub(crate) fn to_json(&self, session: Option<u64>) -> Value {
+        let checks: Vec<Value> = self.outcomes().iter().map(outcome_shape).collect();
+        let departures: Vec<Value> = self.departures(session).iter().map(shape).collect();
+        let inner = self.lock();
         json!({
             "sessions": inner.sessions,
             "pdus": inner.pdus,
             "commands": inner.commands,
             "checks": checks,
+            "departures": departures,
         })
     }
 
@@ -93,16 +158,25 @@ impl Report {
     }
 }
 
-fn first_shape(line: &Line) -> Value {
-    let hex: String = line
-        .pdu
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+fn outcome_shape(outcome: &Outcome) -> Value {
     json!({
-        "session": line.session,
-        "system_id": line.system_id,
-        "detail": line.detail,
-        "pdu": hex,
+        "check": outcome.kind.name(),
+        "section": outcome.kind.section(),
+        "rule": outcome.kind.rule(),
+        "result": outcome.result,
+        "sessions": outcome.failed_sessions,
+        "exercised": outcome.exercised_sessions,
+        "first": outcome.first.as_ref().map(shape),
+    })
+}
+
+fn shape(departure: &Departure) -> Value {
+    json!({
+        "session": departure.session,
+        "system_id": departure.system_id,
+        "check": departure.kind.name(),
+        "section": departure.kind.section(),
+        "detail": departure.detail,
+        "pdu": api::hex(&departure.pdu),
     })
 }

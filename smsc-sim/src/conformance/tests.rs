@@ -9,6 +9,7 @@ use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, Tlv
 
 use super::check::Kind;
 use super::checker::Checker;
+use super::report::Report;
 use crate::capture::Sender;
 use crate::random::Draws;
 
@@ -470,4 +471,45 @@ fn any_octets_are_judged() {
         let kinds = talk.end().len();
         assert!(kinds <= Kind::all().count());
     }
+}
+
+#[test]
+fn what_a_client_never_did_is_not_clean() {
+    let report = Report::default();
+    let mut talk = Talk::bound();
+    talk.say(&Pdu::SubmitSm(Sm {
+        priority_flag: 9,
+        ..sm()
+    }));
+    talk.say(&Pdu::Unbind);
+    for finding in talk.checker.take_findings() {
+        report.add(7, "esme", &finding);
+    }
+    report.end(talk.checker.commands(), talk.checker.exercised());
+    let table = report.to_json(None);
+    let result = |name: &str| {
+        let mut checks = table["checks"].as_array().unwrap().iter();
+        checks.find(|check| check["check"] == name).unwrap()["result"].clone()
+    };
+    assert_eq!(result("priority_flag"), "failed");
+    for name in [
+        "data_coding",
+        "udhi_missing",
+        "interface_version",
+        "sequence_number",
+    ] {
+        assert_eq!(result(name), "clean", "{name}");
+    }
+    for name in [
+        "udh_malformed",
+        "sar_incomplete",
+        "validity_period",
+        "deliver_unanswered",
+        "number_of_dests",
+    ] {
+        assert_eq!(result(name), "never exercised", "{name}");
+    }
+    assert_eq!(table["departures"][0]["session"], 7);
+    assert_eq!(table["departures"][0]["section"], "§5.2.14");
+    assert_eq!(report.to_json(Some(8))["departures"], serde_json::json!([]));
 }

@@ -34,7 +34,13 @@ const KINDS: &[(&str, ReadKind)] = &[
     }),
     ("bandwidth", |t| {
         stream(StreamFault::Bandwidth {
-            octets_per_second: required_number(t, "octets_per_second", 1, u32::MAX),
+            octets_per_second: if t.has("rate") && !t.has("octets_per_second") {
+                t.known("octets_per_second");
+                required_number(t, "rate", 1, u32::MAX / 1_000) * 1_000
+            } else {
+                t.known("rate");
+                required_number(t, "octets_per_second", 1, u32::MAX)
+            },
         })
     }),
     ("slow_close", |t| {
@@ -52,13 +58,19 @@ const KINDS: &[(&str, ReadKind)] = &[
     }),
     ("slicer", |t| {
         stream(StreamFault::Slicer {
-            octets: t.integer("octets", 1..=65_536).unwrap_or(1) as usize,
+            octets: {
+                let key = t.either("octets", "average_size");
+                t.integer(key, 1..=65_536).unwrap_or(1) as usize
+            },
             delay: t.duration("delay").unwrap_or(Duration::from_millis(10)),
         })
     }),
     ("limit_data", |t| {
         stream(StreamFault::LimitData {
-            octets: u64::from(required_number(t, "octets", 0, u32::MAX)),
+            octets: {
+                let key = t.either("octets", "bytes");
+                u64::from(required_number(t, key, 0, u32::MAX))
+            },
             reset: t.boolean("reset").unwrap_or(false),
         })
     }),
@@ -266,6 +278,9 @@ mod tests {
         let table = [
             ("latency", json!({"latency": "50ms", "jitter": "5ms"})),
             ("bandwidth", json!({"octets_per_second": 1024})),
+            ("bandwidth", json!({"rate": 1})),
+            ("slicer", json!({"average_size": 3})),
+            ("limit_data", json!({"bytes": 100})),
             ("slow_close", json!({"delay": "1s"})),
             ("timeout", json!({"timeout": "30s"})),
             ("timeout", json!({})),
@@ -305,6 +320,11 @@ mod tests {
                 table.iter().any(|(tested, _)| tested == name),
                 "{name} is not tested"
             );
+        }
+        let page = include_str!("../../assets/switches.js");
+        for (name, _) in KINDS {
+            let switch = format!("[\"{name}\", ");
+            assert!(page.contains(&switch), "{name} has no switch on the page");
         }
         for (name, attributes) in table {
             let written = json!({"type": name, "attributes": attributes});

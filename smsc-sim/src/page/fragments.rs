@@ -34,7 +34,7 @@ const LINE_OCTETS: usize = 16;
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
     #[serde(default = "main_name")]
-    smsc: String,
+    pub(super) smsc: String,
     #[serde(default)]
     id: String,
     #[serde(default)]
@@ -379,12 +379,12 @@ fn clock_time(unix_ms: u64) -> String {
     format!("{hours:02}:{minutes:02}:{seconds:02}.{ms:03}")
 }
 
-fn unknown(smsc: &str) -> Response {
+pub(super) fn unknown(smsc: &str) -> Response {
     let told = format!("there is no SMSC {smsc:?}\n");
     (StatusCode::NOT_FOUND, told).into_response()
 }
 
-fn html(template: &impl Template) -> Response {
+pub(super) fn html(template: &impl Template) -> Response {
     match template.render() {
         Ok(text) => Html(text).into_response(),
         Err(error) => {

@@ -3,6 +3,7 @@
 //! the one WebSocket of its tab, and what is changed goes by the control API.
 
 mod assets;
+mod conformance;
 mod fragments;
 
 use axum::Router;
@@ -27,6 +28,7 @@ pub(crate) fn router(smscs: Smscs) -> Router {
         .route("/page/messages", get(fragments::messages))
         .route("/page/message", get(fragments::message))
         .route("/page/wire", get(fragments::wire))
+        .route("/page/conformance", get(conformance::conformance))
         .route("/page/pdu", get(fragments::pdu))
         .route("/assets/{name}", get(assets::file))
         .layer(middleware::from_fn(protect))

@@ -106,6 +106,19 @@ async function use(page) {
   await page.click("#clock form:first-of-type button");
   await page.waitForFunction(() => document.querySelector("#clock-mode").textContent === "virtual");
   seen.sessions = await page.locator("#session-rows tbody tr").count();
+
+  // By keyboard alone: a departure's PDU is opened.
+  await page.waitForSelector("#conformance-rows tbody tr");
+  seen.departure = await page.locator("#conformance-rows tbody tr").first().textContent();
+  seen.checks = await page.locator("#conformance-rows summary").textContent();
+  await page.locator("#conformance-rows button").first().focus();
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("#opened").textContent
+    .includes("+49172"));
+  await page.locator("#conformance-rows summary").focus();
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#conformance-rows details[open]");
+  seen.switches = await page.locator('#faults [role="switch"]').count();
 }
 
 async function main() {
@@ -117,6 +130,9 @@ async function main() {
   try {
     await shoot(browser);
     const page = await open(browser, 1280, "light");
+    // Both came before this page was opened.
+    await page.waitForFunction(() => /minutes [1-9]/.test(
+      document.querySelector("#chart").getAttribute("aria-label")));
     await use(page);
     const context = page.context();
     const tabs = [];
