@@ -109,7 +109,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Rules for the lazy: healthy, flaky, throttling(TPS), slow, dead(bind_refused),
-    /// dead(timeout_all), reorder. They come behind those of --scenario.
+    /// dead(timeout_all), reorder, memory-hog. They come behind those of --scenario.
     #[arg(long, value_name = "NAME", value_parser = Scenario::profile)]
     profile: Option<Scenario>,
     /// Behave like another simulator: smppsim takes the end of a message from the first digit of
@@ -117,7 +117,8 @@ pub(crate) struct ServeArgs {
     /// /inject_mo.
     #[arg(long, value_name = "SIMULATOR", value_parser = ["smppsim"])]
     compat: Option<String>,
-    /// Refuse every second message with ESME_RSUBMITFAIL.
+    /// Fail all messages as smscsim does: ESME_RSYSERR for an even sequence_number, a receipt
+    /// UNDELIV for an odd one.
     #[arg(long, env = "FAILED_SUBMITS", value_parser = clap::value_parser!(bool), num_args = 0..=1,
         default_value_t = false, default_missing_value = "true")]
     failed_submits: bool,

@@ -7,12 +7,13 @@ mod support;
 
 use std::time::Duration;
 
+use serde_json::json;
 use signalbox_codec::pdu::{
     BroadcastSm, CancelBroadcastSm, CancelSm, DestAddress, DestAddressBuf, QueryBroadcastSm,
     QuerySm, QuerySmResp, ReplaceSm, ShortMessage, Sm, SubmitMulti,
 };
 use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, Tag, TlvBuf};
-use smsc_sim::{Behaviour, Smsc};
+use smsc_sim::{Behaviour, Scenario, Smsc};
 
 use support::{Client, submit_sm};
 
@@ -349,6 +350,97 @@ async fn each_recipient_of_a_submit_multi_is_decided_about() {
     client.send(&Pdu::SubmitMulti(multi)).await;
     let status = client.read().await.header.command_status;
     assert_eq!(status, CommandStatus::ESME_RINVDSTADR);
+}
+
+/// Addresses and names of lists (in brackets), as a submit_multi names them.
+fn named(recipients: &[&str]) -> DestAddressBuf {
+    let mut addresses = DestAddressBuf::new();
+    for name in recipients {
+        let list = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+        let address = match list {
+            Some(list) => DestAddress::DistributionList {
+                dl_name: string(list),
+            },
+            None => DestAddress::Sme {
+                dest_addr_ton: 1,
+                dest_addr_npi: 1,
+                destination_addr: string(name),
+            },
+        };
+        assert!(addresses.push(address));
+    }
+    addresses
+}
+
+fn multi(addresses: &DestAddressBuf) -> SubmitMulti<'_> {
+    SubmitMulti {
+        source_addr: string("100"),
+        dest_addresses: addresses.as_dest_addresses(),
+        registered_delivery: 1,
+        short_message: ShortMessage::new(b"to all").unwrap(),
+        ..SubmitMulti::default()
+    }
+}
+
+#[tokio::test]
+async fn the_members_of_a_list_get_the_message_and_an_unknown_list_is_refused() {
+    let scenario =
+        json!({"lists": [{"name": "friends", "members": ["+49171", "+99901", "+99923"]}]});
+    let scenario = Scenario::from_json(&scenario).unwrap();
+    let smsc = support::smsc(|settings| settings.scenario = scenario).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let addresses = named(&["[friends]", "[nobody]"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let resp = client.read().await;
+    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
+        panic!("{resp:?}");
+    };
+    let refused: Vec<_> = fields
+        .unsuccess_smes
+        .iter()
+        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code))
+        .collect();
+    let expected = [
+        ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
+        ("nobody".to_owned(), CommandStatus::ESME_RINVDLNAME),
+    ];
+    assert_eq!(refused, expected);
+    assert_eq!(client.steps(2).await, ["+DELIVRD", "+UNDELIV"]);
+
+    let addresses = named(&["[nobody]"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let status = client.read().await.header.command_status;
+    assert_eq!(status, CommandStatus::ESME_RINVDLNAME);
+}
+
+#[tokio::test]
+async fn a_cancelled_submit_multi_is_cancelled_for_every_recipient() {
+    // By its id, and by the address of a recipient that is not the first.
+    for by_id in [true, false] {
+        let (smsc, mut client) = slow_smsc().await;
+        let addresses = named(&["49171", "49172", "99923"]);
+        client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+        let resp = client.read().await;
+        let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
+            panic!("{resp:?}");
+        };
+        let id = fields.message_id.to_latin1();
+        let cancel = CancelSm {
+            message_id: string(if by_id { &id } else { "" }),
+            source_addr: string("100"),
+            destination_addr: string(if by_id { "" } else { "49172" }),
+            ..CancelSm::default()
+        };
+        client.send(&Pdu::CancelSm(cancel)).await;
+        let status = client.read().await.header.command_status;
+        assert_eq!(status, CommandStatus::ESME_ROK, "by id: {by_id}");
+        assert_eq!(client.steps(2).await, ["+DELETED", "+DELETED"]);
+        smsc.clock().advance(2 * HOUR).await.unwrap();
+        let more = client.read_within(Duration::from_millis(100)).await;
+        assert_eq!(more, None, "nothing else was planned any more");
+        let (state, _, _) = query(&mut client, &id, "100").await.unwrap();
+        assert_eq!(state, 4, "DELETED");
+    }
 }
 
 #[tokio::test]

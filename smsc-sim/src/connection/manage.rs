@@ -2,6 +2,8 @@
 //! the messages kept. SMPP v3.4 §4.8 (query), §4.9 (cancel), §4.10 (replace), SMPP v5.0 §4.6
 //! (broadcasts).
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use signalbox_codec::pdu::{
     CancelBroadcastSm, CancelSm, MessageIdResp, QueryBroadcastSm, QuerySm, QuerySmResp, ReplaceSm,
@@ -14,13 +16,15 @@ use signalbox_session::Session;
 
 use super::Connection;
 use super::messages::Arrival;
-use crate::behaviour::{PlannedReceipt, wants_receipt};
+use super::multi::{Recipient, recipients};
+use crate::behaviour::{PlannedReceipt, Submission, wants_receipt};
 use crate::clock::SmscTime;
 use crate::delivery::{About, Original, ReceiptForm};
 use crate::events::What;
 use crate::ids::{IdForm, IdStyle, MessageId};
 use crate::lifetime::Lifetime;
 use crate::record::{self, Entry, Ring};
+use crate::scenario::Scenario;
 
 /// broadcast_area_success of an area that everybody was reached in, in percent. SMPP v5.0
 /// §4.8.4.2.
@@ -138,25 +142,41 @@ impl Connection {
             let Some((_, decoded)) = record::decode(&pdu) else {
                 continue;
             };
-            let Some(original) = Original::of(&decoded) else {
-                continue;
-            };
-            let wanted = wants_receipt(original.registered_delivery, ReceiptState::Deleted);
-            let receipt = wanted.then_some(PlannedReceipt {
-                state: ReceiptState::Deleted,
-                error_code: 0,
-                after: self.behaviour.1.latency,
-                before_response: false,
-                id_form: IdForm::Same,
-                intermediate: false,
-                form: ReceiptForm::default(),
-            });
             let about = About {
                 id: entry.id,
                 plan: entry.plan.wrapping_add(1),
             };
-            self.plan_receipts(session, arrival, about, &original, receipt.as_slice());
+            let script = Arc::clone(&self.script);
+            for original in originals(&decoded, &script.scenario) {
+                if !wants_receipt(original.registered_delivery, ReceiptState::Deleted)
+                    || self.is_refused_by_number(&original)
+                {
+                    continue;
+                }
+                let receipt = PlannedReceipt {
+                    state: ReceiptState::Deleted,
+                    error_code: 0,
+                    after: self.behaviour.1.latency,
+                    before_response: false,
+                    id_form: IdForm::Same,
+                    intermediate: false,
+                    form: ReceiptForm::default(),
+                };
+                self.plan_receipts(session, arrival, about, &original, &[receipt]);
+            }
         }
+    }
+
+    /// Whether the number itself ordered a refusal: such a recipient of a submit_multi has no
+    /// message that could be cancelled.
+    fn is_refused_by_number(&self, original: &Original<'_>) -> bool {
+        let submission = Submission {
+            destination: original.destination.2.as_octets(),
+            registered_delivery: original.registered_delivery,
+            throttled: false,
+        };
+        let decision = self.behaviour.1.decide(&submission);
+        !decision.command_status.is_ok()
     }
 
     /// Deletes the pending message between the same addresses and of the same service, which this
@@ -193,7 +213,7 @@ impl Connection {
         if let Err(status) = lifetime {
             return self.answer(session, arrival, status, &resp);
         }
-        let decision = self.decide(arrival.at, &original, lifetime);
+        let decision = self.decide(arrival, &original, lifetime);
         let status = decision.command_status;
         if !status.is_ok() {
             return self.answer(session, arrival, status, &resp);
@@ -261,7 +281,8 @@ impl Connection {
         let mut candidates = MessageId::candidates(id.as_octets());
         let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
         let ours = self.system_id() == Some(&batch.system_id) && entry.command_status.is_ok();
-        (ours && matches(&pdu, is_right)).then_some((entry, pdu))
+        let scenario = &self.script.scenario;
+        (ours && matches(&pdu, scenario, is_right)).then_some((entry, pdu))
     }
 
     /// The newest pending messages of this system_id that are wanted.
@@ -276,7 +297,8 @@ impl Connection {
         let ours = ring
             .pending(at)
             .filter(|(batch, _, _)| self.system_id() == Some(&batch.system_id));
-        ours.filter(|(_, _, pdu)| matches(pdu, &is_wanted))
+        let scenario = &self.script.scenario;
+        ours.filter(|(_, _, pdu)| matches(pdu, scenario, &is_wanted))
             .take(limit)
             .map(|(_, entry, pdu)| (*entry, pdu))
             .collect()
@@ -295,11 +317,22 @@ impl Connection {
     }
 }
 
-fn matches(pdu: &[u8], is_right: impl Fn(&Original<'_>) -> bool) -> bool {
-    let decoded = record::decode(pdu);
-    decoded
-        .and_then(|(_, pdu)| Original::of(&pdu).map(|original| is_right(&original)))
-        .unwrap_or(false)
+/// Whether it is right for any recipient.
+fn matches(pdu: &[u8], scenario: &Scenario, is_right: impl Fn(&Original<'_>) -> bool) -> bool {
+    record::decode(pdu).is_some_and(|(_, pdu)| originals(&pdu, scenario).iter().any(is_right))
+}
+
+/// The message as far as each of its recipients is concerned.
+fn originals<'a>(pdu: &Pdu<'a>, scenario: &'a Scenario) -> Vec<Original<'a>> {
+    let Pdu::SubmitMulti(multi) = pdu else {
+        return Original::of(pdu).into_iter().collect();
+    };
+    let of_recipient = |recipient| match recipient {
+        Recipient::Sme(destination) => Some(Original::of_multi(multi, destination)),
+        Recipient::UnknownList(_) => None,
+    };
+    let recipients = recipients(multi, scenario).into_iter();
+    recipients.filter_map(of_recipient).collect()
 }
 
 fn is_broadcast(pdu: &[u8]) -> bool {

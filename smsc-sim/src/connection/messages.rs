@@ -68,7 +68,7 @@ impl Connection {
         original: &Original<'_>,
     ) {
         let lifetime = Lifetime::of(pdu, arrival.at);
-        let decision = self.decide(arrival.at, original, lifetime);
+        let decision = self.decide(arrival, original, lifetime);
         if original.replaces && decision.command_status.is_ok() {
             self.supersede(arrival.at, original);
         }
@@ -109,7 +109,7 @@ impl Connection {
     /// Decides about a message. One whose receipt or answer finds no place is refused.
     pub(super) fn decide(
         &mut self,
-        at: SmscTime,
+        arrival: &Arrival,
         original: &Original<'_>,
         lifetime: Result<Lifetime, CommandStatus>,
     ) -> Decision {
@@ -126,13 +126,13 @@ impl Connection {
             registered_delivery: original.registered_delivery,
             throttled: behaviour
                 .rate_limit
-                .is_some_and(|per_second| !self.rate.take(at, per_second)),
+                .is_some_and(|per_second| !self.rate.take(arrival.at, per_second)),
         };
         // Most messages concern no rule and no fault: they cost no count of references.
         let decision = if self.script.is_plain() || submission.throttled {
             behaviour.decide(&submission)
         } else {
-            self.decide_by_script(at, &submission, original)
+            self.decide_by_script(arrival, &submission, original)
         };
         let delivers = !decision.receipts.is_empty() || decision.mo.is_some();
         if delivers && self.held() >= DELIVERIES_MAX {
@@ -144,7 +144,7 @@ impl Connection {
     /// Decides with the rules of the scenario and the active faults.
     fn decide_by_script(
         &mut self,
-        at: SmscTime,
+        arrival: &Arrival,
         submission: &Submission<'_>,
         original: &Original<'_>,
     ) -> Decision {
@@ -157,6 +157,7 @@ impl Connection {
             system_id.as_deref().unwrap_or_default(),
             (original.source.2.as_octets(), submission.destination),
             (original.esm_class, original.data_coding),
+            arrival.header.sequence_number,
             original.user_data,
         );
         let scenario = &script.scenario;
@@ -176,7 +177,7 @@ impl Connection {
         let fault = rule.and_then(|rule| rule.fault.as_ref());
         self.faults_changed |=
             self.faults
-                .strike(&script.faults, fault, at, &mut decision, &mut draws);
+                .strike(&script.faults, fault, arrival.at, &mut decision, &mut draws);
         decision
     }
 

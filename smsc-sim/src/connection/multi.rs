@@ -1,6 +1,7 @@
 //! Messages to many: submit_multi, where each recipient is decided about by itself, and
 //! broadcast_sm. SMPP v3.4 §4.5, SMPP v5.0 §4.4.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use signalbox_codec::pdu::{
@@ -13,10 +14,11 @@ use signalbox_session::Session;
 use super::Connection;
 use super::messages::{Arrival, split_early};
 use crate::behaviour::{Decision, Outcome};
-use crate::delivery::{About, Original};
+use crate::delivery::{About, Original, address};
 use crate::fault::ResponseFault;
 use crate::lifetime::Lifetime;
 use crate::record::Entry;
+use crate::scenario::Scenario;
 
 /// What a broadcast must have. SMPP v5.0 §4.4.1.1.
 const BROADCAST_TAGS: [Tag; 4] = [
@@ -43,7 +45,8 @@ impl Connection {
         pdu: &Pdu<'_>,
         multi: &SubmitMulti<'_>,
     ) {
-        let split = self.decide_each(arrival, pdu, multi);
+        let script = Arc::clone(&self.script);
+        let split = self.decide_each(arrival, pdu, multi, &script.scenario);
         let id = self.next_id();
         let none = CommandStatus::ESME_RINVNUMDESTS;
         let first_refusal = split.refused.first().map_or(none, |r| r.error_status_code);
@@ -61,8 +64,10 @@ impl Connection {
         let text = id.0.text(id.1);
         let mut unsuccess_smes = UnsuccessSmeBuf::new();
         for refused in &split.refused {
-            let pushed = unsuccess_smes.push(*refused);
-            debug_assert!(pushed, "there are no more than were submitted");
+            // no_unsuccess counts to 255; lists may have more members that are refused.
+            if !unsuccess_smes.push(*refused) {
+                break;
+            }
         }
         let resp = status.is_ok().then(|| SubmitMultiResp {
             message_id: COctetStr::new(text.as_octets()).expect("ids have no NUL"),
@@ -91,6 +96,7 @@ impl Connection {
         arrival: &Arrival,
         pdu: &Pdu<'a>,
         multi: &SubmitMulti<'a>,
+        scenario: &'a Scenario,
     ) -> Split<'a> {
         let lifetime = Lifetime::of(pdu, arrival.at);
         let mut split = Split {
@@ -99,19 +105,21 @@ impl Connection {
             respond_after: Some(self.behaviour.1.latency),
             fault: None,
         };
-        for address in multi.dest_addresses.iter() {
-            let DestAddress::Sme {
-                dest_addr_ton,
-                dest_addr_npi,
-                destination_addr,
-            } = address
-            else {
-                split.refused.push(unknown_list(address));
-                continue;
+        for recipient in recipients(multi, scenario) {
+            let destination = match recipient {
+                Recipient::Sme(destination) => destination,
+                Recipient::UnknownList(dl_name) => {
+                    split.refused.push(UnsuccessSme {
+                        dest_addr_ton: 0,
+                        dest_addr_npi: 0,
+                        destination_addr: dl_name,
+                        error_status_code: CommandStatus::ESME_RINVDLNAME,
+                    });
+                    continue;
+                }
             };
-            let destination = (dest_addr_ton, dest_addr_npi, destination_addr);
             let original = Original::of_multi(multi, destination);
-            let decision = self.decide(arrival.at, &original, lifetime);
+            let decision = self.decide(arrival, &original, lifetime);
             let longest = |after: Duration| decision.respond_after.map(|other| other.max(after));
             split.respond_after = split.respond_after.and_then(longest);
             split.fault = split.fault.or(decision.fault);
@@ -119,9 +127,9 @@ impl Connection {
                 split.accepted.push((original, decision));
             } else {
                 split.refused.push(UnsuccessSme {
-                    dest_addr_ton,
-                    dest_addr_npi,
-                    destination_addr,
+                    dest_addr_ton: destination.0,
+                    dest_addr_npi: destination.1,
+                    destination_addr: destination.2,
                     error_status_code: decision.command_status,
                 });
             }
@@ -144,25 +152,46 @@ impl Connection {
             false => Lifetime::of(pdu, arrival.at),
         };
         let original = Original::of_broadcast(broadcast);
-        let decision = self.decide(arrival.at, &original, lifetime);
+        let decision = self.decide(arrival, &original, lifetime);
         self.take_submission(session, arrival, pdu, &original, decision);
     }
 }
 
-/// A list that nobody keeps.
-fn unknown_list<'a>(address: DestAddress<'a>) -> UnsuccessSme<'a> {
-    let name = match address {
-        DestAddress::DistributionList { dl_name } => dl_name,
-        DestAddress::Sme {
-            destination_addr, ..
-        } => destination_addr,
-    };
-    UnsuccessSme {
-        dest_addr_ton: 0,
-        dest_addr_npi: 0,
-        destination_addr: name,
-        error_status_code: CommandStatus::ESME_RINVDLNAME,
+/// Whom a submit_multi names.
+pub(super) enum Recipient<'a> {
+    /// An address, or a member of a list: type of number, numbering plan, digits.
+    Sme((u8, u8, COctetStr<'a>)),
+    /// A list that nobody keeps.
+    UnknownList(COctetStr<'a>),
+}
+
+/// All recipients, with the members of lists in the place of these.
+pub(super) fn recipients<'a>(
+    multi: &SubmitMulti<'a>,
+    scenario: &'a Scenario,
+) -> Vec<Recipient<'a>> {
+    let mut recipients = Vec::new();
+    for named in multi.dest_addresses.iter() {
+        match named {
+            DestAddress::Sme {
+                dest_addr_ton,
+                dest_addr_npi,
+                destination_addr,
+            } => {
+                let address = (dest_addr_ton, dest_addr_npi, destination_addr);
+                recipients.push(Recipient::Sme(address));
+            }
+            DestAddress::DistributionList { dl_name } => match scenario.list(dl_name.as_octets()) {
+                None => recipients.push(Recipient::UnknownList(dl_name)),
+                Some(members) => recipients.extend(
+                    members
+                        .iter()
+                        .filter_map(|member| address(member).map(Recipient::Sme)),
+                ),
+            },
+        }
     }
+    recipients
 }
 
 /// The message as a whole is delivered when all recipients have it; a failure counts for all.

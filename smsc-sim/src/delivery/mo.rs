@@ -87,7 +87,7 @@ pub(crate) fn is_address(text: &str) -> bool {
 
 /// Type of number, numbering plan and digits of an address: international with a `+` in front,
 /// alphanumeric with letters, else unknown. `None` above 20 octets. SMPP v3.4 §5.2.5, §5.2.6.
-fn address(text: &str) -> Option<(u8, u8, COctetStr<'_>)> {
+pub(crate) fn address(text: &str) -> Option<(u8, u8, COctetStr<'_>)> {
     let (ton, npi, text) = match text.strip_prefix('+') {
         Some(digits) => (1, 1, digits),
         None if text.bytes().all(|octet| octet.is_ascii_digit()) => (0, 1, text),

@@ -13,7 +13,7 @@ use signalbox_codec::{CommandId, CommandStatus, Encode, Pdu, Tag, Tlvs, encode_p
 use tokio::sync::oneshot;
 
 pub use self::mo::Mo;
-pub(crate) use self::mo::is_address;
+pub(crate) use self::mo::{address, is_address};
 pub(crate) use self::original::Original;
 pub(crate) use self::receipt::{Receipt, ReceiptForm, ReceiptText};
 use crate::clock::SmscTime;

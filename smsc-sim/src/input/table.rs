@@ -107,6 +107,29 @@ impl<'n, 'e> Table<'n, 'e> {
         })
     }
 
+    /// What `parse` makes of a list of texts.
+    pub(crate) fn texts<T>(
+        &mut self,
+        key: &'static str,
+        allowed: Allowed<'_>,
+        parse: impl FnOnce(Vec<String>) -> Option<T>,
+    ) -> Option<T> {
+        self.parse(key, allowed, |node| match &node.value {
+            Value::List(items) => {
+                let text = |item: &Node| match &item.value {
+                    Value::Text(text) => Some(text.clone()),
+                    _ => None,
+                };
+                items
+                    .iter()
+                    .map(text)
+                    .collect::<Option<_>>()
+                    .and_then(parse)
+            }
+            _ => None,
+        })
+    }
+
     /// A word of a choice.
     pub(crate) fn choice<T: Copy>(
         &mut self,

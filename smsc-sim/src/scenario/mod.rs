@@ -3,6 +3,7 @@
 
 mod delay;
 mod fluent;
+mod list;
 mod pattern;
 mod profile;
 mod read;
@@ -16,6 +17,7 @@ use serde_json::{Value as Json, json};
 
 pub(crate) use self::delay::Delay;
 pub use self::fluent::{Rule, RuleReceipt};
+pub(crate) use self::list::List;
 pub(crate) use self::rule::{MoRule, Rule as ReadRule};
 pub(crate) use self::state::{Counts, Progress, Subject};
 use crate::fault::Fault;
@@ -29,6 +31,7 @@ pub(crate) const RULES_MAX: usize = 1_000;
 pub struct Scenario {
     pub(crate) rules: Vec<Arc<ReadRule>>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) lists: Vec<List>,
     /// The last number that a rule without an id was given.
     last_id: u64,
 }
@@ -60,7 +63,8 @@ impl Scenario {
     }
 
     /// A profile by its name: `healthy`, `flaky`, `throttling(TPS)`, `slow`,
-    /// `dead(bind_refused)`, `dead(timeout_all)`, `reorder`, `failed_submits`, `smppsim`.
+    /// `dead(bind_refused)`, `dead(timeout_all)`, `reorder`, `memory-hog`, `failed_submits`,
+    /// `smppsim`.
     ///
     /// # Errors
     /// There is no such profile, or its argument is none.
@@ -69,8 +73,8 @@ impl Scenario {
         Ok(Self::from_toml(name, &text).expect("the profiles are tested"))
     }
 
-    /// With the rules and faults of another one behind its own. Rules of the other whose ids are
-    /// there already get a number.
+    /// With the rules, faults and lists of another one behind its own. Rules of the other whose ids
+    /// are there already get a number; lists whose names are there already do not count.
     #[must_use]
     pub fn followed_by(mut self, other: Self) -> Self {
         for rule in other.rules {
@@ -81,6 +85,12 @@ impl Scenario {
             self.rules.push(Arc::new(rule));
         }
         self.faults.extend(other.faults);
+        let known = |lists: &[List], name: &str| lists.iter().any(|own| own.name == name);
+        for list in other.lists {
+            if !known(&self.lists, &list.name) {
+                self.lists.push(list);
+            }
+        }
         self
     }
 
@@ -89,7 +99,14 @@ impl Scenario {
     pub fn to_json(&self) -> Json {
         let rules: Vec<Json> = self.rules.iter().map(|rule| rule.to_json()).collect();
         let faults: Vec<&Json> = self.faults.iter().map(|fault| &fault.written).collect();
-        json!({"rules": rules, "faults": faults})
+        let lists: Vec<Json> = self.lists.iter().map(List::to_json).collect();
+        json!({"rules": rules, "faults": faults, "lists": lists})
+    }
+
+    /// The members of a distribution list; `None`: there is no such list.
+    pub(crate) fn list(&self, name: &[u8]) -> Option<&[String]> {
+        let found = self.lists.iter().find(|list| list.name.as_bytes() == name);
+        found.map(|list| &*list.members)
     }
 
     /// Puts a rule in front of the others.

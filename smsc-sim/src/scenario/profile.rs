@@ -8,13 +8,14 @@ pub(super) const NAMES: &[&str] = &[
     "slow",
     "dead",
     "reorder",
+    "memory-hog",
     "failed_submits",
     "smppsim",
 ];
 
 /// What may be written.
 pub(super) const ALLOWED: &str = "healthy, flaky, throttling(TPS), slow, dead(bind_refused), \
-    dead(timeout_all), reorder, failed_submits or smppsim";
+    dead(timeout_all), reorder, memory-hog, failed_submits or smppsim";
 
 /// Messages per second that pass unless `throttling` says how many.
 const TPS: u32 = 10;
@@ -95,12 +96,27 @@ id = "shuffled"
 respond = { delay = { uniform = { min = "0ms", max = "100ms" } } }
 "#;
 
-/// Every second message is refused.
+/// Whoever keeps what waits for a response, a receipt or the next part of a text keeps much.
+const MEMORY_HOG: &str = r#"
+[[rules]]
+id = "hoarded"
+respond = { delay = { uniform = { min = "30s", max = "60s" } } }
+receipts = [
+    { state = "ENROUTE", after = "10m", intermediate = true, unasked = true },
+    { state = "DELIVRD", after = "1h", unasked = true },
+]
+"#;
+
+/// As smscsim with FAILED_SUBMITS: an even sequence_number is answered with ESME_RSYSERR, an odd
+/// one gets a receipt UNDELIV after 2 s.
 const FAILED_SUBMITS: &str = r#"
 [[rules]]
 id = "failed-submit"
-match = { every = 2 }
-respond = { status = "ESME_RSUBMITFAIL" }
+match = { sequence_number = "even" }
+respond = { status = "ESME_RSYSERR" }
+[[rules]]
+id = "failed-delivery"
+receipts = [{ state = "UNDELIV", after = "2s" }]
 "#;
 
 /// How a message ends by the first digit of its destination, as with SMPPSim.
@@ -125,6 +141,7 @@ pub(super) fn text(name: &str) -> Result<String, String> {
         ("flaky", None) => Some(FLAKY.to_owned()),
         ("slow", None) => Some(SLOW.to_owned()),
         ("reorder", None) => Some(REORDER.to_owned()),
+        ("memory-hog", None) => Some(MEMORY_HOG.to_owned()),
         ("failed_submits", None) => Some(FAILED_SUBMITS.to_owned()),
         ("smppsim", None) => Some(SMPPSIM.map(smppsim).concat()),
         ("dead", None | Some("bind_refused")) => Some(DEAD_REFUSED.to_owned()),
@@ -167,7 +184,8 @@ mod tests {
             ("dead(bind_refused)", 0, 1),
             ("dead(timeout_all)", 1, 1),
             ("throttling", 0, 1),
-            ("failed_submits", 1, 0),
+            ("memory-hog", 1, 0),
+            ("failed_submits", 2, 0),
             ("smppsim", 5, 0),
             ("throttling(250)", 0, 1),
         ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use signalbox_codec::receipt::ReceiptState;
 
 use super::delay::Delay;
+use super::list::{LISTS_MAX, List};
 use super::pattern::Pattern;
 use super::rule::{Match, MoContent, MoRule, ReceiptRule, Rule, Scope, StateRule};
 use super::{RULES_MAX, Scenario, profile};
@@ -18,13 +19,24 @@ const RECEIPTS_MAX: usize = 16;
 /// Characters of an id, and of the name of a machine or a state, at most.
 const NAME_CHARACTERS_MAX: usize = 64;
 
-/// Reads `{profile, rules, faults}`. What the profile says comes behind what is written out.
+/// Reads `{profile, rules, faults, lists}`. What the profile says comes behind what is written out.
 pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
     let mut scenario = Scenario::default();
     let rules = table.list("rules", RULES_MAX, |table| {
         rule(table, &mut || scenario.numbered_id())
     });
     let faults = table.list("faults", FAULTS_MAX, fault::read);
+    let lists = table.list("lists", LISTS_MAX, List::read);
+    scenario.lists = lists.into_iter().flatten().flatten().collect();
+    for (at, list) in scenario.lists.iter().enumerate() {
+        if scenario.lists[..at]
+            .iter()
+            .any(|other| other.name == list.name)
+        {
+            let problem = format!("{:?} is there twice", list.name);
+            table.report(&format!("lists[{at}].name"), problem);
+        }
+    }
     scenario.rules = rules.into_iter().flatten().map(Arc::new).collect();
     scenario.faults = faults.into_iter().flatten().flatten().collect();
     for (at, rule) in scenario.rules.iter().enumerate() {
@@ -85,6 +97,7 @@ fn matching(table: &mut Table<'_, '_>) -> Match {
         data_coding: table
             .integer("data_coding", 0..=255)
             .map(|coding| coding as u8),
+        sequence_number_is_even: table.choice("sequence_number", &[("even", true), ("odd", false)]),
         nth: table.integer("nth", 1..=i64::MAX).map(|nth| nth as u64),
         every: table
             .integer("every", 1..=i64::MAX)
@@ -253,6 +266,9 @@ mod tests {
         mo = { from = "+4917", to = "100", hex = "00FF", data_coding = 4 }
         [[faults]]
         type = "slicer"
+        [[lists]]
+        name = "friends"
+        members = ["+49171", "100"]
         "#;
 
     #[test]
@@ -298,7 +314,7 @@ mod tests {
             "(did you mean \"DELIVRD\"?)",
             "s.toml:6:38: rules[1].receipts[1].state: missing",
             "s.toml:7:15: rules[1].mo.text: 'a': wanted: either text or hex",
-            "s.toml:8:3: fault: unknown key; there are rules, faults, profile (did you mean",
+            "s.toml:8:3: fault: unknown key; there are rules, faults, lists, profile (did you mean",
         ];
         for part in expected {
             assert!(found.contains(part), "{part}\nis not in\n{found}");
@@ -358,6 +374,16 @@ mod tests {
             (
                 "[[rules]]\nfault = { type = 'slicr' }",
                 "rules[0].fault.type",
+            ),
+            ("[[lists]]\nname = 'a'", "lists[0].members"),
+            ("[[lists]]\nname = 'a'\nmembers = []", "lists[0].members"),
+            (
+                "[[lists]]\nname = 'a'\nmembers = ['+1234567890123456789012']",
+                "lists[0].members",
+            ),
+            (
+                "lists = [{name = 'a', members = ['1']}, {name = 'a', members = ['2']}]",
+                "lists[1].name",
             ),
             ("rules = 5", "rules"),
             ("rules = [5]", "rules[0]"),

@@ -52,6 +52,8 @@ pub(crate) struct Match {
     /// Over the decoded text; what is no text never matches.
     pub(crate) text: Option<Pattern>,
     pub(crate) data_coding: Option<u8>,
+    /// Whether the sequence_number is even; `None`: either.
+    pub(crate) sequence_number_is_even: Option<bool>,
     /// Only the nth of those for which the rest holds, from 1.
     pub(crate) nth: Option<u64>,
     /// Each nth of them.

@@ -20,16 +20,19 @@ pub(crate) struct Subject<'a> {
     destination: &'a [u8],
     esm_class: u8,
     data_coding: u8,
+    sequence_number: u32,
     user_data: &'a [u8],
     text: OnceCell<Option<String>>,
 }
 
 impl<'a> Subject<'a> {
-    /// `addresses`: source and destination; `coding`: esm_class and data_coding.
+    /// `addresses`: source and destination; `coding`: esm_class and data_coding; the last are
+    /// sequence_number and user data.
     pub(crate) const fn new(
         system_id: &'a str,
         addresses: (&'a [u8], &'a [u8]),
         coding: (u8, u8),
+        sequence_number: u32,
         user_data: &'a [u8],
     ) -> Self {
         Self {
@@ -38,6 +41,7 @@ impl<'a> Subject<'a> {
             destination: addresses.1,
             esm_class: coding.0,
             data_coding: coding.1,
+            sequence_number,
             user_data,
             text: OnceCell::new(),
         }
@@ -116,6 +120,9 @@ impl Match {
             && self
                 .data_coding
                 .is_none_or(|wanted| wanted == subject.data_coding)
+            && self
+                .sequence_number_is_even
+                .is_none_or(|even| even == subject.sequence_number.is_multiple_of(2))
             && self
                 .system_id
                 .as_ref()
@@ -205,7 +212,7 @@ mod tests {
             let (bind, text) = message.split_once(':').unwrap();
             let of_bind: &mut Counts = binds.entry(bind).or_default();
             let user_data = text.as_bytes();
-            let subject = Subject::new(bind, (b"100", b"49171"), (0, 0), user_data);
+            let subject = Subject::new(bind, (b"100", b"49171"), (0, 0), 1, user_data);
             let mut draws = Draws::new(number as u64);
             let first = scenario.first_candidate(&subject);
             let rule = first.and_then(|first| {
