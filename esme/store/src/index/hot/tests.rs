@@ -1,6 +1,6 @@
 //! Which bodies stay in memory.
 
-use signalbox_router::{Content, Kind, State, StateSet};
+use signalbox_router::{Content, Kind, Priority, State, StateSet};
 
 use super::*;
 
