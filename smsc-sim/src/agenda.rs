@@ -1,13 +1,19 @@
 //! What a session has to do later, in the order of its time. Pure: it holds, it does not wait.
+//!
+//! Most of it comes in the order in which it is due, because most of it waits for the same time:
+//! that is a queue, and costs nothing to keep in order. Only the rest is in a heap.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::clock::SmscTime;
 
 /// Items by their time; those of the same time in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Agenda<T> {
+    /// In the order of their times.
+    queue: VecDeque<Item<T>>,
+    /// What was due before the last of the queue when it came.
     heap: BinaryHeap<Reverse<Item<T>>>,
     next_order: u64,
 }
@@ -23,6 +29,7 @@ impl<T> Agenda<T> {
     /// Nothing to do.
     pub(crate) const fn new() -> Self {
         Self {
+            queue: VecDeque::new(),
             heap: BinaryHeap::new(),
             next_order: 0,
         }
@@ -32,12 +39,18 @@ impl<T> Agenda<T> {
     pub(crate) fn push(&mut self, due: SmscTime, what: T) {
         let order = self.next_order;
         self.next_order += 1;
-        self.heap.push(Reverse(Item { due, order, what }));
+        let item = Item { due, order, what };
+        match self.queue.back() {
+            Some(last) if due < last.due => self.heap.push(Reverse(item)),
+            _ => self.queue.push_back(item),
+        }
     }
 
     /// When the next is due.
     pub(crate) fn next_due(&self) -> Option<SmscTime> {
-        self.heap.peek().map(|Reverse(item)| item.due)
+        let queued = self.queue.front().map(|item| item.due);
+        let heaped = self.heap.peek().map(|Reverse(item)| item.due);
+        queued.into_iter().chain(heaped).min()
     }
 
     /// The next with its time, if it is due.
@@ -45,17 +58,26 @@ impl<T> Agenda<T> {
         if self.next_due()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(item)| (item.due, item.what))
+        let heaped_first = match (self.queue.front(), self.heap.peek()) {
+            (Some(queued), Some(Reverse(heaped))) => heaped < queued,
+            (queued, _) => queued.is_none(),
+        };
+        let item = match heaped_first {
+            true => self.heap.pop().map(|Reverse(item)| item),
+            false => self.queue.pop_front(),
+        };
+        item.map(|item| (item.due, item.what))
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.queue.len() + self.heap.len()
     }
 
     /// All of them, in no order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.heap.drain().map(|Reverse(item)| item.what)
+        let heaped = self.heap.drain().map(|Reverse(item)| item);
+        self.queue.drain(..).chain(heaped).map(|item| item.what)
     }
 }
 
@@ -100,6 +122,8 @@ mod tests {
         };
         assert_eq!(until(&mut agenda, 4), "abc");
         assert_eq!((agenda.len(), agenda.next_due()), (2, Some(at(5))));
-        assert_eq!(until(&mut agenda, 5), "de");
+        agenda.push(at(5), 'f');
+        agenda.push(at(4), 'x');
+        assert_eq!(until(&mut agenda, 5), "xdef");
     }
 }

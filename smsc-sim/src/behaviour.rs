@@ -64,8 +64,9 @@ pub(crate) struct Decision {
     pub(crate) receipts: Vec<PlannedReceipt>,
     /// No receipt is to come, whatever becomes of the message.
     pub(crate) silent: bool,
-    /// A message from a phone that answers.
-    pub(crate) mo: Option<PlannedMo>,
+    /// A message from a phone that answers. Boxed, because few messages have one and every decision
+    /// is moved.
+    pub(crate) mo: Option<Box<PlannedMo>>,
     /// What goes wrong with the response on purpose.
     pub(crate) fault: Option<ResponseFault>,
 }

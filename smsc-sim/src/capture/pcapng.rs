@@ -38,10 +38,10 @@ pub(crate) fn write_head(out: &mut impl Write, comment: &str) -> io::Result<()> 
     block(out, INTERFACE_DESCRIPTION_BLOCK, &interface)
 }
 
-/// Writes the packets of a record.
-pub(crate) fn write_record(out: &mut impl Write, record: &Record) -> io::Result<()> {
+/// Writes the packets of a record with these octets.
+pub(crate) fn write_record(out: &mut impl Write, record: &Record, octets: &[u8]) -> io::Result<()> {
     let mut result = Ok(());
-    packets(record, |packet| {
+    packets(record, octets, |packet| {
         if result.is_ok() {
             result = write_packet(out, record.at_unix_us, packet);
         }

@@ -1,12 +1,13 @@
 //! The last octets of all sessions: a ring bounded in octets. What overflows is the oldest. Pure.
+//!
+//! A read or write of a socket is one copy into memory that is used again and again; packets and
+//! PDUs are made of it when somebody asks.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-/// What a record takes beside its octets, about.
+/// What a record counts for beside its octets: twice its size, because a queue that grows doubles.
 const RECORD_OCTETS: usize = 128;
 
 /// A connection.
@@ -31,7 +32,7 @@ pub(crate) enum Sender {
     Theirs,
 }
 
-/// Something that happened on a connection.
+/// Something that happened on a connection. Its octets are kept apart from it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// The connection.
@@ -49,12 +50,12 @@ pub(crate) struct Record {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// The connection was made.
     Opened,
-    /// The sender sent octets.
-    Octets(Bytes),
+    /// The sender sent so many octets.
+    Octets(usize),
     /// The sender will send no more.
     Ended,
     /// The sender broke the connection.
@@ -62,10 +63,11 @@ pub(crate) enum What {
 }
 
 impl Record {
-    fn octets(&self) -> usize {
-        match &self.what {
-            What::Octets(octets) => RECORD_OCTETS + octets.len(),
-            What::Opened | What::Ended | What::Reset => RECORD_OCTETS,
+    /// Octets that belong to it.
+    pub(crate) const fn octets(&self) -> usize {
+        match self.what {
+            What::Octets(octets) => octets,
+            What::Opened | What::Ended | What::Reset => 0,
         }
     }
 }
@@ -74,10 +76,20 @@ impl Record {
 #[derive(Debug)]
 pub(crate) struct Ring {
     records: VecDeque<Record>,
-    octets: usize,
+    /// Those of all records, one after the other.
+    octets: VecDeque<u8>,
     octets_max: usize,
     /// Records that are no longer kept.
     overwritten: u64,
+}
+
+/// What a ring held at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    records: Vec<Record>,
+    octets: Vec<u8>,
+    /// Records of all sessions that are no longer kept.
+    pub(crate) overwritten: u64,
 }
 
 impl Ring {
@@ -85,33 +97,98 @@ impl Ring {
     pub(crate) const fn new(octets_max: usize) -> Self {
         Self {
             records: VecDeque::new(),
-            octets: 0,
+            octets: VecDeque::new(),
             octets_max,
             overwritten: 0,
         }
     }
 
-    /// Appends a record.
-    pub(crate) fn push(&mut self, record: Record) {
-        self.octets += record.octets();
-        self.records.push_back(record);
-        while self.octets > self.octets_max
-            && let Some(oldest) = self.records.pop_front()
-        {
-            self.octets -= oldest.octets();
+    /// Appends a record with its octets.
+    pub(crate) fn push(&mut self, record: Record, octets: &[u8]) {
+        debug_assert_eq!(record.octets(), octets.len());
+        let wanted = RECORD_OCTETS + octets.len();
+        self.forget_down_to(self.octets_max.saturating_sub(wanted));
+        if wanted > self.octets_max {
             self.overwritten += 1;
+            return;
         }
+        self.make_room(octets.len());
+        self.octets.extend(octets);
+        self.records.push_back(record);
+    }
+
+    /// Keeps so many octets from now on, and gives back the memory beyond.
+    pub(crate) fn limit(&mut self, octets_max: usize) {
+        self.octets_max = octets_max;
+        self.forget_down_to(octets_max);
+        self.octets.shrink_to(octets_max);
+        self.records.shrink_to(octets_max / RECORD_OCTETS);
     }
 
     /// The records kept, oldest first, of one session or of all.
-    pub(crate) fn records(&self, session: Option<u64>) -> Vec<Record> {
-        let wanted = |record: &&Record| session.is_none_or(|id| record.flow.session == id);
-        self.records.iter().filter(wanted).cloned().collect()
+    pub(crate) fn held(&self, session: Option<u64>) -> Held {
+        let mut held = Held {
+            overwritten: self.overwritten,
+            ..Held::default()
+        };
+        let mut start = 0;
+        for record in &self.records {
+            let end = start + record.octets();
+            if session.is_none_or(|id| record.flow.session == id) {
+                held.records.push(record.clone());
+                let (front, back) = self.octets.as_slices();
+                let split = front.len();
+                held.octets
+                    .extend_from_slice(&front[start.min(split)..end.min(split)]);
+                held.octets
+                    .extend_from_slice(&back[start.max(split) - split..end.max(split) - split]);
+            }
+            start = end;
+        }
+        held
     }
 
-    /// Records that are no longer kept.
-    pub(crate) const fn overwritten(&self) -> u64 {
-        self.overwritten
+    /// Whether there is anything of that session.
+    pub(crate) fn knows(&self, session: u64) -> bool {
+        let mut newest_first = self.records.iter().rev();
+        newest_first.any(|record| record.flow.session == session)
+    }
+
+    fn kept(&self) -> usize {
+        self.octets.len() + RECORD_OCTETS * self.records.len()
+    }
+
+    /// Drops the oldest records until the others count for `octets` at most.
+    fn forget_down_to(&mut self, octets: usize) {
+        let mut gone = 0;
+        while self.kept() - gone > octets
+            && let Some(oldest) = self.records.pop_front()
+        {
+            gone += oldest.octets();
+            self.overwritten += 1;
+        }
+        self.octets.drain(..gone);
+    }
+
+    /// Lets the memory grow by doubling, and never beyond what the ring may keep.
+    fn make_room(&mut self, octets: usize) {
+        let (wanted, capacity) = (self.octets.len() + octets, self.octets.capacity());
+        if wanted > capacity {
+            let doubled = (2 * capacity).clamp(wanted, self.octets_max);
+            self.octets.reserve_exact(doubled - self.octets.len());
+        }
+    }
+}
+
+impl Held {
+    /// Its records with their octets, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        let mut rest = &self.octets[..];
+        self.records.iter().map(move |record| {
+            let octets;
+            (octets, rest) = rest.split_at(record.octets());
+            (record, octets)
+        })
     }
 }
 
@@ -119,8 +196,8 @@ impl Ring {
 pub(crate) mod tests {
     use super::*;
 
-    /// Octets that the ESME of this session sent.
-    pub(crate) fn record(session: u64, sent_before: u64, octets: &[u8]) -> Record {
+    /// So many octets that the ESME of this session sent.
+    pub(crate) fn record(session: u64, sent_before: u64, octets: usize) -> Record {
         Record {
             flow: Arc::new(Flow {
                 session,
@@ -132,26 +209,64 @@ pub(crate) mod tests {
             sent_before,
             received_before: 0,
             sender: Sender::Theirs,
-            what: What::Octets(Bytes::copy_from_slice(octets)),
+            what: What::Octets(octets),
         }
+    }
+
+    fn push(ring: &mut Ring, number: u64, octets: &[u8]) {
+        ring.push(record(number % 2, number, octets.len()), octets);
+    }
+
+    /// Numbers of the records that are kept.
+    fn kept(ring: &Ring, session: Option<u64>) -> Vec<u64> {
+        let held = ring.held(session);
+        held.iter().map(|(record, _)| record.sent_before).collect()
     }
 
     #[test]
     fn the_oldest_go_and_are_counted() {
         let mut ring = Ring::new(1_000);
-        for sent_before in 0..20 {
-            ring.push(record(sent_before % 2, sent_before, &[7; 72]));
+        for number in 0..20 {
+            push(&mut ring, number, &[7; 72]);
         }
-        let kept: Vec<u64> = ring.records(None).iter().map(|r| r.sent_before).collect();
-        assert_eq!(kept, [15, 16, 17, 18, 19]);
-        assert_eq!((ring.overwritten(), ring.octets), (15, 1_000));
-        let of_one: Vec<u64> = ring
-            .records(Some(1))
-            .iter()
-            .map(|r| r.sent_before)
-            .collect();
-        assert_eq!(of_one, [15, 17, 19]);
-        ring.push(record(1, 20, &[7; 5_000]));
-        assert!(ring.records(None).is_empty(), "larger than the whole ring");
+        assert_eq!(kept(&ring, None), [15, 16, 17, 18, 19]);
+        assert_eq!((ring.overwritten, ring.kept()), (15, 1_000));
+        assert_eq!(kept(&ring, Some(1)), [15, 17, 19]);
+        assert!(ring.knows(1) && !ring.knows(2));
+        push(&mut ring, 20, &[7; 5_000]);
+        assert!(kept(&ring, None).is_empty(), "larger than the whole ring");
+        assert_eq!(ring.overwritten, 21);
+    }
+
+    #[test]
+    fn octets_come_out_as_they_went_in_wherever_the_ring_turns() {
+        let mut ring = Ring::new(3_000);
+        for number in 0..500_u64 {
+            let octets = vec![number as u8; (number * 37 % 200) as usize];
+            push(&mut ring, number, &octets);
+            assert!(ring.octets.capacity() <= 3_000);
+            for session in [None, Some(0), Some(1)] {
+                for (record, octets) in ring.held(session).iter() {
+                    let number = record.sent_before;
+                    assert_eq!(octets.len() as u64, number * 37 % 200);
+                    assert!(octets.iter().all(|octet| *octet == number as u8));
+                }
+            }
+        }
+        assert_eq!(kept(&ring, None).last(), Some(&499));
+    }
+
+    #[test]
+    fn a_lower_limit_holds_at_once_and_gives_memory_back() {
+        let mut ring = Ring::new(100_000);
+        for number in 0..200 {
+            push(&mut ring, number, &[7; 372]);
+        }
+        ring.limit(1_000);
+        assert_eq!(kept(&ring, None), [198, 199]);
+        assert!(ring.octets.capacity() <= 1_000);
+        ring.limit(0);
+        push(&mut ring, 200, &[]);
+        assert_eq!((ring.kept(), ring.octets.capacity()), (0, 0));
     }
 }

@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::pcapng::{write_head, write_record};
 use super::ring::{Record, Ring};
 use crate::builder::StartError;
@@ -35,7 +37,7 @@ struct State {
 
 #[derive(Debug)]
 struct FileSink {
-    records: SyncSender<Record>,
+    records: SyncSender<(Record, Bytes)>,
     lost: u64,
     writer: JoinHandle<()>,
 }
@@ -58,31 +60,38 @@ impl Capture {
         self.is_on
     }
 
-    /// Keeps a record.
-    pub(crate) fn push(&self, record: Record) {
+    /// Keeps a record with its octets.
+    pub(crate) fn push(&self, record: Record, octets: &[u8]) {
         let state = &mut *self.state();
-        if let Some(file) = &mut state.file
-            && file.records.try_send(record.clone()).is_err()
-        {
-            file.lost += 1;
+        if let Some(file) = &mut state.file {
+            let copy = (record.clone(), Bytes::copy_from_slice(octets));
+            file.lost += u64::from(file.records.try_send(copy).is_err());
         }
-        state.ring.push(record);
+        state.ring.push(record, octets);
+    }
+
+    /// Keeps so many octets in the ring from now on.
+    pub(crate) fn limit(&self, octets_max: usize) {
+        self.state().ring.limit(octets_max);
+    }
+
+    /// Whether the ring holds anything of that session.
+    pub(crate) fn knows(&self, session: u64) -> bool {
+        self.state().ring.knows(session)
     }
 
     /// The ring as a pcapng file, of one session or of all.
     pub(crate) fn to_pcapng(&self, session: Option<u64>) -> Vec<u8> {
-        let (records, overwritten) = {
-            let state = self.state();
-            (state.ring.records(session), state.ring.overwritten())
-        };
+        let held = self.state().ring.held(session);
+        let overwritten = held.overwritten;
         let comment = format!(
             "TCP and IP headers are made up; octets and times are real. {overwritten} older records \
              of all sessions were overwritten."
         );
         let mut out = Vec::new();
         write_head(&mut out, &comment).expect("memory can be written");
-        for record in &records {
-            write_record(&mut out, record).expect("memory can be written");
+        for (record, octets) in held.iter() {
+            write_record(&mut out, record, octets).expect("memory can be written");
         }
         out
     }
@@ -112,7 +121,7 @@ impl Capture {
 
 impl FileSink {
     fn new(path: PathBuf) -> Result<Self, StartError> {
-        let open = || -> io::Result<(SyncSender<Record>, JoinHandle<()>)> {
+        let open = || -> io::Result<(SyncSender<(Record, Bytes)>, JoinHandle<()>)> {
             let mut out = BufWriter::new(File::create(&path)?);
             write_head(
                 &mut out,
@@ -137,11 +146,11 @@ impl FileSink {
 }
 
 /// Writes what comes until nobody sends any more or the file has `octets_max`.
-fn write_all<W: Write>(records: &Receiver<Record>, out: W, octets_max: u64) {
+fn write_all<W: Write>(records: &Receiver<(Record, Bytes)>, out: W, octets_max: u64) {
     let mut out = Counted { out, octets: 0 };
     let result = loop {
         let written = match records.recv_timeout(FLUSH_AFTER) {
-            Ok(record) => write_record(&mut out, &record),
+            Ok((record, octets)) => write_record(&mut out, &record, &octets),
             Err(RecvTimeoutError::Timeout) => out.flush(),
             Err(RecvTimeoutError::Disconnected) => break out.flush(),
         };
@@ -188,7 +197,8 @@ mod tests {
     fn a_file_that_is_full_ends_with_a_whole_packet() {
         let (sender, received) = sync_channel(100);
         for number in 0..100 {
-            sender.send(record(1, number * 10, &[7; 10])).unwrap();
+            let octets = Bytes::from_static(&[7; 10]);
+            sender.send((record(1, number * 10, 10), octets)).unwrap();
         }
         drop(sender);
         let mut file = Vec::new();
@@ -219,10 +229,10 @@ mod tests {
             }),
         };
         for number in 0..10 {
-            capture.push(record(1, number, b"x"));
+            capture.push(record(1, number, 1), b"x");
         }
         assert_eq!(capture.state().file.as_ref().map(|file| file.lost), Some(8));
-        assert_eq!(capture.state().ring.records(None).len(), 10);
+        assert_eq!(capture.state().ring.held(None).iter().count(), 10);
         drop(received);
         capture.finish();
     }

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-
 use super::ring::{Flow, Record, Sender, What};
 use super::sink::Capture;
 
@@ -49,7 +47,7 @@ impl Tap {
         } else {
             Sender::Theirs
         };
-        tap.record(opener, What::Opened);
+        tap.record(opener, What::Opened, &[]);
         Some(tap)
     }
 
@@ -58,21 +56,21 @@ impl Tap {
         if octets.is_empty() {
             return self.ended(sender);
         }
-        self.record(sender, What::Octets(Bytes::copy_from_slice(octets)));
+        self.record(sender, What::Octets(octets.len()), octets);
         *self.count(sender) += octets.len() as u64;
     }
 
     /// The sender sends no more.
     pub(crate) fn ended(&mut self, sender: Sender) {
         if !std::mem::replace(&mut self.ended[sender as usize], true) {
-            self.record(sender, What::Ended);
+            self.record(sender, What::Ended, &[]);
             *self.count(sender) += 1;
         }
     }
 
     /// We broke the connection.
     pub(crate) fn reset(&mut self) {
-        self.record(Sender::Ours, What::Reset);
+        self.record(Sender::Ours, What::Reset, &[]);
     }
 
     const fn count(&mut self, sender: Sender) -> &mut u64 {
@@ -82,19 +80,20 @@ impl Tap {
         }
     }
 
-    fn record(&self, sender: Sender, what: What) {
+    fn record(&self, sender: Sender, what: What, octets: &[u8]) {
         let (sent_before, received_before) = match sender {
             Sender::Ours => (self.ours, self.theirs),
             Sender::Theirs => (self.theirs, self.ours),
         };
-        self.capture.push(Record {
+        let record = Record {
             flow: Arc::clone(&self.flow),
             at_unix_us: unix_us(),
             sent_before,
             received_before,
             sender,
             what,
-        });
+        };
+        self.capture.push(record, octets);
     }
 }
 

@@ -163,10 +163,10 @@ impl Rule {
         }
         if let Some(mo) = &self.mo {
             let after = decision.respond_after.unwrap_or_default() + mo.after.draw(draws);
-            decision.mo = Some(PlannedMo {
+            decision.mo = Some(Box::new(PlannedMo {
                 mo: mo.clone(),
                 after,
-            });
+            }));
         }
         decision
     }
