@@ -63,6 +63,10 @@ pub(crate) struct ServeArgs {
     /// Address that both listen on.
     #[arg(long, default_value = "127.0.0.1")]
     bind_address: IpAddr,
+    /// Name that requests to the control API may have in Host beside localhost and the address above;
+    /// repeat it for several; *: any name.
+    #[arg(long, value_name = "NAME")]
+    http_host: Vec<String>,
     /// Port of SMPP over TLS; 0: any free one. Default: no TLS. Without --tls-cert a certificate
     /// for localhost is made, and GET tls tells what to trust.
     #[arg(long)]
@@ -131,9 +135,12 @@ pub(crate) struct ServeArgs {
     /// Messages kept for the control API; 0: none.
     #[arg(long, default_value_t = 10_000)]
     record: usize,
-    /// Octets of all sessions kept for GET capture.pcapng; 0: none.
+    /// Octets of all sessions of an SMSC kept for GET capture.pcapng; 0: none.
     #[arg(long, default_value_t = 8 * 1024 * 1024)]
     capture_octets: usize,
+    /// Octets that all SMSCs keep for it together; each gets its share.
+    #[arg(long, value_name = "OCTETS", default_value_t = 64 * 1024 * 1024)]
+    capture_octets_total: usize,
     /// Write all octets of all sessions to this pcapng file, 1 GiB at most.
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -170,6 +177,8 @@ impl ServeArgs {
             },
             record_messages_max: self.record,
             capture_octets_max: self.capture_octets,
+            capture_octets_total_max: self.capture_octets_total,
+            http_hosts: self.http_host,
             capture_file: self.capture,
             connections_max: self.connections_max,
             ..Settings::default()

@@ -66,6 +66,17 @@ impl Control {
         self.shared.capture.to_pcapng(session)
     }
 
+    /// Whether a session of this number is there, or anything of it in the capture.
+    pub(crate) fn knows_session(&self, session: u64) -> bool {
+        let is_there = self.sessions().iter().any(|info| info.id == session);
+        is_there || self.shared.capture.knows(session)
+    }
+
+    /// Lets the capture keep so many octets from now on.
+    pub(crate) fn limit_capture(&self, octets_max: usize) {
+        self.shared.capture.limit(octets_max);
+    }
+
     /// Completes the capture file; waits for the disk.
     pub(crate) fn finish_capture(&self) {
         self.shared.capture.finish();

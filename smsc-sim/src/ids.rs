@@ -192,11 +192,12 @@ impl IdText {
     };
 
     fn hex(number: u64) -> Self {
-        let digits = 16 - (number | 1).leading_zeros() as usize / 4;
+        let leading_zeros = (number | 1).leading_zeros() / 4;
+        let halves = [number >> 32, number & 0xFFFF_FFFF].map(hex_digits);
+        let digits = u128::from(halves[0]) << 64 | u128::from(halves[1]);
         let mut text = Self::EMPTY;
-        for digit in (0..digits).rev() {
-            text.push(hex_digit(number >> (digit * 4)));
-        }
+        text.octets[..16].copy_from_slice(&(digits << (leading_zeros * 8)).to_be_bytes());
+        text.length = 16 - leading_zeros as u8;
         text
     }
 
@@ -286,6 +287,16 @@ fn number_of_uuid(text: &str) -> Option<u64> {
     (0..4)
         .map(|top: u64| !random::unmix(low | top << 62))
         .find(|number| IdText::uuid(*number).as_str() == text)
+}
+
+/// The eight lower-case digits of a number of 32 bits, the first one in the highest octet. All at
+/// once, because each message has an id.
+const fn hex_digits(number: u64) -> u64 {
+    let pairs = (number | number << 16) & 0x0000_FFFF_0000_FFFF;
+    let octets = (pairs | pairs << 8) & 0x00FF_00FF_00FF_00FF;
+    let nibbles = (octets | octets << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    let are_letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    nibbles + 0x3030_3030_3030_3030 + are_letters * (b'a' - b'0' - 10) as u64
 }
 
 fn hex_digit(nibble: u64) -> u8 {

@@ -22,7 +22,7 @@ use crate::fault::HandshakeFault;
 use crate::random::{self, Draws};
 use crate::registry::{Control, Disconnect, Outbind};
 use crate::shared::Shared;
-use crate::socket::{Gate, Socket, Transport};
+use crate::socket::{Gate, Lingering, Socket, Transport};
 use crate::tls;
 
 /// Pause after a connection that could not be accepted, so that a lack of file descriptors does
@@ -51,30 +51,68 @@ pub(crate) async fn run(
     shared: Arc<Shared>,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut sessions = JoinSet::new();
+    let mut connections = Connections::default();
     let (tls_listener, acceptor) = tls.unzip();
     loop {
         tokio::select! {
             accepted = accept(listener.as_ref()) => match accepted {
-                Some(made) => start(&mut sessions, &shared, made, None),
+                Some(made) => connections.start(&shared, made, None),
                 None => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             accepted = accept(tls_listener.as_ref()) => match accepted {
-                Some(made) => start(&mut sessions, &shared, made, acceptor.clone()),
+                Some(made) => connections.start(&shared, made, acceptor.clone()),
                 None => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
-            Some(made) = made.recv() => start(&mut sessions, &shared, made, None),
-            Some(ended) = sessions.join_next(), if !sessions.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a session's task failed");
-                }
-            }
+            Some(made) = made.recv() => connections.start(&shared, made, None),
+            () = connections.next_end() => {}
             _ = &mut stopped => break,
         }
     }
     drop((listener, tls_listener, made));
     shared.registry().end_all(Disconnect::Unbind);
-    while sessions.join_next().await.is_some() {}
+    while connections.sessions.join_next().await.is_some() {}
+}
+
+/// The connections of an SMSC. Dropped, all are closed.
+#[derive(Default)]
+struct Connections {
+    sessions: JoinSet<Option<Lingering>>,
+    /// Those that are closed later than their sessions ended; they count as connections.
+    lingering: JoinSet<()>,
+}
+
+impl Connections {
+    fn start(&mut self, shared: &Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
+        let counters = &shared.counters;
+        let peer = made.peer;
+        if self.sessions.len() + self.lingering.len() >= shared.settings.connections_max {
+            counters.connections_refused.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%peer, "connection refused: there are too many");
+            return;
+        }
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        if let Transport::Tcp(stream) = &made.transport
+            && let Err(error) = stream.set_nodelay(true)
+        {
+            tracing::debug!(%error, "small PDUs may be delayed");
+        }
+        let serving = serve(Arc::clone(shared), made, tls);
+        self.sessions
+            .spawn(serving.instrument(tracing::Span::current()));
+    }
+
+    /// Waits until a session or a connection has ended; for ever when there is none.
+    async fn next_end(&mut self) {
+        tokio::select! {
+            Some(ended) = self.sessions.join_next() => match ended {
+                Ok(Some(left)) => drop(self.lingering.spawn(left.close())),
+                Ok(None) => {}
+                Err(error) => tracing::error!(%error, "a session's task failed"),
+            },
+            Some(_) = self.lingering.join_next() => {}
+            else => std::future::pending().await,
+        }
+    }
 }
 
 /// The next connection; `None` when there was one that could not be accepted.
@@ -95,25 +133,8 @@ async fn accept(listener: Option<&TcpListener>) -> Option<Made> {
     }
 }
 
-fn start(sessions: &mut JoinSet<()>, shared: &Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
-    let counters = &shared.counters;
-    let peer = made.peer;
-    if sessions.len() >= shared.settings.connections_max {
-        counters.connections_refused.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(%peer, "connection refused: there are too many");
-        return;
-    }
-    counters.connections.fetch_add(1, Ordering::Relaxed);
-    if let Transport::Tcp(stream) = &made.transport
-        && let Err(error) = stream.set_nodelay(true)
-    {
-        tracing::debug!(%error, "small PDUs may be delayed");
-    }
-    let serving = serve(Arc::clone(shared), made, tls);
-    sessions.spawn(serving.instrument(tracing::Span::current()));
-}
-
-async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
+/// Serves one connection to the end of its session. Gives back what is to be closed later.
+async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) -> Option<Lingering> {
     let peer = made.peer;
     let gate = Arc::new(Gate::default());
     let (control_sender, mut control) = mpsc::unbounded_channel();
@@ -147,18 +168,20 @@ async fn serve(shared: Arc<Shared>, made: Made, tls: Option<TlsAcceptor>) {
         Ok(transport) => transport,
         Err(error) => {
             tracing::info!(session = id, %peer, %error, "no TLS handshake");
-            return owner.leave();
+            owner.leave();
+            return None;
         }
     };
     let mut session = Session::new(Instant::now(), owner.session_config());
     owner.tame(&mut session);
-    let socket = Socket::new(transport, gate, (tap, ear), draws);
+    let socket = Socket::new(transport, Arc::clone(&gate), (tap, ear), draws);
     let config = DriverConfig {
         exact_timeouts: true,
         ..DriverConfig::default()
     };
     let (owner, _) = drive(socket, session, owner, requests, control, config).await;
     owner.leave();
+    gate.take_lingering()
 }
 
 /// Waits for the handshake and does meanwhile what the session is told: nobody has to wait for a

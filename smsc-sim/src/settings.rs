@@ -29,6 +29,9 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Where the control API is listened on; `None`: nowhere. Default `None`.
     pub http_address: Option<SocketAddr>,
+    /// Names that requests to the control API may have in Host beside those of this machine; `*`: any
+    /// name. Default: none.
+    pub http_hosts: Vec<String>,
     /// Key of everything that looks random. Default 1.
     pub seed: u64,
     /// A clock that stands at this time, ms since 1970, until it is moved; `None`: the machine's.
@@ -55,6 +58,10 @@ pub struct Settings {
     /// Octets of all sessions that are kept as they went over the wire, for the capture; the oldest
     /// go. Default 8 MiB; 0 keeps none.
     pub capture_octets_max: usize,
+    /// Octets that the captures of all SMSCs of a process keep together: from so many SMSCs on that
+    /// it would be more, each keeps an equal share, and those beyond it go at once. What `main` says
+    /// holds. Default 64 MiB.
+    pub capture_octets_total_max: usize,
     /// File that all octets are written to as pcapng, 1 GiB at most. Default none.
     pub capture_file: Option<PathBuf>,
     /// Connections at the same time; one more is closed at once. Default 10,000.
@@ -64,6 +71,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Octets that the capture of each SMSC keeps when there are so many.
+    pub(crate) fn capture_octets_of_each(&self, smscs: usize) -> usize {
+        let share = self.capture_octets_total_max / smscs.max(1);
+        self.capture_octets_max.min(share)
+    }
+
     /// Whether this may stand in a bind or its response. SMPP v3.4 §5.2.1.
     pub(crate) fn is_system_id(text: &str) -> bool {
         text.len() <= 15 && text.bytes().all(|octet| octet.is_ascii_graphic())
@@ -96,6 +109,7 @@ impl Default for Settings {
             in_memory: false,
             tls: None,
             http_address: None,
+            http_hosts: Vec::new(),
             seed: 1,
             virtual_clock_unix_ms: None,
             system_id: "SMSC".to_owned(),
@@ -107,6 +121,7 @@ impl Default for Settings {
             conformance_window_size: 10,
             record_messages_max: 10_000,
             capture_octets_max: 8 * 1024 * 1024,
+            capture_octets_total_max: 64 * 1024 * 1024,
             capture_file: None,
             connections_max: 10_000,
             session: SessionConfig {

@@ -95,7 +95,7 @@ impl Smsc {
         let http_address = http.as_ref().and_then(address);
         let clock = clock(settings.virtual_clock_unix_ms);
         let file = settings.capture_file.clone();
-        let capture = Capture::new(settings.capture_octets_max, file)?;
+        let capture = Capture::new(settings.capture_octets_of_each(1), file)?;
         let shared = Arc::new(Shared::new(settings, clock, capture));
         // Whatever is logged of this SMSC names it.
         let span = tracing::error_span!("smsc", name = %shared.settings.name);

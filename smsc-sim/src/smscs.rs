@@ -142,13 +142,19 @@ impl Smscs {
         }
         let listed = listed(&name, &smsc);
         others.by_name.insert(name, smsc);
+        self.share_capture(&others);
         Ok(listed)
     }
 
     /// Closes the sessions and the port of one, and waits until that is done; false when there is
     /// none of this name. `main` stays.
     pub(crate) async fn destroy(&self, name: &str) -> bool {
-        let smsc = self.others().by_name.remove(name);
+        let smsc = {
+            let mut others = self.others();
+            let smsc = others.by_name.remove(name);
+            self.share_capture(&others);
+            smsc
+        };
         match smsc {
             Some(smsc) => {
                 smsc.close().await;
@@ -168,6 +174,16 @@ impl Smscs {
     /// Closes all but `main`.
     pub(crate) fn drop_others(&self) {
         self.others().by_name.clear();
+    }
+
+    /// Gives each capture its share of what all may keep together.
+    fn share_capture(&self, others: &Others) {
+        let settings = self.main.control.settings();
+        let octets_max = settings.capture_octets_of_each(1 + others.by_name.len());
+        self.main.control.limit_capture(octets_max);
+        for smsc in others.by_name.values() {
+            smsc.control().limit_capture(octets_max);
+        }
     }
 
     fn free_name(&self, name: Option<String>) -> Result<String, SmscsError> {

@@ -7,7 +7,7 @@ mod wire;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -29,20 +29,46 @@ pub(crate) struct Gate {
     /// There is a plan that the socket has not taken.
     changed: AtomicBool,
     plan: Mutex<StreamPlan>,
+    /// What is to be closed later than its session ends.
+    lingering: Mutex<Option<Lingering>>,
+}
+
+/// A connection without a session that is to be closed after some time.
+#[derive(Debug)]
+pub(crate) struct Lingering {
+    transport: Transport,
+    delay: Duration,
+}
+
+impl Lingering {
+    /// Closes it when its time is over; dropped, it closes at once.
+    pub(crate) async fn close(self) {
+        tokio::time::sleep(self.delay).await;
+        drop(self.transport);
+    }
 }
 
 impl Gate {
     /// From now on the octets are treated like this.
     pub(crate) fn set(&self, plan: StreamPlan) {
-        *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+        *lock(&self.plan) = plan;
         self.changed.store(true, Ordering::Release);
+    }
+
+    /// What the socket has left behind to be closed later.
+    pub(crate) fn take_lingering(&self) -> Option<Lingering> {
+        lock(&self.lingering).take()
     }
 
     fn take(&self) -> Option<StreamPlan> {
         let changed = self.changed.swap(false, Ordering::Acquire);
-        let plan = || self.plan.lock().unwrap_or_else(PoisonError::into_inner);
-        changed.then(|| plan().clone())
+        changed.then(|| lock(&self.plan).clone())
     }
+}
+
+/// No invariant spans two statements under these locks, so a panic elsewhere does not spoil them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The connection. Dropped while the switch is on, it sends a reset; in memory both look the same.
@@ -123,14 +149,9 @@ impl Drop for Socket {
             {
                 tracing::warn!(%error, "the connection ends in order, a reset was wanted");
             }
-        } else if let Some(delay) = self.slow_close
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
+        } else if let Some(delay) = self.slow_close {
             let transport = std::mem::replace(&mut self.wire.transport, Transport::Gone);
-            runtime.spawn(async move {
-                tokio::time::sleep(delay).await;
-                drop(transport);
-            });
+            *lock(&self.gate.lingering) = Some(Lingering { transport, delay });
         }
     }
 }

@@ -2,12 +2,16 @@
 //! for them is in [`crate::wait`].
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::filter::{Difference, Match};
 use crate::message::Message;
 
 /// Messages that a refusal names because they come nearest.
 const NEAREST_MAX: usize = 3;
+/// How long no more messages come before an exact number is believed.
+pub(crate) const QUIET: Duration = Duration::from_millis(100);
+
 /// How many messages are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -62,14 +66,16 @@ impl Count {
         }
     }
 
-    /// Whether nothing that comes can be missed by not waiting. Only an exact number above 0 is
-    /// over when it is reached.
-    pub(crate) const fn is_settled(self, matched: u64) -> bool {
-        let may_end_early = match self.at_most {
-            Some(at_most) => at_most == self.at_least && at_most > 0,
-            None => true,
-        };
-        may_end_early && matched >= self.at_least
+    /// After how long without another one that many messages are enough; `None`: only when the
+    /// whole time is over. A number without upper limit is reached at once, an exact one above 0
+    /// when no more come, and whether there are few enough is sure at the end only.
+    pub(crate) fn settles_after(self, matched: u64) -> Option<Duration> {
+        match self.at_most {
+            _ if matched < self.at_least => None,
+            None => Some(Duration::ZERO),
+            Some(at_most) if at_most == self.at_least && at_most > 0 => Some(QUIET),
+            Some(_) => None,
+        }
     }
 }
 
@@ -155,5 +161,44 @@ pub(crate) fn refusal(
         wanted: words,
         matched,
         nearest: misses,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_settles_at_once_after_quiet_or_at_the_end() {
+        let at_least = Count {
+            at_least: 2,
+            at_most: None,
+        };
+        let range = Count {
+            at_least: 1,
+            at_most: Some(2),
+        };
+        let table = [
+            (at_least, 1, None, false),
+            (at_least, 2, Some(Duration::ZERO), false),
+            (at_least, 9, Some(Duration::ZERO), false),
+            (Count::exactly(2), 1, None, false),
+            (Count::exactly(2), 2, Some(QUIET), false),
+            (Count::exactly(2), 3, Some(QUIET), true),
+            (Count::exactly(0), 0, None, false),
+            (Count::exactly(0), 1, None, true),
+            (Count::at_most(2), 0, None, false),
+            (Count::at_most(2), 3, None, true),
+            (range, 1, None, false),
+            (range, 3, None, true),
+        ];
+        for (count, matched, settles_after, exceeded) in table {
+            assert_eq!(
+                count.settles_after(matched),
+                settles_after,
+                "{count} {matched}"
+            );
+            assert_eq!(count.is_exceeded(matched), exceeded, "{count} {matched}");
+        }
     }
 }

@@ -47,8 +47,8 @@ impl<'a> Verify<'a> {
         self
     }
 
-    /// That many: done as soon as they are there, and failed as soon as there are more. For 0 the
-    /// whole time is waited.
+    /// That many: done when they are there and no more have come for 100 ms (or until the time is
+    /// over), and failed as soon as there are more. For 0 the whole time is waited.
     #[must_use]
     pub const fn exactly(mut self, count: u64) -> Self {
         self.count = Count::exactly(count);
@@ -89,15 +89,24 @@ pub(crate) async fn verify(
 ) -> Result<Vec<Message>, VerifyError> {
     let deadline = Instant::now() + within;
     let mut progress = Progress::default();
+    let mut changed = Instant::now();
     loop {
         let news = control.news();
+        let before = progress.matched;
         progress.look(control, wanted);
-        if count.is_exceeded(progress.matched) || count.is_settled(progress.matched) {
+        let now = Instant::now();
+        if progress.matched != before {
+            changed = now;
+        }
+        let settled = count.settles_after(progress.matched);
+        let settled = settled.map(|quiet| changed + quiet);
+        if count.is_exceeded(progress.matched) || settled.is_some_and(|at| at <= now) {
             break;
         }
+        let again = settled.unwrap_or(deadline).min(deadline);
         let again = match wanted.state {
-            Some(_) => deadline.min(Instant::now() + STATE_INTERVAL),
-            None => deadline,
+            Some(_) => again.min(now + STATE_INTERVAL),
+            None => again,
         };
         tokio::select! {
             () = news => {}

@@ -147,7 +147,7 @@ async fn a_websocket_brings_events_and_tells_what_was_missed() {
     const MESSAGES: usize = 21_000;
     let program = Program::start(&[]);
     let mut stream = TcpStream::connect(program.http).await.unwrap();
-    let request = "GET /api/v1/smscs/main/events HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\n\
+    let request = "GET /api/v1/smscs/main/events HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
                    upgrade: websocket\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();

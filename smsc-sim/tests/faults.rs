@@ -220,6 +220,29 @@ async fn a_connection_closes_late() {
     assert!(start.elapsed() >= Duration::from_millis(250));
 }
 
+/// A connection that waits for its close lives no longer than its SMSC.
+#[tokio::test]
+async fn a_connection_that_closes_late_ends_with_its_smsc() {
+    for stops in [false, true] {
+        let smsc = with_fault("slow_close", json!({"delay": "1h"})).await;
+        let mut client = Client::transceiver(smsc.addr()).await;
+        client.send(&Pdu::Unbind).await;
+        assert_eq!(client.read().await.command_id(), CommandId::UNBIND_RESP);
+        assert!(
+            client
+                .read_within(Duration::from_millis(100))
+                .await
+                .is_none()
+        );
+        if stops {
+            smsc.stop().await;
+        } else {
+            drop(smsc);
+        }
+        assert_eq!(client.steps(1).await, ["eof"]);
+    }
+}
+
 #[tokio::test]
 async fn faults_are_switched_while_sessions_are_bound() {
     let program = Program::start(&[]);

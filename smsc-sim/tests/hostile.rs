@@ -20,6 +20,8 @@ use support::{Client, PATIENCE, smsc, submit_sm};
 const GROWTH_OCTETS_MAX: u64 = 1024 * 1024;
 /// Times that each input is sent.
 const ROUNDS: usize = 5;
+/// Tries: an allocator may take a piece of memory once, and what an input leaks it leaks each time.
+const TRIES: usize = 3;
 
 /// What has to come back.
 #[derive(Clone, Copy, Debug)]
@@ -221,22 +223,39 @@ async fn still_lives(client: &mut Client, name: &str) {
 
 #[tokio::test]
 async fn hostile_octets_cost_one_connection_and_no_memory() {
-    let program = Program::start(&[]);
+    // What the rings keep is bounded by its own settings.
+    let program = Program::start(&["--record", "100", "--capture-octets", "65536"]);
     let mut honest = Client::transceiver(program.smpp).await;
     for case in broken_streams().into_iter().chain(bad_pdus()) {
         attack(program.smpp, &case).await;
-        let before = program.resident_octets();
-        for _ in 0..ROUNDS {
-            attack(program.smpp, &case).await;
-            honest.send(&submit_sm("49171", "hello", 0)).await;
-            let answer = tokio::time::timeout(Duration::from_secs(5), honest.read()).await;
-            let answer = answer.expect(case.name);
-            assert!(answer.header.command_status.is_ok(), "{}", case.name);
+        let mut growths = Vec::new();
+        for _ in 0..TRIES {
+            growths.push(growth_by(&program, &case, &mut honest).await);
+            if growths.last() < Some(&GROWTH_OCTETS_MAX) {
+                break;
+            }
         }
-        let growth = program.resident_octets().saturating_sub(before);
-        assert!(growth < GROWTH_OCTETS_MAX, "{}: {growth} octets", case.name);
+        let least = growths.iter().min();
+        assert!(
+            least < Some(&GROWTH_OCTETS_MAX),
+            "{}: {growths:?}",
+            case.name
+        );
     }
     honest.unbind().await;
+}
+
+/// Octets that the process is larger after some rounds of attacks, while others are served.
+async fn growth_by(program: &Program, case: &Case, honest: &mut Client) -> u64 {
+    let before = program.resident_octets();
+    for _ in 0..ROUNDS {
+        attack(program.smpp, case).await;
+        honest.send(&submit_sm("49171", "hello", 0)).await;
+        let answer = tokio::time::timeout(PATIENCE, honest.read()).await;
+        let answer = answer.expect(case.name);
+        assert!(answer.header.command_status.is_ok(), "{}", case.name);
+    }
+    program.resident_octets().saturating_sub(before)
 }
 
 #[tokio::test]

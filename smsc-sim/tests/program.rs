@@ -386,3 +386,27 @@ async fn output_that_nobody_reads_changes_nothing() {
     assert!(Command::new("kill").arg(pid).status().unwrap().success());
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
 }
+
+/// A name of another site that leads to this machine: its pages have the right Origin.
+#[tokio::test]
+async fn only_names_of_this_machine_and_allowed_ones_are_answered() {
+    let plain = Program::start(&[]);
+    let named = Program::start(&["--http-host", "sim.test"]);
+    for (host, by_plain, by_named) in [
+        ("localhost", "200", "200"),
+        ("127.0.0.1:1", "200", "200"),
+        ("sim.test:8081", "403", "200"),
+        ("evil.example", "403", "403"),
+    ] {
+        for (program, status) in [(&plain, by_plain), (&named, by_named)] {
+            let mut stream = TcpStream::connect(program.http).await.unwrap();
+            let request = format!(
+                "GET /api/v1/version HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).await.unwrap();
+            assert_eq!(head, *format!("HTTP/1.1 {status}").as_bytes(), "{host}");
+        }
+    }
+}

@@ -68,6 +68,22 @@ async fn what_is_there_is_found_at_once() {
     assert!(asked.elapsed() < LONG / 2, "too many are seen at once too");
 }
 
+/// An exact number is only believed when no more have come for a while.
+#[tokio::test]
+async fn one_too_many_right_after_an_exact_number_is_seen() {
+    let (smsc, mut client) = with_messages().await;
+    let wanted = smsc.verify(Match::to("49171")).within(LONG).exactly(2);
+    let ((), refused) = tokio::join!(send(&mut client, "49171", "hello"), wanted);
+    assert_eq!(refused.unwrap_err().matched, 3);
+    let asked = Instant::now();
+    let wanted = smsc.verify(Match::to("49171")).within(SHORT / 5).exactly(3);
+    assert_eq!(wanted.await.unwrap().len(), 3);
+    assert!(
+        asked.elapsed() < LONG / 2,
+        "the time may be over before that"
+    );
+}
+
 #[tokio::test]
 async fn what_comes_later_is_waited_for() {
     let (smsc, mut client) = with_messages().await;

@@ -34,7 +34,10 @@ pub fn write(receipt: &Receipt<'_>, digits: DateDigits, out: &mut Vec<u8>) {
     }
     for (key, count) in [("sub", receipt.sub), ("dlvrd", receipt.dlvrd)] {
         if let Some(count) = count {
-            field(key, format!("{count:03}").as_bytes());
+            match three_digits(count) {
+                Some(digits) => field(key, &digits),
+                None => field(key, count.to_string().as_bytes()),
+            }
         }
     }
     for (key, date) in [
@@ -65,4 +68,10 @@ pub fn write(receipt: &Receipt<'_>, digits: DateDigits, out: &mut Vec<u8>) {
     if let Some(text) = receipt.text {
         field("text", &text[..text.len().min(RECEIPT_TEXT_OCTETS_MAX)]);
     }
+}
+
+/// A count below 1,000 with its leading zeros.
+fn three_digits(count: u32) -> Option<[u8; 3]> {
+    let digit = |place| b'0' + (count / place % 10) as u8;
+    (count < 1_000).then(|| [100, 10, 1].map(digit))
 }

@@ -30,6 +30,7 @@ pub(crate) async fn download(
     let mut fields = Fields::of_query(query);
     let session = fields.whole_number("session", u64::MAX)?;
     fields.end_of_query()?;
+    check_session(&control, session)?;
     let headers = [
         (CONTENT_TYPE, PCAPNG_TYPE),
         (
@@ -51,6 +52,7 @@ pub(crate) async fn pdus(
     let with_hex = fields.whole_number("hex", 1)? == Some(1);
     let limit = fields.whole_number("limit", LIMIT_MAX)?;
     fields.end_of_query()?;
+    check_session(&control, session)?;
     let limit = usize::try_from(limit.unwrap_or(LIMIT_DEFAULT)).unwrap_or(usize::MAX);
     let octets = control.pcapng(session);
     // A full ring takes a while, and the sessions go on meanwhile.
@@ -61,4 +63,15 @@ pub(crate) async fn pdus(
         Problem::body(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
     Ok(Json(json!({"pdus": pdus})).into_response())
+}
+
+/// 404 for a session that is neither there nor in the capture.
+fn check_session(control: &Control, session: Option<u64>) -> Result<(), Problem> {
+    match session {
+        Some(id) if !control.knows_session(id) => {
+            let detail = format!("there is no session {id}, and nothing of one in the capture");
+            Err(Problem::not_found(detail).about("session"))
+        }
+        _ => Ok(()),
+    }
 }

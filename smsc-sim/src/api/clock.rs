@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use serde_json::{Value, json};
+use serde::Serialize;
 use signalbox_codec::time::DateTime;
 
 use super::fields::Fields;
@@ -16,9 +16,33 @@ use crate::registry::{Fired, FiredKind};
 /// Events that an answer names at most; `fired` counts all.
 const EVENTS_MAX: usize = 10_000;
 
+/// What the clock shows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    mode: &'static str,
+    unix_ms: u64,
+    utc: Option<String>,
+}
+
+/// The same, and what came due when it was moved.
+#[derive(Debug, Serialize)]
+pub(crate) struct Moved {
+    #[serde(flatten)]
+    shown: Shown,
+    fired: usize,
+    events: Vec<Event>,
+}
+
+#[derive(Debug, Serialize)]
+struct Event {
+    unix_ms: u64,
+    session: u64,
+    what: &'static str,
+}
+
 /// `GET clock`.
-pub(crate) async fn show(State(control): State<Control>) -> Json<Value> {
-    Json(shape(&control))
+pub(crate) async fn show(State(control): State<Control>) -> Json<Shown> {
+    Json(shown(&control))
 }
 
 /// `POST clock {mode: real|virtual, advance: "48h", to: ms since 1970 or "2026-01-01T00:00:00Z"}`:
@@ -26,7 +50,7 @@ pub(crate) async fn show(State(control): State<Control>) -> Json<Value> {
 pub(crate) async fn change(
     State(control): State<Control>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Moved>, Problem> {
     let mut fields = Fields::new(body)?;
     let mode = fields.text("mode")?;
     let mode = mode.as_deref().map(mode_of).transpose()?;
@@ -40,10 +64,11 @@ pub(crate) async fn change(
         (None, None) => None,
     };
     let fired = control.set_clock(mode, forward).await?;
-    let mut value = shape(&control);
-    value["fired"] = fired.len().into();
-    value["events"] = fired.iter().take(EVENTS_MAX).map(event).collect();
-    Ok(Json(value))
+    Ok(Json(Moved {
+        shown: shown(&control),
+        fired: fired.len(),
+        events: fired.iter().take(EVENTS_MAX).map(event).collect(),
+    }))
 }
 
 impl From<ClockError> for Problem {
@@ -57,17 +82,24 @@ fn mode_of(name: &str) -> Result<ClockMode, Problem> {
         .ok_or_else(|| Problem::field("mode", format!("{name:?} is not one of real, virtual")))
 }
 
-fn shape(control: &Control) -> Value {
+fn shown(control: &Control) -> Shown {
     let (mode, time) = control.clock();
     let seconds = i64::try_from(time.unix_ms() / 1_000).unwrap_or(i64::MAX);
     let utc = DateTime::from_unix_seconds(seconds).map(|utc| format!("{utc}Z"));
-    json!({"mode": mode.name(), "unix_ms": time.unix_ms(), "utc": utc})
+    Shown {
+        mode: mode.name(),
+        unix_ms: time.unix_ms(),
+        utc,
+    }
 }
 
-fn event(fired: &Fired) -> Value {
-    let what = match fired.what {
-        FiredKind::Response => "response",
-        FiredKind::Delivery => "delivery",
-    };
-    json!({"unix_ms": fired.unix_ms, "session": fired.session, "what": what})
+const fn event(fired: &Fired) -> Event {
+    Event {
+        unix_ms: fired.unix_ms,
+        session: fired.session,
+        what: match fired.what {
+            FiredKind::Response => "response",
+            FiredKind::Delivery => "delivery",
+        },
+    }
 }

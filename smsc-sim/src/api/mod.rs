@@ -31,6 +31,7 @@ use tower::ServiceExt;
 
 pub(crate) use self::events::timeline;
 pub(crate) use self::messages::octets;
+use self::origin::Hosts;
 pub(crate) use self::pdu_json::{Contents, field as pdu_field, hex};
 use self::problem::Problem;
 pub(crate) use self::sessions::bind_name;
@@ -49,7 +50,14 @@ const SMSCS: &str = "/api/v1/smscs";
 
 /// Serves until its task is aborted.
 pub(crate) async fn serve(listener: TcpListener, smscs: Smscs) {
-    let serving = axum::serve(listener, router(smscs.clone()));
+    let main = smscs.main().control;
+    let settings = main.settings();
+    let listens_on = match listener.local_addr() {
+        Ok(address) => address,
+        Err(error) => return tracing::error!(%error, "the control API has no address"),
+    };
+    let hosts = Hosts::new(listens_on, &settings.http_hosts);
+    let serving = axum::serve(listener, router(smscs.clone(), hosts));
     tokio::select! {
         () = sample_each_second(&smscs) => {}
         Err(error) = serving.into_future() => {
@@ -71,7 +79,7 @@ async fn sample_each_second(smscs: &Smscs) {
     }
 }
 
-fn router(smscs: Smscs) -> Router {
+fn router(smscs: Smscs, hosts: Hosts) -> Router {
     let main = smscs.main().control;
     let pages = smscs.clone();
     let program = Router::new()
@@ -93,7 +101,10 @@ fn router(smscs: Smscs) -> Router {
         .merge(program)
         .merge(crate::page::router(pages))
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
-        .layer(middleware::from_fn(origin::only_our_pages))
+        .layer(middleware::from_fn_with_state(
+            hosts,
+            origin::only_our_pages,
+        ))
 }
 
 /// What there is of each SMSC, below its own path.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 /// What a record counts for beside its octets: twice its size, because a queue that grows doubles.
 const RECORD_OCTETS: usize = 128;
+/// Records that have room in a ring at least: the octets of larger ones become several.
+const RECORDS_MIN: usize = 4;
 
 /// A connection.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,6 +108,23 @@ impl Ring {
     /// Appends a record with its octets.
     pub(crate) fn push(&mut self, record: Record, octets: &[u8]) {
         debug_assert_eq!(record.octets(), octets.len());
+        let piece_max = (self.octets_max / RECORDS_MIN).saturating_sub(RECORD_OCTETS);
+        if octets.len() <= piece_max || piece_max == 0 {
+            return self.push_piece(record, octets);
+        }
+        let mut sent_before = record.sent_before;
+        for piece in octets.chunks(piece_max) {
+            let record = Record {
+                sent_before,
+                what: What::Octets(piece.len()),
+                ..record.clone()
+            };
+            self.push_piece(record, piece);
+            sent_before += piece.len() as u64;
+        }
+    }
+
+    fn push_piece(&mut self, record: Record, octets: &[u8]) {
         let wanted = RECORD_OCTETS + octets.len();
         self.forget_down_to(self.octets_max.saturating_sub(wanted));
         if wanted > self.octets_max {
@@ -233,9 +252,21 @@ pub(crate) mod tests {
         assert_eq!((ring.overwritten, ring.kept()), (15, 1_000));
         assert_eq!(kept(&ring, Some(1)), [15, 17, 19]);
         assert!(ring.knows(1) && !ring.knows(2));
-        push(&mut ring, 20, &[7; 5_000]);
-        assert!(kept(&ring, None).is_empty(), "larger than the whole ring");
-        assert_eq!(ring.overwritten, 21);
+    }
+
+    #[test]
+    fn of_a_record_larger_than_the_ring_the_end_is_kept() {
+        let mut ring = Ring::new(1_000);
+        push(&mut ring, 0, &[7; 5_000]);
+        let held = ring.held(None);
+        let ends = held.iter().map(|(record, octets)| {
+            let end = record.sent_before + octets.len() as u64;
+            (record.sent_before, end)
+        });
+        let ends: Vec<_> = ends.collect();
+        assert_eq!(ends.last(), Some(&(4_880, 5_000)));
+        assert!(ends.windows(2).all(|two| two[0].1 == two[1].0), "{ends:?}");
+        assert_eq!((ends.len(), ring.overwritten), (4, 37));
     }
 
     #[test]

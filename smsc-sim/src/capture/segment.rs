@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_same_segment_is_found_behind_every_link() {
-        packets(&record(1, 5, b"payload"), |ip| {
+        packets(&record(1, 5, 7), b"payload", |ip| {
             let vlan = [&[0_u8; 12][..], &[0x81, 0, 0, 1, 8, 0], ip, &[0; 6]].concat();
             let table = [
                 (101, ip.to_vec()),

@@ -35,9 +35,12 @@ struct State {
     file: Option<FileSink>,
 }
 
+/// A record with its octets, on its way to the file.
+type Copied = (Record, Bytes);
+
 #[derive(Debug)]
 struct FileSink {
-    records: SyncSender<(Record, Bytes)>,
+    records: SyncSender<Copied>,
     lost: u64,
     writer: JoinHandle<()>,
 }
@@ -121,7 +124,7 @@ impl Capture {
 
 impl FileSink {
     fn new(path: PathBuf) -> Result<Self, StartError> {
-        let open = || -> io::Result<(SyncSender<(Record, Bytes)>, JoinHandle<()>)> {
+        let open = || -> io::Result<(SyncSender<Copied>, JoinHandle<()>)> {
             let mut out = BufWriter::new(File::create(&path)?);
             write_head(
                 &mut out,
@@ -146,7 +149,7 @@ impl FileSink {
 }
 
 /// Writes what comes until nobody sends any more or the file has `octets_max`.
-fn write_all<W: Write>(records: &Receiver<(Record, Bytes)>, out: W, octets_max: u64) {
+fn write_all<W: Write>(records: &Receiver<Copied>, out: W, octets_max: u64) {
     let mut out = Counted { out, octets: 0 };
     let result = loop {
         let written = match records.recv_timeout(FLUSH_AFTER) {

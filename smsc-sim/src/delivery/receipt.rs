@@ -104,18 +104,24 @@ impl ReceiptText {
 impl Receipt<'_> {
     /// `id:… sub:001 dlvrd:001 submit date:… done date:… stat:… err:… text:…`
     fn text(&self) -> Vec<u8> {
-        let error_code = format!("{:03}", self.error_code % 1_000);
+        let digit = |place| b'0' + (self.error_code / place % 10) as u8;
+        let error_code = [100, 10, 1].map(digit);
         let essence = receipt::Receipt {
             id: Some(self.id.as_octets()),
             stat: Some(self.state.stat().as_bytes()),
-            err: Some(error_code.as_bytes()),
+            err: Some(&error_code),
             ..receipt::Receipt::default()
         };
+        let submit_date = date(self.submitted_unix_ms);
+        let is_same_second = self.submitted_unix_ms / 1_000 == self.done_unix_ms / 1_000;
         let whole = receipt::Receipt {
             sub: Some(1),
             dlvrd: Some(u32::from(self.state == ReceiptState::Delivered)),
-            submit_date: date(self.submitted_unix_ms),
-            done_date: date(self.done_unix_ms),
+            submit_date,
+            done_date: match is_same_second {
+                true => submit_date,
+                false => date(self.done_unix_ms),
+            },
             text: Some(excerpt(self.original.user_data)),
             ..essence
         };

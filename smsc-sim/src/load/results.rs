@@ -25,8 +25,13 @@ pub(crate) struct Times(Histogram<u64>);
 impl Times {
     /// Adds a time; one beyond ten minutes counts as ten minutes.
     pub(crate) fn record(&mut self, time: Duration) {
+        self.record_often(time, 1);
+    }
+
+    /// Adds a time that was measured so often.
+    fn record_often(&mut self, time: Duration, count: u64) {
         let us = u64::try_from(time.as_micros()).unwrap_or(TIME_US_MAX);
-        self.0.saturating_record(us.clamp(1, TIME_US_MAX));
+        self.0.saturating_record_n(us.clamp(1, TIME_US_MAX), count);
     }
 
     /// The time that this share of the samples (0 to 1) does not exceed; `None` without samples.
@@ -147,7 +152,7 @@ pub(crate) struct Batch {
 }
 
 /// A message and its response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) status: Status,
     pub(crate) latency: Duration,
@@ -186,17 +191,21 @@ impl Gathered {
         let state = &mut *self.state();
         let results = &mut state.results;
         results.sent += batch.lags.len() as u64;
-        for lag in batch.lags.drain(..) {
-            results.lag.record(lag);
+        // Messages of one turn mostly share their times.
+        for same in batch.lags.chunk_by(PartialEq::eq) {
+            results.lag.record_often(same[0], same.len() as u64);
         }
+        batch.lags.clear();
         if !batch.answered.is_empty() {
             results.last_response = Some(now);
         }
-        for answered in batch.answered.drain(..) {
-            *results.statuses.entry(answered.status).or_default() += 1;
-            results.latency.record(answered.latency);
-            results.service.record(answered.service);
+        for same in batch.answered.chunk_by(PartialEq::eq) {
+            let (answered, count) = (same[0], same.len() as u64);
+            *results.statuses.entry(answered.status).or_default() += count;
+            results.latency.record_often(answered.latency, count);
+            results.service.record_often(answered.service, count);
         }
+        batch.answered.clear();
         results.unanswered += std::mem::take(&mut batch.unanswered);
         let some_waited = !state.waiting.is_empty();
         let room = RECEIPTS_WAITING_MAX.saturating_sub(state.waiting.len());

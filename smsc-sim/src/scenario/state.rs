@@ -2,7 +2,7 @@
 //! states of the machines are handed in.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Scenario;
 use super::rule::{Match, Rule, Scope};
@@ -56,9 +56,10 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What the rules have counted, by their ids.
+/// What the rules have counted, by their ids. Ordered, because to compare a few short ids costs less
+/// than to hash one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counts(HashMap<String, Count>);
+pub(crate) struct Counts(BTreeMap<String, Count>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
