@@ -23,8 +23,8 @@ pub struct StoreConfig {
     /// what waits for a receipt go first; what is queued then keeps its own, and newer messages go
     /// without; what is in flight is kept beyond it. Default 128 MiB.
     pub body_cache_octets: usize,
-    /// How many messages that are done are kept in memory so that a second receipt is recognised.
-    /// Default 10,000.
+    /// How many messages that are done are kept in memory, at about 150 octets each, so that a
+    /// second receipt is recognised: between half of these and all. Default 10,000.
     pub linger_entries_max: usize,
     /// How long, at most, a message that is done is kept so, in memory and in the index files.
     /// Default one hour.

@@ -147,11 +147,11 @@ impl Ledger for Store {
         Ok(self.index.dispatched(max))
     }
 
-    fn apply(&mut self, record: Record) -> Result<(), LedgerError> {
+    fn apply(&mut self, mut record: Record) -> Result<(), LedgerError> {
         let location = self
             .journal
             .append(kind_of(&record), |payload| put_record(payload, &record))?;
-        let result = self.index.apply(record, location);
+        let result = self.index.apply(&mut record, location);
         // A change of a message that was lost to damage is kept for the history.
         self.answer(result).map(|_known| ())
     }

@@ -269,12 +269,12 @@ impl Store {
                 }
                 return Ok(());
             }
-            let record = get_record(kind, payload).map_err(|malformed| {
+            let mut record = get_record(kind, payload).map_err(|malformed| {
                 let place =
                     format_args!("the record at position {}: {malformed}", location.position);
                 StoreError::malformed(path, place)
             })?;
-            changes_without_message += u64::from(!index.apply(record, location)?);
+            changes_without_message += u64::from(!index.apply(&mut record, location)?);
             Ok(())
         })?;
         report.changes_without_message = changes_without_message;

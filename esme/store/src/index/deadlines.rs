@@ -46,24 +46,24 @@ impl Deadlines {
         }
     }
 
-    /// Takes a deadline back; 0, or one that is not here: nothing is done.
-    pub(crate) fn remove(&mut self, at: Timestamp, delivery: DeliveryId) {
+    /// Takes a deadline back; 0, or one that is not here: nothing is done. True: it is time to
+    /// [tidy](Self::tidy).
+    pub(crate) fn remove(&mut self, at: Timestamp, delivery: DeliveryId) -> bool {
         let span = at.0 / SPAN_MS;
         if span < self.next_span {
             self.near.remove(&OrderKey::deadline_at(at, delivery));
         } else if let Some(span) = self.far.get_mut(&span) {
             span.taken_back += 1;
+            return span.taken_back >= TAKEN_BACK_MIN.max(span.set.len() / 2);
         }
+        false
     }
 
-    /// After deadlines were taken back: forgets those of the same span that do not count (`valid`)
-    /// once they are about half. At most as many are looked at as were taken back, twice.
+    /// Forgets those of the span of `at` that do not count (`valid`), which are about half: at most
+    /// twice as many are looked at as were taken back.
     pub(crate) fn tidy(&mut self, at: Timestamp, valid: impl Fn(Timestamp, DeliveryId) -> bool) {
         let number = at.0 / SPAN_MS;
-        let Some(span) = self.far.get_mut(&number) else {
-            return;
-        };
-        if span.taken_back >= TAKEN_BACK_MIN.max(span.set.len() / 2) {
+        if let Some(span) = self.far.get_mut(&number) {
             span.taken_back = 0;
             span.set.retain(|(at, delivery)| valid(*at, *delivery));
             if span.set.is_empty() {
@@ -122,9 +122,10 @@ mod tests {
             model.insert(OrderKey::deadline_at(at, delivery));
             if !random.is_multiple_of(8) {
                 let given_up = model.pop_last().expect("one was added");
-                deadlines.remove(given_up.at, given_up.delivery);
-                let valid = |at, id| model.contains(&OrderKey::deadline_at(at, id));
-                deadlines.tidy(given_up.at, valid);
+                if deadlines.remove(given_up.at, given_up.delivery) {
+                    let valid = |at, id| model.contains(&OrderKey::deadline_at(at, id));
+                    deadlines.tidy(given_up.at, valid);
+                }
             }
             now += random % 97;
             let due: Vec<OrderKey> = model
@@ -153,10 +154,9 @@ mod tests {
         let valid = |_, id: DeliveryId| id.message.0.is_multiple_of(100);
         for number in 0..100_000 {
             deadlines.add(at, delivery(number));
-            if !number.is_multiple_of(100) {
-                deadlines.remove(at, delivery(number));
+            if !number.is_multiple_of(100) && deadlines.remove(at, delivery(number)) {
+                deadlines.tidy(at, valid);
             }
-            deadlines.tidy(at, valid);
             let set = deadlines.far.values().map(|span| span.set.len());
             assert!(set.sum::<usize>() <= 4 * TAKEN_BACK_MIN);
         }

@@ -41,11 +41,7 @@ pub(crate) fn put_entry(
 }
 
 pub(crate) fn get_entry(octets: &[u8]) -> Result<MessageEntry, Malformed> {
-    read_entry(&mut Reader::new(octets))
-}
-
-/// The entry at the front.
-pub(crate) fn read_entry(reader: &mut Reader<'_>) -> Result<MessageEntry, Malformed> {
+    let reader = &mut Reader::new(octets);
     let head = get_head(reader)?;
     let count = reader.count("states")?;
     let states = (0..count)

@@ -132,7 +132,7 @@ impl Hot {
     /// journal has it when its turn comes.
     pub(crate) fn accept(
         &mut self,
-        message: Arc<Message>,
+        message: &Arc<Message>,
         location: Location,
         states: Vec<DeliveryState>,
         bodies_octets_max: usize,
@@ -152,7 +152,7 @@ impl Hot {
         // What leaves at once is asked for again with its outcome.
         let room = self.make_room(hot.body_octets(), bodies_octets_max);
         if !settled && (room || hot.in_flight()) {
-            hot.take_body(message, &mut self.bodies);
+            hot.take_body(Arc::clone(message), &mut self.bodies);
         }
         self.messages.insert(id, hot);
         if settled && let Entry::Occupied(entry) = self.messages.entry(id) {
@@ -196,37 +196,38 @@ impl Hot {
         }
     }
 
-    /// Replaces the state of a delivery whose message is in memory; gives the state back if
-    /// it is not.
+    /// Exchanges the state of a delivery with its former one; false when the message is not in
+    /// memory.
     pub(crate) fn change(
         &mut self,
         id: DeliveryId,
         at: Timestamp,
-        mut state: DeliveryState,
-    ) -> Option<DeliveryState> {
+        state: &mut DeliveryState,
+    ) -> bool {
         let Entry::Occupied(mut entry) = self.messages.entry(id.message) else {
-            return Some(state);
+            return false;
         };
         let hot = entry.get_mut();
         let Some(slot) = hot.states.get_mut(usize::from(id.recipient)) else {
-            return Some(state);
+            return false;
         };
-        std::mem::swap(slot, &mut state);
-        let (state, former) = (&*slot, state);
+        std::mem::swap(slot, state);
+        let (state, former) = (&*slot, &*state);
         let phase = state.phase;
         for (known, change) in [(former.phase, -1), (phase, 1)] {
             count(&mut self.phases, known, change);
         }
+        let mut untidy = false;
         if former.deadline_at != state.deadline_at {
-            self.deadlines.remove(former.deadline_at, id);
+            untidy = self.deadlines.remove(former.deadline_at, id);
             self.deadlines.add(state.deadline_at, id);
         }
-        self.providers.leave_queue(id, &former);
+        self.providers.leave_queue(id, former);
         self.providers.enter_queue(id, state);
-        self.providers.leave_remote_ids(id, &former, state);
+        self.providers.leave_remote_ids(id, former, state);
         // Those that runs hold may have been forgotten here, or be forgotten there.
         let unknown = DeliveryState::default();
-        let told = if hot.in_runs { &unknown } else { &former };
+        let told = if hot.in_runs { &unknown } else { former };
         self.providers.enter_remote_ids(id, told, state);
         hot.dirty = true;
         hot.changed_at = at;
@@ -244,8 +245,12 @@ impl Hot {
             self.bodies.sent.push_back(id.message);
             self.forget_sent();
         }
-        self.tidy_deadlines(former.deadline_at);
-        None
+        if untidy {
+            let messages = &self.messages;
+            let valid = |at, id| has_deadline(messages, at, id);
+            self.deadlines.tidy(former.deadline_at, valid);
+        }
+        true
     }
 
     /// Keeps a body that was read again: it is being worked with, so it stays even where there is
@@ -290,13 +295,6 @@ impl Hot {
         let messages = &self.messages;
         self.deadlines
             .due(now, max, |at, id| has_deadline(messages, at, id))
-    }
-
-    /// After the deadline of a delivery was taken back.
-    fn tidy_deadlines(&mut self, at: Timestamp) {
-        let messages = &self.messages;
-        self.deadlines
-            .tidy(at, |at, id| has_deadline(messages, at, id));
     }
 
     /// After a checkpoint: everything is in the runs; forgets what is done, or (`all`) everything

@@ -7,10 +7,12 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use signalbox_router::{MessageId, PartId, ProviderName, Timestamp};
 
-use crate::index::entry::{put_entry, read_entry};
+use crate::frame::Location;
+use crate::index::entry::MessageEntry;
 use crate::index::hot::HotMessage;
 use crate::index::places::parts_with_remote_id;
-use crate::wire::{Malformed, Reader, put_id};
+use crate::record::{get_state, put_state};
+use crate::wire::{Malformed, Reader};
 
 /// Octets at which a generation is closed, however few messages it has: those of a message with
 /// very many recipients are many.
@@ -67,13 +69,7 @@ impl Lingering {
         }
         let young = &mut self.young;
         let at = u32::try_from(young.octets.len()).expect("a generation is closed long before");
-        put_id(&mut young.octets, id);
-        put_entry(
-            &mut young.octets,
-            message.location,
-            &message.states,
-            message.changed_at,
-        );
+        put_message(&mut young.octets, id, message);
         young.count += 1;
         young.places.insert(self.hasher.hash_one(id), at);
         for (_, provider, remote_id) in parts_with_remote_id(id, &message.states) {
@@ -162,9 +158,9 @@ impl Generation {
         reader: &mut Reader<'_>,
         at: u32,
     ) -> Result<(MessageId, HotMessage), Malformed> {
-        let id = reader.id("id")?;
         let in_runs = (at as usize) < self.written_octets;
-        Ok((id, HotMessage::looked_up(read_entry(reader)?, in_runs)))
+        let (id, entry) = get_message(reader)?;
+        Ok((id, HotMessage::looked_up(entry, in_runs)))
     }
 
     fn clear(&mut self) {
@@ -173,6 +169,42 @@ impl Generation {
         self.count = 0;
         self.written_octets = 0;
     }
+}
+
+/// As an entry of the index in its fields, but with numbers as they are: shorter is no gain here.
+fn put_message(out: &mut Vec<u8>, id: MessageId, message: &HotMessage) {
+    let mut head = [0; HEAD_OCTETS];
+    head[..16].copy_from_slice(&id.0.to_le_bytes());
+    head[16..24].copy_from_slice(&message.changed_at.0.to_le_bytes());
+    head[24..32].copy_from_slice(&message.location.position.to_le_bytes());
+    head[32..40].copy_from_slice(&u64::from(message.location.octets).to_le_bytes());
+    head[40..].copy_from_slice(&(message.states.len() as u64).to_le_bytes());
+    out.extend_from_slice(&head);
+    for state in &message.states {
+        put_state(out, state);
+    }
+}
+
+/// Octets before the states.
+const HEAD_OCTETS: usize = 48;
+
+fn get_message(reader: &mut Reader<'_>) -> Result<(MessageId, MessageEntry), Malformed> {
+    let id = reader.id("id")?;
+    let changed_at = Timestamp(reader.fixed_u64("changed_at")?);
+    let location = Location {
+        position: reader.fixed_u64("position")?,
+        octets: reader.fixed_u64("octets")? as u32,
+    };
+    let count = reader.fixed_u64("states")?;
+    let states = (0..count)
+        .map(|_| get_state(reader))
+        .collect::<Result<_, _>>()?;
+    let entry = MessageEntry {
+        location,
+        states,
+        changed_at,
+    };
+    Ok((id, entry))
 }
 
 #[cfg(test)]

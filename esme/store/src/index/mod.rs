@@ -109,14 +109,20 @@ impl Index {
         &self.parked
     }
 
-    /// Takes a record that stands at `location`. False: a change of a message that is not known.
-    pub(crate) fn apply(&mut self, record: Record, location: Location) -> Result<bool, StoreError> {
+    /// Takes a record that stands at `location`, and its states with it. False: a change of a
+    /// message that is not known.
+    pub(crate) fn apply(
+        &mut self,
+        record: &mut Record,
+        location: Location,
+    ) -> Result<bool, StoreError> {
         match record {
             Record::Accepted { message, states } => {
                 self.tick(message.accepted_at);
-                self.remember_key(&message);
+                self.remember_key(message);
+                let bodies_octets_max = self.config.body_cache_octets;
                 self.hot
-                    .accept(message, location, states, self.config.body_cache_octets);
+                    .accept(message, location, std::mem::take(states), bodies_octets_max);
             }
             Record::Changed {
                 delivery,
@@ -124,20 +130,18 @@ impl Index {
                 state,
                 ..
             } => {
-                self.tick(at);
+                self.tick(*at);
                 if !self.recovering.is_empty() {
-                    self.recovering.remove(&delivery);
+                    self.recovering.remove(delivery);
                 }
-                if let Some(state) = self.hot.change(delivery, at, state) {
+                if !self.hot.change(*delivery, *at, state) {
                     let loaded = self.load(delivery.message)?;
-                    if !loaded || self.hot.change(delivery, at, state).is_some() {
-                        return Ok(false);
-                    }
+                    return Ok(loaded && self.hot.change(*delivery, *at, state));
                 }
             }
             Record::Parked(receipt) => {
                 self.tick(receipt.at);
-                self.parked.park(&receipt);
+                self.parked.park(receipt);
             }
             Record::Unparked {
                 provider,
@@ -145,8 +149,8 @@ impl Index {
                 at,
                 ..
             } => {
-                self.tick(at);
-                self.parked.unpark(&provider, &remote_id);
+                self.tick(*at);
+                self.parked.unpark(provider, remote_id);
             }
         }
         Ok(true)
@@ -170,7 +174,7 @@ impl Index {
             None => return,
         };
         for (recipient, state) in (0..).zip(states) {
-            let lost = DeliveryState {
+            let mut lost = DeliveryState {
                 state: State::Failed,
                 phase: Phase::Done,
                 deadline_at: Timestamp(0),
@@ -185,8 +189,8 @@ impl Index {
                 recipient,
             };
             self.recovering.remove(&delivery);
-            let unknown = self.hot.change(delivery, self.clock, lost);
-            debug_assert_eq!(unknown, None, "the message was found just above");
+            let known = self.hot.change(delivery, self.clock, &mut lost);
+            debug_assert!(known, "the message was found just above");
         }
     }
 

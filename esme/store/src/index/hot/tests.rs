@@ -50,7 +50,7 @@ impl Rig {
         };
         let states = vec![state(phase)];
         self.hot
-            .accept(message(number), location, states, self.octets_max);
+            .accept(&message(number), location, states, self.octets_max);
     }
 
     fn change(&mut self, number: u128, phase: Phase) {
@@ -58,8 +58,7 @@ impl Rig {
             message: MessageId(number),
             recipient: 0,
         };
-        let unknown = self.hot.change(delivery, Timestamp(2), state(phase));
-        assert_eq!(unknown, None);
+        assert!(self.hot.change(delivery, Timestamp(2), &mut state(phase)));
     }
 
     fn with_body(&self) -> Vec<u128> {

@@ -3,8 +3,6 @@
 use signalbox_router::{DeliveryState, PartState, Phase, State};
 
 use super::*;
-use crate::frame::Location;
-use crate::index::entry::MessageEntry;
 
 fn done(number: u64, at: u64) -> HotMessage {
     let state = DeliveryState {
