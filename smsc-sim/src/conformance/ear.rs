@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::checker::Checker;
+use super::exercise::Exercised;
 use super::report::Report;
 use crate::capture::Sender;
 
@@ -16,6 +17,7 @@ pub(crate) struct Ear {
     checker: Checker,
     ended_by_client: bool,
     found: usize,
+    exercised: Exercised,
 }
 
 impl Ear {
@@ -27,6 +29,7 @@ impl Ear {
             checker: Checker::new(window_size),
             ended_by_client: false,
             found: 0,
+            exercised: Exercised::default(),
         }
     }
 
@@ -55,6 +58,11 @@ impl Ear {
             let system_id = self.checker.system_id();
             self.report.add(self.session, system_id, &finding);
         }
+        let exercised = self.checker.exercised();
+        if exercised != self.exercised {
+            self.report.exercise(exercised.without(self.exercised));
+            self.exercised = exercised;
+        }
     }
 }
 
@@ -70,7 +78,6 @@ impl Drop for Ear {
             departures = self.found,
             "conformance of the session"
         );
-        let (commands, exercised) = (self.checker.commands(), self.checker.exercised());
-        self.report.end(commands, exercised);
+        self.report.end(self.checker.commands());
     }
 }

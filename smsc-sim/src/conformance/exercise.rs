@@ -51,6 +51,11 @@ impl Exercised {
         self.0 & bit(kind) != 0
     }
 
+    /// Those that are not in `others`.
+    pub(super) const fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// Adds a check of any origin.
     pub(super) const fn add_kind(&mut self, kind: Kind) {
         self.0 |= bit(kind);

@@ -29,7 +29,7 @@ struct Inner {
     pdus: u64,
     commands: BTreeMap<&'static str, u64>,
     checks: HashMap<Kind, Line>,
-    /// Sessions that are over, by the checks that they exercised.
+    /// Sessions by the checks that they exercised.
     exercised: HashMap<Kind, u64>,
     /// The newest last.
     departures: VecDeque<Departure>,
@@ -64,7 +64,7 @@ pub(crate) struct Outcome {
     pub(crate) result: &'static str,
     /// Sessions in which it failed.
     pub(crate) failed_sessions: u64,
-    /// Sessions that are over and gave it something to look at.
+    /// Sessions that gave it something to look at.
     pub(crate) exercised_sessions: u64,
     first: Option<Departure>,
 }
@@ -91,13 +91,18 @@ impl Report {
         inner.departures.push_back(departure);
     }
 
-    /// A session is over that has sent these PDUs and exercised these checks.
-    pub(super) fn end(&self, commands: &HashMap<CommandId, u64>, exercised: Exercised) {
+    /// A session has given these checks something to look at; each once.
+    pub(super) fn exercise(&self, checks: Exercised) {
         let mut inner = self.lock();
-        inner.sessions += 1;
-        for kind in Kind::all().filter(|kind| exercised.contains(*kind)) {
+        for kind in Kind::all().filter(|kind| checks.contains(*kind)) {
             *inner.exercised.entry(kind).or_default() += 1;
         }
+    }
+
+    /// A session is over that has sent these PDUs.
+    pub(super) fn end(&self, commands: &HashMap<CommandId, u64>) {
+        let mut inner = self.lock();
+        inner.sessions += 1;
         for (command_id, count) in commands {
             inner.pdus += count;
             *inner

@@ -485,7 +485,8 @@ fn what_a_client_never_did_is_not_clean() {
     for finding in talk.checker.take_findings() {
         report.add(7, "esme", &finding);
     }
-    report.end(talk.checker.commands(), talk.checker.exercised());
+    report.exercise(talk.checker.exercised());
+    report.end(talk.checker.commands());
     let table = report.to_json(None);
     let result = |name: &str| {
         let mut checks = table["checks"].as_array().unwrap().iter();
