@@ -1,5 +1,6 @@
-//! Load generator: binds to an SMSC, or connects to the gateway's HTTP API, and sends messages, in an open loop at their scheduled times or
-//! in a closed loop as fast as the windows allow, to measure what the SMSC does.
+//! Load generator: binds to an SMSC, or connects to the gateway's HTTP API, and sends messages, in
+//! an open loop at their scheduled times or in a closed loop as fast as the windows allow, to
+//! measure what the server does.
 //!
 //! In an open loop latencies count from the scheduled time, so that a server that stalls cannot
 //! hide it by holding the generator back (coordinated omission).
