@@ -11,6 +11,8 @@
 
 mod operations;
 mod output;
+#[path = "../samples/mod.rs"]
+mod samples;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -53,8 +55,7 @@ fn main() {
         let row = Row {
             nanoseconds: shortest(&mut operation.ours),
             rusmpp_nanoseconds: operation.rusmpp.as_mut().map(|theirs| shortest(theirs)),
-            instructions: (has_valgrind && is_counted(&operation.name))
-                .then(|| instructions(&operation.name)),
+            instructions: has_valgrind.then(|| instructions(&operation.name)),
             allocations: counted.count_total,
             operation: operation.name,
         };
@@ -82,18 +83,6 @@ fn shortest(operation: &mut dyn FnMut()) -> f64 {
         shortest = shortest.min(start.elapsed());
     }
     shortest.as_secs_f64() * 1e9 / f64::from(calls)
-}
-
-/// Counting takes seconds, so only the commonest PDUs are counted, and everything else.
-fn is_counted(name: &str) -> bool {
-    let mut words = name.split([' ', ',']);
-    match (words.next(), words.next()) {
-        (Some("decode" | "encode"), command) => matches!(
-            command,
-            Some("submit_sm" | "submit_sm_resp" | "deliver_sm" | "enquire_link")
-        ),
-        _ => true,
-    }
 }
 
 fn repeat(name: &str, count: u32) {

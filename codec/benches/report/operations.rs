@@ -7,6 +7,10 @@ use std::path::Path;
 use bytes::BytesMut;
 use rusmpp::decode::DecodeWithLength;
 use rusmpp::encode::{Encode as _, Length as _};
+use rusmpp::extra::concatenation::SubmitSmMultipartExt as _;
+use rusmpp::extra::encoding::Encoder as _;
+use rusmpp::extra::encoding::gsm7bit::Gsm7BitUnpacked;
+use rusmpp::pdus::SubmitSm;
 use serde_json::Value;
 use signalbox_codec::reassembly::{Part, Reassembly, ReassemblyLimits, Sender};
 use signalbox_codec::receipt;
@@ -14,6 +18,8 @@ use signalbox_codec::segment::{LongMessage, SegmentOptions};
 use signalbox_codec::text::{PlanOptions, gsm7, plan, ucs2};
 use signalbox_codec::udh::{Concatenation, ReferenceWidth};
 use signalbox_codec::{COMMAND_LENGTH_MAX_BOUND, Pdu, encode_pdu, next_frame};
+
+use crate::samples::common;
 
 /// PDUs in the buffer of the frame decoder.
 pub(crate) const FRAMES: usize = 1000;
@@ -32,8 +38,17 @@ fn alone(name: &str, ours: impl FnMut() + 'static) -> Operation {
     }
 }
 
+/// An operation that rusmpp has as well.
+fn beside(name: &str, ours: impl FnMut() + 'static, theirs: impl FnMut() + 'static) -> Operation {
+    Operation {
+        rusmpp: Some(Box::new(theirs)),
+        ..alone(name, ours)
+    }
+}
+
 pub(crate) fn operations() -> Vec<Operation> {
     let mut all: Vec<Operation> = samples().into_iter().flat_map(of_pdu).collect();
+    all.extend(common().into_iter().flat_map(of_pdu));
     all.push(frames());
     all.extend(of_text());
     all.extend(of_receipts());
@@ -151,11 +166,16 @@ fn of_text() -> Vec<Operation> {
         let mut septets = Vec::new();
         gsm7::encode(&text, &mut septets).unwrap();
         let mut out = Vec::with_capacity(2 * text.len());
-        all.push(alone(&format!("GSM 7-bit encode, {name}"), move || {
+        let same = text.clone();
+        let ours = move || {
             out.clear();
             gsm7::encode(black_box(&text), &mut out).unwrap();
             black_box(&out);
-        }));
+        };
+        let theirs = move || {
+            black_box(Gsm7BitUnpacked::new().encode(black_box(&same)).unwrap());
+        };
+        all.push(beside(&format!("GSM 7-bit encode, {name}"), ours, theirs));
         all.push(alone(&format!("GSM 7-bit decode, {name}"), move || {
             black_box(gsm7::decode(black_box(&septets)).unwrap());
         }));
@@ -165,38 +185,66 @@ fn of_text() -> Vec<Operation> {
     all.push(alone("UCS-2 decode, 70", move || {
         black_box(ucs2::decode(black_box(&octets)).unwrap());
     }));
-    let options = |long_message| PlanOptions {
-        segment: SegmentOptions {
-            long_message,
-            ..Default::default()
-        },
-        ..Default::default()
-    };
-    for (name, text, long_message) in [
-        ("plan, 160 plain", ascii.clone(), LongMessage::Udh8),
-        ("plan, 160 mixed", mixed.clone(), LongMessage::Udh8),
-        (
-            "plan, 800 plain in parts, 8-bit header",
-            text_of(800, &ascii),
-            LongMessage::Udh8,
-        ),
-        (
-            "plan, 800 mixed in parts, SAR",
-            text_of(800, &mixed),
-            LongMessage::Sar,
-        ),
-        (
-            "plan, 200 Cyrillic in parts, 16-bit header",
-            cyrillic,
-            LongMessage::Udh16,
-        ),
-    ] {
-        let options = options(long_message);
-        all.push(alone(name, move || {
-            black_box(plan(black_box(&text), &options).unwrap());
-        }));
-    }
+    all.extend(of_plans(&ascii, &mixed, cyrillic));
     all
+}
+
+fn of_plans(ascii: &str, mixed: &str, cyrillic: String) -> Vec<Operation> {
+    let planned = |text: String, long_message| {
+        let segment = SegmentOptions {
+            long_message,
+            ..SegmentOptions::default()
+        };
+        let options = PlanOptions {
+            segment,
+            ..PlanOptions::default()
+        };
+        move || {
+            black_box(plan(black_box(&text), &options).unwrap());
+        }
+    };
+    let (long, other) = (text_of(800, ascii), cyrillic.clone());
+    let single = ascii.to_owned();
+    let their_single = move || {
+        let parts = SubmitSm::default().multipart(black_box(&single));
+        let parts = parts.gsm7bit_unpacked().max_short_message_size(160);
+        black_box(parts.build().unwrap());
+    };
+    let many = long.clone();
+    let their_parts = move || {
+        let parts = SubmitSm::default().multipart(black_box(&many));
+        let parts = parts.gsm7bit_unpacked().max_short_message_size(160);
+        black_box(parts.reference_u8(0).build().unwrap());
+    };
+    let their_ucs2 = move || {
+        let parts = SubmitSm::default().multipart(black_box(&other)).ucs2();
+        black_box(parts.reference_u16(0).build().unwrap());
+    };
+    vec![
+        beside(
+            "plan, 160 plain",
+            planned(ascii.to_owned(), LongMessage::Udh8),
+            their_single,
+        ),
+        alone(
+            "plan, 160 mixed",
+            planned(mixed.to_owned(), LongMessage::Udh8),
+        ),
+        beside(
+            "plan, 800 plain in parts, 8-bit header",
+            planned(long, LongMessage::Udh8),
+            their_parts,
+        ),
+        alone(
+            "plan, 800 mixed in parts, SAR",
+            planned(text_of(800, mixed), LongMessage::Sar),
+        ),
+        beside(
+            "plan, 200 Cyrillic in parts, 16-bit header",
+            planned(cyrillic, LongMessage::Udh16),
+            their_ucs2,
+        ),
+    ]
 }
 
 fn of_receipts() -> [Operation; 3] {

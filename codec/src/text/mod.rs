@@ -109,7 +109,7 @@ impl fmt::Display for TextError {
             Self::Malformed { encoding, offset } => {
                 write!(f, "octets at {offset} are no {encoding} text")
             }
-            Self::NotText { encoding } => write!(f, "{encoding} carries octets, not text"),
+            Self::NotText { encoding } => write!(f, "octets of the coding {encoding} are no text"),
         }
     }
 }

@@ -43,7 +43,7 @@ pub fn decode_lossy(octets: &[u8]) -> String {
 
 fn decode_units(
     octets: &[u8],
-    unit_of: fn([u8; 2]) -> u16,
+    unit_of: impl Fn([u8; 2]) -> u16,
     skipped: usize,
 ) -> Result<String, TextError> {
     if !octets.len().is_multiple_of(UNIT_OCTETS) {
@@ -51,17 +51,27 @@ fn decode_units(
             octets: octets.len() + skipped,
         });
     }
-    let units = octets
+    let mut units = octets
         .chunks_exact(UNIT_OCTETS)
         .map(|unit| unit_of([unit[0], unit[1]]));
     let mut text = String::with_capacity(octets.len());
     let mut offset = skipped;
-    for character in char::decode_utf16(units) {
-        let Ok(character) = character else {
+    while let Some(unit) = units.next() {
+        // Nearly all units are characters of their own.
+        let character = match char::from_u32(u32::from(unit)) {
+            None => units.next().and_then(|low| of_pair(unit, low)),
+            own => own,
+        };
+        let Some(character) = character else {
             return Err(TextError::LoneSurrogate { offset });
         };
         text.push(character);
         offset += character.len_utf16() * UNIT_OCTETS;
     }
     Ok(text)
+}
+
+/// The character of two surrogates, if they are a high and a low one.
+fn of_pair(high: u16, low: u16) -> Option<char> {
+    char::decode_utf16([high, low]).next()?.ok()
 }
