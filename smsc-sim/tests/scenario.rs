@@ -261,3 +261,14 @@ async fn rules_written_in_rust_do_what_they_say() {
     let refused = Smsc::in_memory().rule(Rule::to("/[/")).start().await;
     assert!(matches!(refused, Err(StartError::Rules(_))));
 }
+
+#[tokio::test]
+async fn lists_are_shown_as_they_were_put() {
+    let program = Program::start(&[]);
+    let lists = json!([{"name": "friends", "members": ["+491711", "100"]}]);
+    let scenario = json!({"lists": lists});
+    let put = program.main("PUT", "scenario", &scenario).await;
+    assert_eq!(put["lists"], lists);
+    let shown = program.main("GET", "scenario", &json!(null)).await;
+    assert_eq!(shown["lists"], lists);
+}

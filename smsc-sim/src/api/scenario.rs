@@ -11,18 +11,19 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::control::Control;
-use crate::scenario::Scenario;
+use crate::scenario::{List, Scenario};
 
 /// Content type of TOML.
 const TOML_TYPE: &str = "application/toml";
 
-/// `GET scenario`: the rules with how often each was applied, and the states of the machines.
+/// `GET scenario`: the rules with how often each was applied, the states of the machines, and the
+/// distribution lists.
 pub(crate) async fn show(State(control): State<Control>) -> Json<Value> {
     Json(shape(&control))
 }
 
-/// `PUT scenario {profile, rules, faults}`: takes the place of the one before, with all its counts
-/// and states.
+/// `PUT scenario {profile, rules, faults, lists}`: takes the place of the one before, with all its
+/// counts and states.
 pub(crate) async fn replace(
     State(control): State<Control>,
     headers: HeaderMap,
@@ -125,5 +126,10 @@ fn shape(control: &Control) -> Value {
         .states()
         .map(|(machine, state)| (machine.to_owned(), Value::from(state)))
         .collect();
-    json!({"rules": rules.collect::<Vec<_>>(), "states": states})
+    let lists = script.scenario().lists.iter().map(List::to_json);
+    json!({
+        "rules": rules.collect::<Vec<_>>(),
+        "states": states,
+        "lists": lists.collect::<Vec<_>>(),
+    })
 }

@@ -47,7 +47,7 @@ impl List {
     }
 
     /// As it was written.
-    pub(super) fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         json!({"name": self.name, "members": self.members})
     }
 }
