@@ -2,6 +2,6 @@
 
 #![no_main]
 
-use signalbox_fuzz::checks::pdu::check_differential;
+use signalbox_fuzz::checks::differential::check_differential;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| check_differential(octets));
