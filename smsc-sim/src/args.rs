@@ -63,8 +63,8 @@ pub(crate) struct ServeArgs {
     /// Address that both listen on.
     #[arg(long, default_value = "127.0.0.1")]
     bind_address: IpAddr,
-    /// Name that requests to the control API may have in Host beside localhost and the address above;
-    /// repeat it for several; *: any name.
+    /// Name that requests to the control API may have in Host beside localhost and the address
+    /// above; repeat it for several; *: any name.
     #[arg(long, value_name = "NAME")]
     http_host: Vec<String>,
     /// Port of SMPP over TLS; 0: any free one. Default: no TLS. Without --tls-cert a certificate

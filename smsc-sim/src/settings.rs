@@ -29,8 +29,8 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Where the control API is listened on; `None`: nowhere. Default `None`.
     pub http_address: Option<SocketAddr>,
-    /// Names that requests to the control API may have in Host beside those of this machine; `*`: any
-    /// name. Default: none.
+    /// Names that requests to the control API may have in Host beside those of this machine; `*`:
+    /// any name. Default: none.
     pub http_hosts: Vec<String>,
     /// Key of everything that looks random. Default 1.
     pub seed: u64,
@@ -58,9 +58,9 @@ pub struct Settings {
     /// Octets of all sessions that are kept as they went over the wire, for the capture; the oldest
     /// go. Default 8 MiB; 0 keeps none.
     pub capture_octets_max: usize,
-    /// Octets that the captures of all SMSCs of a process keep together: from so many SMSCs on that
-    /// it would be more, each keeps an equal share, and those beyond it go at once. What `main` says
-    /// holds. Default 64 MiB.
+    /// Octets that the captures of all SMSCs of a process keep together: from so many SMSCs on
+    /// that it would be more, each keeps an equal share, and those beyond it go at once. What
+    /// `main` says holds. Default 64 MiB.
     pub capture_octets_total_max: usize,
     /// File that all octets are written to as pcapng, 1 GiB at most. Default none.
     pub capture_file: Option<PathBuf>,

@@ -56,8 +56,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What the rules have counted, by their ids. Ordered, because to compare a few short ids costs less
-/// than to hash one.
+/// What the rules have counted, by their ids. Ordered, because to compare a few short ids costs
+/// less than to hash one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts(BTreeMap<String, Count>);
 
