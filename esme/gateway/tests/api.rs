@@ -127,6 +127,14 @@ async fn every_wrong_field_is_refused_by_its_name() {
             "sms.binary_hex",
         ),
         (
+            json!({"to": "+49123", "text": "x", "sms": {"udh_hex": "0500034201"}}),
+            "sms.udh_hex",
+        ),
+        (
+            json!({"to": "+49123", "text": "x", "sms": {"udh_hex": "0000"}}),
+            "sms.udh_hex",
+        ),
+        (
             json!({"to": "+49123", "text": "x", "sms": {"tlvs": {"q": "00"}}}),
             "sms.tlvs.q",
         ),
@@ -410,7 +418,7 @@ async fn a_message_from_a_phone_is_kept_and_listed() {
     let first = &list["messages"][0];
     assert_eq!(
         (&first["from"], &first["to"]),
-        (&json!("+491700000042"), &json!("100"))
+        (&json!("+491700000042"), &json!("sms:100"))
     );
     assert_eq!(first["text"], "STOP");
 }

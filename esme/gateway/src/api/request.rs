@@ -275,7 +275,12 @@ fn times(fields: &mut Fields, defaults: &Defaults) -> Result<(Timestamp, Timesta
         } else {
             "expires_at"
         };
-        return Err(fields.problem(field, "not within 7 days after the message may be sent"));
+        let detail = if expires_at <= start {
+            "before the message may be sent"
+        } else {
+            "more than 7 days after the message may be sent"
+        };
+        return Err(fields.problem(field, detail));
     }
     Ok((not_before, expires_at))
 }

@@ -43,8 +43,12 @@ pub(super) fn take(message: &mut Fields) -> Result<Vec<(String, String)>, Proble
         ("udh_hex", UDH_OCTETS_MAX),
     ] {
         if let Some(hex) = fields.string(name, octets_max * 2)? {
-            if octets_of_hex(&hex).is_none() {
+            let Some(octets) = octets_of_hex(&hex) else {
                 return Err(fields.problem(name, "not hexadecimal: two digits an octet"));
+            };
+            if name == "udh_hex" && !is_user_data_header(&octets) {
+                let detail = "no user data header: its length octet, and whole elements behind it";
+                return Err(fields.problem(name, detail));
             }
             options.push((format!("sms.{name}"), hex));
         }
@@ -72,6 +76,22 @@ pub(super) fn take(message: &mut Fields) -> Result<Vec<(String, String)>, Proble
     tlvs(&mut fields, &mut options)?;
     fields.end(FIELDS)?;
     Ok(options)
+}
+
+/// Whether it is the length octet and, as long as that says, elements of id, length and data
+/// (3GPP TS 23.040 §9.2.3.24).
+fn is_user_data_header(octets: &[u8]) -> bool {
+    let Some((&length, mut elements)) = octets.split_first() else {
+        return false;
+    };
+    let right_length = usize::from(length) == elements.len();
+    while let [_, length, rest @ ..] = elements {
+        match rest.get(usize::from(*length)..) {
+            Some(next) => elements = next,
+            None => return false,
+        }
+    }
+    right_length && elements.is_empty()
 }
 
 /// `{"0x1400": "hex", …}`: each becomes an option `sms.tlv.5120`.

@@ -77,7 +77,10 @@ fn to_json(view: &MessageView) -> Value {
     put("state", json!(state.name()));
     put("from", json!(message.from));
     if message.kind == Kind::Inbound {
-        put("to", json!(view.deliveries.first().map_or("", to_of)));
+        put(
+            "to",
+            json!(view.deliveries.first().map_or("", |delivery| &delivery.to)),
+        );
     }
     match &message.content {
         Content::Text(text) => put("text", json!(text)),
@@ -152,7 +155,7 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
         "id": delivery.id.message.to_string(),
         "recipient": delivery.id.recipient,
         "from": delivery.from,
-        "to": to_of(delivery),
+        "to": delivery.to,
         "text": delivery.text,
         "state": delivery.state.name(),
         "provider": delivery.provider,
@@ -163,14 +166,6 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
     });
     put_error(&mut value, delivery.error.as_ref());
     value
-}
-
-/// Our own address in a message from a phone has no scheme, as its sender has none.
-fn to_of(delivery: &DeliveryView) -> &str {
-    match (delivery.kind, delivery.to.split_once(':')) {
-        (Kind::Inbound, Some((_, address))) => address,
-        _ => &delivery.to,
-    }
 }
 
 fn put_error(value: &mut Value, error: Option<&(u32, String)>) {
