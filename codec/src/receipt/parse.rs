@@ -189,9 +189,8 @@ fn token(octets: &[u8]) -> &[u8] {
 }
 
 fn has_stat(octets: &[u8]) -> bool {
-    octets
-        .windows(6)
-        .any(|six| six[0] == b' ' && six[1..].eq_ignore_ascii_case(b"stat:"))
+    let has = |key: &[u8]| octets.windows(key.len()).any(|word| word.eq_ignore_ascii_case(key));
+    has(b" stat:") || has(b" status:")
 }
 
 /// A state's word that stands without its key.

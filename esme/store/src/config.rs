@@ -26,8 +26,8 @@ pub struct StoreConfig {
     /// How many messages that are done are kept in memory, at about 150 octets each, so that a
     /// second receipt is recognised: between half of these and all. Default 10,000.
     pub linger_entries_max: usize,
-    /// How long, at most, a message that is done is kept so, in memory and in the index files.
-    /// Default one hour.
+    /// How long, at most, a message that is done is kept so, in memory and in the index files: in
+    /// memory between half of it and the whole. Default one hour.
     pub linger_ms: u64,
     /// How long an idempotency key is remembered. Default 24 h.
     pub idempotency_ms: u64,

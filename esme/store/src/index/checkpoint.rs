@@ -1,5 +1,6 @@
 //! Opening the index, writing what changed into a run, and keeping the runs few.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -265,13 +266,14 @@ impl Index {
                     .providers
                     .get(provider)
                     .and_then(|hot| hot.remote_ids.get(remote_id));
-                known.push((key, current != Some(&part), wanted_until, part));
+                // Of those that are done the latest message wins.
+                known.push((key, current != Some(&part), Reverse(part), wanted_until));
             }
         }
         known.sort_unstable();
         known.dedup_by(|next, former| next.0 == former.0);
         let mut value = Vec::new();
-        for (key, _, wanted_until, part) in known {
+        for (key, _, Reverse(part), wanted_until) in known {
             value.clear();
             put_remote(&mut value, wanted_until, part);
             writer.add(&key, &value)?;

@@ -42,11 +42,17 @@ struct Bodies {
     /// Messages that were sent and wait for a receipt, longest first: their bodies go first, as
     /// what is queued is needed sooner. Some of them may be done meanwhile.
     sent: VecDeque<MessageId>,
+    /// Length of that line when it was last tidied: recipients of one message stand in it each.
+    sent_tidied: usize,
 }
 
 /// So many messages without a body may stand in the line of those that were sent, beside as many
 /// as have one.
 const SENT_WITHOUT_BODY_MAX: usize = 1_024;
+
+/// Most recipients of a message that is kept as octets when it is done: a change of one of them
+/// costs all.
+const LINGER_RECIPIENTS_MAX: usize = 16;
 
 /// A message in memory.
 pub(crate) struct HotMessage {
@@ -98,8 +104,11 @@ impl HotMessage {
 
     /// Nothing is going to happen to it by itself.
     fn is_settled(&self) -> bool {
-        let mut states = self.states.iter();
-        states.all(|state| state.phase == Phase::Done && state.deadline_at == Timestamp(0))
+        self.states.iter().all(is_settled)
+    }
+
+    fn is_to_linger(&self) -> bool {
+        self.is_settled() && self.states.len() <= LINGER_RECIPIENTS_MAX
     }
 
     /// What a body takes in memory, roughly.
@@ -177,7 +186,8 @@ impl Hot {
         let Some(message) = self.lingering.take(id)? else {
             return Ok(false);
         };
-        self.enter(id, &message.states);
+        // It has neither queue nor deadline, and what took its remote ids since is newer.
+        self.providers.return_remote_ids(id, &message.states);
         self.messages.insert(id, message);
         Ok(true)
     }
@@ -242,7 +252,9 @@ impl Hot {
             );
         }
         if phase == Phase::AwaitingReceipt && former.phase != phase {
-            self.bodies.sent.push_back(id.message);
+            if self.bodies.sent.back() != Some(&id.message) {
+                self.bodies.sent.push_back(id.message);
+            }
             self.forget_sent();
         }
         if untidy {
@@ -261,6 +273,7 @@ impl Hot {
         if let Some(hot) = self.messages.get_mut(&message.id) {
             hot.take_body(Arc::clone(message), &mut self.bodies);
             self.bodies.sent.push_back(message.id);
+            self.forget_sent();
         }
     }
 
@@ -282,11 +295,12 @@ impl Hot {
         let Self {
             messages, bodies, ..
         } = self;
-        if bodies.sent.len() > 2 * bodies.count + SENT_WITHOUT_BODY_MAX {
+        if bodies.sent.len() > 2 * bodies.sent_tidied.max(bodies.count) + SENT_WITHOUT_BODY_MAX {
             let has_body = |hot: &HotMessage| hot.body.is_some();
             bodies
                 .sent
                 .retain(|id| messages.get(id).is_some_and(has_body));
+            bodies.sent_tidied = bodies.sent.len();
         }
     }
 
@@ -304,14 +318,19 @@ impl Hot {
             hot.dirty = false;
             hot.in_runs = true;
         }
-        self.lingering.written();
+
         for key in self.keys.values_mut() {
             key.dirty = false;
         }
         if !all {
-            let done = |(id, hot): (&MessageId, &HotMessage)| (!hot.is_live()).then_some(*id);
-            let done: Vec<MessageId> = self.messages.iter().filter_map(done).collect();
-            done.into_iter().for_each(|id| self.forget(id));
+            let done = |(id, hot): (&MessageId, &HotMessage)| {
+                (!hot.is_live()).then_some((hot.changed_at, *id))
+            };
+            let mut done: Vec<_> = self.messages.iter().filter_map(done).collect();
+            // So that the later of two with the same remote id stays the one that is found.
+            done.sort_unstable();
+            done.into_iter().for_each(|(_, id)| self.forget(id));
+            self.lingering.written();
             return;
         }
         self.messages.retain(|_, hot| hot.in_flight());
@@ -320,6 +339,8 @@ impl Hot {
         self.bodies.octets = with_body.clone().map(HotMessage::body_octets).sum();
         self.bodies.count = with_body.count();
         self.bodies.sent.clear();
+        self.bodies.sent_tidied = 0;
+        self.lingering.clear();
         self.keys = HashMap::default();
         self.providers.clear();
         self.deadlines = Deadlines::default();
@@ -334,9 +355,17 @@ impl Hot {
     fn forget(&mut self, id: MessageId) {
         if let Some(mut hot) = self.messages.remove(&id) {
             hot.drop_body(&mut self.bodies);
+            if hot.is_to_linger() {
+                self.lingering.keep(id, &hot);
+            }
             leave(id, &hot, &mut self.providers, &mut self.deadlines);
         }
     }
+}
+
+/// Whether nothing is going to happen to a delivery by itself.
+pub(crate) fn is_settled(state: &DeliveryState) -> bool {
+    state.phase == Phase::Done && state.deadline_at == Timestamp(0)
 }
 
 /// Puts a message away that is done.
@@ -350,7 +379,7 @@ fn settle(
     // Rarely asked for again, and then the journal has it.
     entry.get_mut().drop_body(bodies);
     // A run that has it as not done must be told by a checkpoint first.
-    if !entry.get().in_runs {
+    if !entry.get().in_runs && entry.get().is_to_linger() {
         let (id, message) = entry.remove_entry();
         lingering.keep(id, &message);
         leave(id, &message, providers, deadlines);

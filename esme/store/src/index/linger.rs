@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::ops::RangeInclusive;
 
 use foldhash::fast::RandomState;
 use signalbox_router::{MessageId, PartId, ProviderName, Timestamp};
@@ -14,9 +15,11 @@ use crate::index::places::parts_with_remote_id;
 use crate::record::{get_state, put_state};
 use crate::wire::{Malformed, Reader};
 
-/// Octets at which a generation is closed, however few messages it has: those of a message with
-/// very many recipients are many.
-const GENERATION_OCTETS_MAX: usize = 8 << 20;
+/// Octets for each message, on average, at which a generation is closed, however few it has.
+const MESSAGE_OCTETS: usize = 512;
+
+/// The bounds of that limit.
+const GENERATION_OCTETS: RangeInclusive<usize> = (1 << 20)..=(1 << 30);
 
 /// The last two generations: the one that grows, and the one before it.
 #[derive(Default)]
@@ -25,7 +28,10 @@ pub(crate) struct Lingering {
     old: Generation,
     hasher: RandomState,
     entries_max: usize,
+    octets_max: usize,
     linger_ms: u64,
+    /// Latest time seen.
+    clock: Timestamp,
 }
 
 #[derive(Default)]
@@ -46,8 +52,10 @@ impl Lingering {
     /// Keeps between half of `entries_max` and all of them, for between half of `linger_ms` and
     /// the whole.
     pub(crate) fn new(entries_max: usize, linger_ms: u64) -> Self {
+        let octets = (entries_max / 2).saturating_mul(MESSAGE_OCTETS);
         Self {
             entries_max,
+            octets_max: octets.clamp(*GENERATION_OCTETS.start(), *GENERATION_OCTETS.end()),
             linger_ms,
             ..Self::default()
         }
@@ -55,10 +63,15 @@ impl Lingering {
 
     /// Keeps a message that is done.
     pub(crate) fn keep(&mut self, id: MessageId, message: &HotMessage) {
-        let now = message.changed_at;
+        self.clock = self.clock.max(message.changed_at);
+        let now = self.clock;
+        let age_ms = now.since_ms(self.young.begun_at);
+        if age_ms >= self.linger_ms {
+            self.clear();
+        }
         let full = self.young.count >= self.entries_max / 2
-            || self.young.octets.len() >= GENERATION_OCTETS_MAX
-            || now.since_ms(self.young.begun_at) >= self.linger_ms / 2;
+            || self.young.octets.len() >= self.octets_max
+            || age_ms >= self.linger_ms / 2;
         if full {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
@@ -88,7 +101,22 @@ impl Lingering {
             let (found, message) = generation.message(&mut generation.reader(at), at)?;
             if found == id {
                 generation.places.remove(&hash);
+                generation.count -= 1;
                 return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A copy of a message, if it is still kept.
+    pub(crate) fn get(&self, id: MessageId) -> Result<Option<HotMessage>, Malformed> {
+        let hash = self.hasher.hash_one(id);
+        for generation in [&self.young, &self.old] {
+            if let Some(at) = generation.places.get(&hash).copied() {
+                let (found, message) = generation.message(&mut generation.reader(at), at)?;
+                if found == id {
+                    return Ok(Some(message));
+                }
             }
         }
         Ok(None)
@@ -114,6 +142,12 @@ impl Lingering {
             }
         }
         Ok(None)
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
     }
 
     /// Those that no run has.

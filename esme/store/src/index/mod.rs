@@ -21,6 +21,8 @@ mod places;
 mod run;
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use signalbox_router::{
@@ -32,12 +34,13 @@ use crate::StoreConfig;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::frame::Location;
+use crate::wire::Malformed;
 pub(crate) use manifest::Manifest;
 pub(crate) use places::remote_ids;
 
 use cold::Cold;
 use entry::{KeyEntry, get_entry, get_key, get_remote};
-use hot::{Hot, HotKey, HotMessage};
+use hot::{Hot, HotKey, HotMessage, is_settled};
 use keys::{OrderKey, TABLE_DEADLINES};
 use merge::Merge;
 use parked::Parked;
@@ -50,6 +53,23 @@ const PRIORITIES: [Priority; 5] = [
     Priority::Low,
     Priority::Lowest,
 ];
+
+/// A message that was asked for.
+pub(crate) enum Found<'a> {
+    InMemory(&'a HotMessage),
+    Lingering(HotMessage),
+}
+
+impl Deref for Found<'_> {
+    type Target = HotMessage;
+
+    fn deref(&self) -> &HotMessage {
+        match self {
+            Self::InMemory(message) => message,
+            Self::Lingering(message) => message,
+        }
+    }
+}
 
 pub(crate) struct Index {
     config: StoreConfig,
@@ -156,10 +176,16 @@ impl Index {
         Ok(true)
     }
 
-    /// The message with its states, brought into memory if need be.
-    pub(crate) fn message(&mut self, id: MessageId) -> Result<Option<&HotMessage>, StoreError> {
-        self.load(id)?;
-        Ok(self.hot.messages.get(&id))
+    /// The message with its states, brought into memory if need be; of one that is done and kept
+    /// as such a copy, so that to ask for it changes nothing.
+    pub(crate) fn message(&mut self, id: MessageId) -> Result<Option<Found<'_>>, StoreError> {
+        if !self.hot.messages.contains_key(&id) {
+            if let Some(done) = self.decoded(self.hot.lingering.get(id))? {
+                return Ok(Some(Found::Lingering(done)));
+            }
+            load_cold(&mut self.hot, &self.cold, id)?;
+        }
+        Ok(self.hot.messages.get(&id).map(Found::InMemory))
     }
 
     pub(crate) fn keep_body(&mut self, message: &Arc<Message>) {
@@ -173,7 +199,9 @@ impl Index {
             Some(hot) => hot.states.clone(),
             None => return,
         };
-        for (recipient, state) in (0..).zip(states) {
+        // What is done stays so; with the last that is not, the message is put away.
+        let numbered = (0..).zip(states);
+        for (recipient, state) in numbered.filter(|(_, state)| !is_settled(state)) {
             let mut lost = DeliveryState {
                 state: State::Failed,
                 phase: Phase::Done,
@@ -351,7 +379,7 @@ impl Index {
         self.clock = self.clock.max(at);
     }
 
-    fn decoded<T>(&self, result: Result<T, crate::wire::Malformed>) -> Result<T, StoreError> {
+    fn decoded<T>(&self, result: Result<T, Malformed>) -> Result<T, StoreError> {
         result.map_err(|malformed| StoreError::malformed(&self.config.path, malformed))
     }
 }
@@ -361,10 +389,14 @@ fn load(hot: &mut Hot, cold: &Cold, id: MessageId) -> Result<bool, StoreError> {
     if hot.messages.contains_key(&id) {
         return Ok(true);
     }
-    let malformed = |malformed| StoreError::malformed(std::path::Path::new("index"), malformed);
     if hot.take_back(id).map_err(malformed)? {
         return Ok(true);
     }
+    load_cold(hot, cold, id)
+}
+
+/// Brings a message into memory that only runs have.
+fn load_cold(hot: &mut Hot, cold: &Cold, id: MessageId) -> Result<bool, StoreError> {
     if cold.runs.is_empty() {
         return Ok(false);
     }
@@ -373,4 +405,8 @@ fn load(hot: &mut Hot, cold: &Cold, id: MessageId) -> Result<bool, StoreError> {
     };
     hot.cache(id, get_entry(&value).map_err(malformed)?);
     Ok(true)
+}
+
+fn malformed(malformed: Malformed) -> StoreError {
+    StoreError::malformed(Path::new("index"), malformed)
 }

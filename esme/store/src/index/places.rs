@@ -87,6 +87,24 @@ impl Providers {
         }
     }
 
+    /// Takes the remote ids of a message that was done, where no later one has them.
+    pub(super) fn return_remote_ids(&mut self, id: MessageId, states: &[DeliveryState]) {
+        for (recipient, state) in (0..).zip(states) {
+            let Some(name) = &state.provider else {
+                continue;
+            };
+            let delivery = DeliveryId {
+                message: id,
+                recipient,
+            };
+            for (part, remote_id) in remote_ids(state) {
+                let known = &mut self.of(name).remote_ids;
+                let place = known.entry(Arc::clone(remote_id));
+                place.or_insert(PartId { delivery, part });
+            }
+        }
+    }
+
     fn of(&mut self, name: &ProviderName) -> &mut HotProvider {
         let mut known = self.0.iter();
         let at = known.position(|provider| same(&provider.name.0, &name.0));

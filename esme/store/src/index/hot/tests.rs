@@ -121,3 +121,38 @@ fn the_line_of_what_was_sent_stays_short() {
     }
     assert_eq!(rig.with_body().len(), 10);
 }
+
+#[test]
+fn many_recipients_do_not_make_the_line_long() {
+    let mut rig = Rig {
+        hot: Hot::default(),
+        octets_max: 1 << 30,
+    };
+    let location = Location {
+        position: 0,
+        octets: 100,
+    };
+    for number in 1..=20 {
+        let states = vec![state(Phase::Queued); 1_000];
+        rig.hot
+            .accept(&message(number), location, states, rig.octets_max);
+    }
+    for recipient in 0..1_000 {
+        for number in 1..=20 {
+            let delivery = DeliveryId {
+                message: MessageId(number),
+                recipient,
+            };
+            let mut waiting = state(Phase::AwaitingReceipt);
+            assert!(rig.hot.change(delivery, Timestamp(2), &mut waiting));
+        }
+    }
+    let Bodies {
+        sent,
+        sent_tidied,
+        count,
+        ..
+    } = &rig.hot.bodies;
+    assert_eq!(*count, 20);
+    assert!(sent.len() <= 2 * sent_tidied.max(count) + SENT_WITHOUT_BODY_MAX);
+}
