@@ -52,6 +52,18 @@ fn keys_are_found_in_any_case_order_and_distance() {
         ),
         ("grid:7 substat:3 stat:DELIVRD", None, Some("DELIVRD"), None),
         (
+            "id:1 text:hi status:DELIVRD err:000",
+            Some("1"),
+            Some("DELIVRD"),
+            Some("000"),
+        ),
+        (
+            "id:1 status:000 stat:DELIVRD",
+            Some("1"),
+            Some("DELIVRD"),
+            None,
+        ),
+        (
             "message id:77 status:DELIVRD",
             Some("77"),
             Some("DELIVRD"),
@@ -246,4 +258,16 @@ fn ids_are_compared_by_value() {
     let longest = "f".repeat(64);
     assert_eq!(id_candidates(&longest).len(), 2);
     assert_eq!(id_candidates(&"f".repeat(65)).len(), 1);
+}
+
+/// `status` alone is a word of many messages.
+#[test]
+fn a_subscriber_who_writes_of_a_status_sends_no_receipt() {
+    for text in ["Order 12 status:paid", "status: on my way", "STATUS:"] {
+        assert_eq!(
+            signalbox_codec::receipt::parse(text.as_bytes()),
+            None,
+            "{text}"
+        );
+    }
 }

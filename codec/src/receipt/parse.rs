@@ -17,6 +17,8 @@ enum Key {
     Stat,
     Err,
     Text,
+    /// Some write it for `stat`; by itself it is a common word and makes no receipt.
+    Status,
 }
 
 /// The fields in the order of SMPP v3.4 Appendix B, as nearly all texts have them.
@@ -39,11 +41,12 @@ pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
     // Where unread octets begin, and where `text` began when fields are looked for behind it.
     let (mut at, mut text_start) = (0, None);
     let mut expected = 0;
+    let mut status = None;
     while let Some((key, key_start, value_start)) =
         expected_key(octets, at, expected).or_else(|| next_key(octets, at))
     {
         expected = key as usize + 1;
-        found = true;
+        found |= key != Key::Status;
         if let Some(start) = text_start {
             if key == Key::Text {
                 at = value_start;
@@ -64,10 +67,13 @@ pub fn parse(octets: &[u8]) -> Option<Receipt<'_>> {
         }
         let value = value_at(octets, value_start);
         at = value_start + value.0 + value.1.len();
+        if key == Key::Status {
+            status = status.or_else(|| (!value.1.is_empty()).then_some(value.1));
+        }
         set(&mut receipt, key, value.1);
     }
     if found && receipt.stat.is_none() {
-        receipt.stat = bare_state(octets, receipt.text);
+        receipt.stat = status.or_else(|| bare_state(octets, receipt.text));
     }
     if found {
         Some(receipt)
@@ -86,7 +92,7 @@ fn set<'a>(receipt: &mut Receipt<'a>, key: Key, value: &'a [u8]) {
         Key::DoneDate => receipt.done_date = receipt.done_date.or_else(|| parse_date(value)),
         Key::Stat => receipt.stat = receipt.stat.or(word),
         Key::Err => receipt.err = receipt.err.or(word),
-        Key::Text => {}
+        Key::Text | Key::Status => {}
     }
 }
 
@@ -133,7 +139,7 @@ fn key_before(head: &[u8]) -> Option<(Key, usize)> {
             return date_key(&before[..before.len() - gap]);
         }
         5 if is(b"dlvrd") => Key::Dlvrd,
-        6 if is(b"status") => Key::Stat,
+        6 if is(b"status") => Key::Status,
         8 | 10 if word[word.len() - 4..].eq_ignore_ascii_case(b"date") => {
             return date_key(&head[..head.len() - 4]);
         }
@@ -189,7 +195,11 @@ fn token(octets: &[u8]) -> &[u8] {
 }
 
 fn has_stat(octets: &[u8]) -> bool {
-    let has = |key: &[u8]| octets.windows(key.len()).any(|word| word.eq_ignore_ascii_case(key));
+    let has = |key: &[u8]| {
+        octets
+            .windows(key.len())
+            .any(|word| word.eq_ignore_ascii_case(key))
+    };
     has(b" stat:") || has(b" status:")
 }
 

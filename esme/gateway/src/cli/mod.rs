@@ -138,7 +138,8 @@ pub(crate) enum PduCommand {
 pub(crate) enum TextCommand {
     /// Coding, septets or octets, and number of segments of each text; with --json the segments
     Plan {
-        /// Texts, or with --json objects as {"text": "…"}; `-` or none: lines of stdin
+        /// Texts (after `--` if one begins with `-`), or with --json objects as {"text": "…"}; `-` or
+        /// none: lines of stdin
         #[arg(value_name = "TEXT")]
         texts: Vec<String>,
         /// One JSON object per text in, and one out
