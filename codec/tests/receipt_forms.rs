@@ -264,10 +264,6 @@ fn ids_are_compared_by_value() {
 #[test]
 fn a_subscriber_who_writes_of_a_status_sends_no_receipt() {
     for text in ["Order 12 status:paid", "status: on my way", "STATUS:"] {
-        assert_eq!(
-            signalbox_codec::receipt::parse(text.as_bytes()),
-            None,
-            "{text}"
-        );
+        assert_eq!(parse(text.as_bytes()), None, "{text}");
     }
 }
