@@ -27,6 +27,7 @@ mod route;
 mod router;
 mod state;
 mod submit;
+mod throttled;
 mod time;
 mod verdict;
 

@@ -5,7 +5,8 @@
 //! Accepted     sent      the remote id is stored; a receipt parked under it is applied
 //! Delivered    delivered
 //! RetryAfter   waits     an attempt; after the schedule, or failed when they are used up
-//! Throttled    waits     not an attempt; old place in the queue
+//! Throttled    waits     not an attempt; old place in the queue, but `throttled` tells from when on
+//!                        it lets others go first
 //! NotSent      waits     not an attempt; old place in the queue
 //! NextRoute    rejected  failed if a part was taken or there is no other provider
 //! Rejected     failed
@@ -59,6 +60,9 @@ impl<L: Ledger> Step<'_, L> {
             Outcome::Accepted { remote_id, .. } => remote_id.clone(),
             _ => None,
         };
+        if !matches!(outcome, Outcome::Throttled { .. } | Outcome::NotSent) {
+            self.router.throttled.forget(part.delivery);
+        }
         let event = self.mark_part(part, parts_total, &message, &mut state, outcome);
         self.settle(part.delivery, &message, &mut state, receipt_expected);
         self.change(part.delivery, &message, former, state, event)?;
@@ -110,6 +114,10 @@ impl<L: Ledger> Step<'_, L> {
             Outcome::RetryAfter { error, after_ms } => self.mark_retry(state, at, error, after_ms),
             Outcome::Throttled { error } => {
                 wait(state, at, error.clone());
+                let delay_ms = self.router.throttled.delay_ms(part.delivery, parts_total);
+                if delay_ms > 0 {
+                    state.due_at = state.due_at.max(self.now.plus_ms(delay_ms));
+                }
                 Event::Throttled { error }
             }
             Outcome::NotSent => {

@@ -13,6 +13,7 @@ use crate::message::{Kind, Message};
 use crate::random::Random;
 use crate::route::RouteTable;
 use crate::state::{DeliveryState, Phase, State};
+use crate::throttled::Throttled;
 
 /// Orders that fit into one millisecond before they run ahead of the clock.
 const ORDERS_PER_MS_BITS: u32 = 20;
@@ -30,6 +31,7 @@ pub struct Router {
     /// Unused credit; a provider without any has no entry.
     pub(crate) credit: BTreeMap<ProviderName, u32>,
     pub(crate) random: Random,
+    pub(crate) throttled: Throttled,
     pub(crate) webhook: ProviderName,
     pub(crate) work_left: bool,
     last_order: u64,
@@ -45,6 +47,7 @@ impl Router {
             config,
             credit: BTreeMap::new(),
             random: Random::new(seed),
+            throttled: Throttled::default(),
             webhook: ProviderName::webhook(),
             work_left: false,
             last_order: 0,

@@ -11,7 +11,7 @@ use bench::{
     throttled, unknown,
 };
 use signalbox_router::{
-    Event, Message, Outcome, Phase, RouterConfig, State, Timestamp, UnknownOutcome,
+    Event, Input, Message, Outcome, Phase, RouterConfig, State, Timestamp, Token, UnknownOutcome,
 };
 
 #[test]
@@ -388,4 +388,33 @@ fn taken_without_receipt() -> Outcome {
         remote_id: None,
         receipt_expected: false,
     }
+}
+
+/// An SMSC whose queue for one recipient is full says ESME_RMSGQFUL to each try.
+#[test]
+fn one_that_is_always_throttled_lets_others_go_first_and_can_be_cancelled() {
+    let mut bench = Bench::new();
+    let message = bench.message();
+    let stuck = bench.accept(message);
+    let message = bench.message();
+    let other = bench.accept(message);
+    for _ in 0..2 {
+        bench.credit("acme", 1);
+        assert_eq!(bench.take_sent(), [stuck], "it keeps its place at first");
+        bench.outcome("acme", stuck, throttled());
+    }
+    bench.credit("acme", 1);
+    assert_eq!(bench.take_sent(), [other]);
+    bench.outcome("acme", other, taken("1"));
+    bench.credit("acme", 1);
+    assert!(bench.take_sent().is_empty());
+    bench.wait(1_000);
+    assert_eq!(bench.take_sent(), [stuck], "it waited for its second");
+    bench.outcome("acme", stuck, throttled());
+    bench.input(Input::Cancel {
+        token: Token(9),
+        message: stuck.message,
+        account: "shop".into(),
+    });
+    assert_eq!(bench.state(stuck).state, State::Cancelled);
 }
