@@ -24,7 +24,7 @@ function said(answer, text) {
   } catch {
     told = { detail: text };
   }
-  if (!answer.ok) return [told.field, told.detail ?? answer.statusText].filter(Boolean).join(": ");
+  if (!answer.ok) return told.detail ?? answer.statusText;
   if (told.command_status) return `answered ${told.command_status}`;
   if (told.fired !== undefined) return `${told.fired} came due`;
   return "done";

@@ -86,7 +86,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "smpp_tls_port")]
     tls_client_ca: Option<PathBuf>,
     /// What is wrong with the certificate that is made: none, expired, wrong_name.
-    #[arg(long, value_name = "FLAW", default_value = "none", value_parser = flaw)]
+    #[arg(long, value_name = "FLAW", default_value = "none", value_parser = flaw,
+        requires = "smpp_tls_port", conflicts_with = "tls_cert")]
     tls_flaw: CertificateFlaw,
     /// Key of everything that looks random; default: another one at each start.
     #[arg(long)]
@@ -205,14 +206,14 @@ impl ServeArgs {
         let address = SocketAddr::new(self.bind_address, port);
         let mut tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
-                let certificate = read("--tls-cert", certificate)?;
+                let certificate = read_certificates("--tls-cert", certificate)?;
                 TlsSettings::new(address, certificate, read("--tls-key", key)?)
             }
             _ => TlsSettings::generated(address, self.tls_flaw)?,
         };
         let client_ca = self.tls_client_ca.as_deref();
         tls.client_ca_pem = client_ca
-            .map(|path| read("--tls-client-ca", path))
+            .map(|path| read_certificates("--tls-client-ca", path))
             .transpose()?;
         Ok(Some(tls))
     }
@@ -228,6 +229,18 @@ fn flaw(name: &str) -> Result<CertificateFlaw, String> {
 
 pub(crate) fn read(option: &str, path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{option} {}: {error}", path.display()))
+}
+
+/// PEM with at least one certificate.
+fn read_certificates(option: &str, path: &Path) -> Result<String, String> {
+    let pem = read(option, path)?;
+    match pem.contains("-----BEGIN CERTIFICATE-----") {
+        true => Ok(pem),
+        false => Err(format!(
+            "{option} {}: there is no certificate in it",
+            path.display()
+        )),
+    }
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario, String> {

@@ -5,8 +5,10 @@ use std::fmt;
 use signalbox_codec::receipt::ReceiptState;
 
 use crate::message::Message;
+use crate::pattern::Pattern;
 
-/// What a message must be like; what is not said may be anything.
+/// What a message must be like; what is not said may be anything. `to`, `from`, `system_id` and
+/// `text` are patterns as in rules: `*` is any text, `?` any character, `/…/` a regular expression.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
     /// A recipient; a leading `+` does not count.
@@ -15,9 +17,9 @@ pub struct Match {
     pub from: Option<String>,
     /// Who is bound where it came.
     pub system_id: Option<String>,
-    /// The whole text.
+    /// A pattern over the whole text.
     pub text: Option<String>,
-    /// A part of the text.
+    /// A part of the text, taken literally.
     pub text_contains: Option<String>,
     /// The state that it is in.
     pub state: Option<ReceiptState>,
@@ -34,6 +36,25 @@ pub struct Difference {
     pub wanted: String,
     /// What was found.
     pub found: String,
+}
+
+/// A [`Match`] whose patterns were read.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    wanted: Match,
+    to: Option<Pattern>,
+    from: Option<Pattern>,
+    system_id: Option<Pattern>,
+    text: Option<Pattern>,
+}
+
+/// A pattern of a [`Match`] that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BadPattern {
+    /// The field of [`Match`].
+    pub(crate) field: &'static str,
+    /// What is wrong with it.
+    pub(crate) problem: String,
 }
 
 impl Match {
@@ -59,7 +80,7 @@ impl Match {
         self
     }
 
-    /// And with this whole text.
+    /// And with a text of this pattern.
     #[must_use]
     pub fn text(mut self, text: &str) -> Self {
         self.text = Some(text.to_owned());
@@ -80,51 +101,86 @@ impl Match {
         self
     }
 
+    /// Reads its patterns.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub(crate) fn read(self) -> Result<Filter, BadPattern> {
+        let read = |field, text: &Option<String>, read: fn(&str) -> Result<Pattern, String>| {
+            let pattern = text.as_deref().map(read).transpose();
+            pattern.map_err(|problem| BadPattern { field, problem })
+        };
+        Ok(Filter {
+            to: read("to", &self.to, address)?,
+            from: read("from", &self.from, address)?,
+            system_id: read("system_id", &self.system_id, Pattern::new)?,
+            text: read("text", &self.text, Pattern::new)?,
+            wanted: self,
+        })
+    }
+}
+
+impl Filter {
+    /// What was wanted.
+    pub(crate) const fn wanted(&self) -> &Match {
+        &self.wanted
+    }
+
     /// Whether it is such a message.
-    #[must_use]
-    pub fn matches(&self, message: &Message) -> bool {
+    pub(crate) fn matches(&self, message: &Message) -> bool {
         self.differences(message).is_empty()
     }
 
     /// In what the message differs; empty when it is such a message.
-    #[must_use]
-    pub fn differences(&self, message: &Message) -> Vec<Difference> {
+    pub(crate) fn differences(&self, message: &Message) -> Vec<Difference> {
+        let wanted = &self.wanted;
         let mut differences = Differences::default();
-        if let Some(to) = &self.to {
-            let found = message.to.split(',').any(|other| same_address(to, other));
+        if let (Some(to), Some(pattern)) = (&wanted.to, &self.to) {
+            let mut recipients = message.to.split(',');
+            let found = recipients.any(|other| pattern.matches_address(other.as_bytes()));
             differences.add(found, "to", to, || message.to.clone());
         }
-        if let Some(from) = &self.from {
-            let found = same_address(from, &message.from);
+        if let (Some(from), Some(pattern)) = (&wanted.from, &self.from) {
+            let found = pattern.matches_address(message.from.as_bytes());
             differences.add(found, "from", from, || message.from.clone());
         }
-        if let Some(system_id) = &self.system_id {
-            let found = *system_id == message.system_id;
+        if let (Some(system_id), Some(pattern)) = (&wanted.system_id, &self.system_id) {
+            let found = pattern.matches(&message.system_id);
             differences.add(found, "system_id", system_id, || message.system_id.clone());
         }
-        if self.text.is_some() || self.text_contains.is_some() {
-            let text = message.text();
-            let shown = || text.clone().unwrap_or_else(|| "(no text)".to_owned());
-            if let Some(wanted) = &self.text {
-                let found = text.as_ref() == Some(wanted);
-                differences.add(found, "text", wanted, shown);
-            }
-            if let Some(wanted) = &self.text_contains {
-                let found = text.as_ref().is_some_and(|text| text.contains(wanted));
-                differences.add(found, "text~", wanted, shown);
-            }
-        }
-        if let Some(state) = self.state {
+        self.add_differences_of_text(message, &mut differences);
+        if let Some(state) = wanted.state {
             let shown = || message.state_name().unwrap_or("refused").to_owned();
             let found = message.state == Some(state);
             differences.add(found, "state", state.stat(), shown);
         }
-        if let Some(since) = self.since_unix_ms {
+        if let Some(since) = wanted.since_unix_ms {
             let shown = || message.received_unix_ms.to_string();
             let found = message.received_unix_ms >= since;
             differences.add(found, "since", &since.to_string(), shown);
         }
         differences.0
+    }
+
+    fn add_differences_of_text(&self, message: &Message, differences: &mut Differences) {
+        let Match {
+            text: wanted,
+            text_contains: part,
+            ..
+        } = &self.wanted;
+        if wanted.is_none() && part.is_none() {
+            return;
+        }
+        let text = message.text();
+        let shown = || text.clone().unwrap_or_else(|| "(no text)".to_owned());
+        if let (Some(wanted), Some(pattern)) = (wanted, &self.text) {
+            let found = text.as_ref().is_some_and(|text| pattern.matches(text));
+            differences.add(found, "text", wanted, shown);
+        }
+        if let Some(part) = part {
+            let found = text.as_ref().is_some_and(|text| text.contains(part));
+            differences.add(found, "text~", part, shown);
+        }
     }
 }
 
@@ -177,7 +233,6 @@ impl Differences {
 
 /// The type of number is a field of its own, so `+` may be there or not. In a query an unescaped
 /// `+` is a space.
-fn same_address(wanted: &str, found: &str) -> bool {
-    let digits = |address: &str| address.trim_start_matches(['+', ' ']).to_owned();
-    digits(wanted) == digits(found)
+fn address(wanted: &str) -> Result<Pattern, String> {
+    Pattern::of_address(wanted.trim_start_matches(' '))
 }

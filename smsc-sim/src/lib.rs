@@ -57,6 +57,7 @@ mod lifetime;
 pub mod load;
 mod message;
 mod page;
+mod pattern;
 mod random;
 mod rate;
 mod record;

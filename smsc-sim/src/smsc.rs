@@ -18,7 +18,7 @@ use crate::clock::{Clock, ClockMode, SmscTime};
 use crate::clock_control::ClockControl;
 use crate::control::Control;
 use crate::delivery::{DeliveryResult, Mo};
-use crate::filter::Match;
+use crate::filter::{Filter, Match};
 use crate::input::InputErrors;
 use crate::message::Message;
 use crate::registry::{Disconnect, SessionInfo};
@@ -186,13 +186,14 @@ impl Smsc {
     /// Waits until there is a message for each of `wanted`, in this order, and gives them.
     ///
     /// # Errors
-    /// The first that none came for.
+    /// The first that none came for, or that has a pattern that is none.
     pub async fn verify_sequence(
         &self,
         wanted: &[Match],
         within: Duration,
     ) -> Result<Vec<Message>, VerifyError> {
-        wait::verify_sequence(&self.control, wanted, true, within).await
+        let wanted: Result<Vec<Filter>, VerifyError> = wanted.iter().map(wait::read).collect();
+        wait::verify_sequence(&self.control, &wanted?, true, within).await
     }
 
     /// Forgets the messages.

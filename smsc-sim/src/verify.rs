@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::filter::{Difference, Match};
+use crate::filter::{BadPattern, Difference, Filter, Match};
 use crate::message::Message;
 
 /// Messages that a refusal names because they come nearest.
@@ -119,10 +119,22 @@ impl fmt::Debug for VerifyError {
 
 impl std::error::Error for VerifyError {}
 
+/// What is said of a pattern that is none: no message can be like it.
+pub(crate) fn unreadable(
+    wanted: &Match,
+    BadPattern { field, problem }: &BadPattern,
+) -> VerifyError {
+    VerifyError {
+        wanted: format!("{wanted}, but {field} is no pattern ({problem})"),
+        matched: 0,
+        nearest: Vec::new(),
+    }
+}
+
 /// One message for each of `wanted`; `Err` is the first that has none.
 pub(crate) fn sequence(
     messages: &[Message],
-    wanted: &[Match],
+    wanted: &[Filter],
     in_order: bool,
 ) -> Result<Vec<Message>, usize> {
     let mut taken = vec![false; messages.len()];
@@ -143,7 +155,7 @@ pub(crate) fn sequence(
 pub(crate) fn refusal(
     words: String,
     matched: u64,
-    wanted: &Match,
+    wanted: &Filter,
     messages: &[Message],
 ) -> VerifyError {
     let mut misses: Vec<Miss> = messages

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::control::Control;
-use crate::filter::Match;
+use crate::filter::{Filter, Match};
 use crate::message::Message;
 use crate::record::Place;
-use crate::verify::{Count, VerifyError, refusal, sequence};
+use crate::verify::{Count, VerifyError, refusal, sequence, unreadable};
 
 /// How often messages are looked at again when their state counts, which changes without a sign.
 const STATE_INTERVAL: Duration = Duration::from_millis(20);
@@ -76,14 +76,17 @@ impl<'a> IntoFuture for Verify<'a> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { verify(self.control, &self.wanted, self.count, self.within).await })
+        Box::pin(async move {
+            let wanted = read(&self.wanted)?;
+            verify(self.control, &wanted, self.count, self.within).await
+        })
     }
 }
 
 /// Waits until as many messages are there as are wanted.
 pub(crate) async fn verify(
     control: &Control,
-    wanted: &Match,
+    wanted: &Filter,
     count: Count,
     within: Duration,
 ) -> Result<Vec<Message>, VerifyError> {
@@ -104,7 +107,7 @@ pub(crate) async fn verify(
             break;
         }
         let again = settled.unwrap_or(deadline).min(deadline);
-        let again = match wanted.state {
+        let again = match wanted.wanted().state {
             Some(_) => again.min(now + STATE_INTERVAL),
             None => again,
         };
@@ -119,7 +122,7 @@ pub(crate) async fn verify(
     }
     let matched = progress.matched;
     if matched < count.at_least || count.is_exceeded(matched) {
-        let words = format!("{count} with {wanted}");
+        let words = format!("{count} with {}", wanted.wanted());
         return Err(refusal(
             words,
             matched,
@@ -134,7 +137,7 @@ pub(crate) async fn verify(
 /// about the first that has none.
 pub(crate) async fn verify_sequence(
     control: &Control,
-    wanted: &[Match],
+    wanted: &[Filter],
     in_order: bool,
     within: Duration,
 ) -> Result<Vec<Message>, VerifyError> {
@@ -148,8 +151,9 @@ pub(crate) async fn verify_sequence(
         };
         if Instant::now() >= deadline {
             let number = missing + 1;
-            let words = format!("number {number} of the sequence with {}", wanted[missing]);
-            return Err(refusal(words, 0, &wanted[missing], &messages));
+            let filter = &wanted[missing];
+            let words = format!("number {number} of the sequence with {}", filter.wanted());
+            return Err(refusal(words, 0, filter, &messages));
         }
         let again = deadline.min(Instant::now() + STATE_INTERVAL);
         tokio::select! {
@@ -157,6 +161,15 @@ pub(crate) async fn verify_sequence(
             () = tokio::time::sleep_until(again) => {}
         }
     }
+}
+
+/// What is wanted, with its patterns read.
+///
+/// # Errors
+/// One of them is none.
+pub(crate) fn read(wanted: &Match) -> Result<Filter, VerifyError> {
+    let filter = wanted.clone().read();
+    filter.map_err(|bad| unreadable(wanted, &bad))
 }
 
 /// The messages counted so far.
@@ -169,8 +182,8 @@ struct Progress {
 impl Progress {
     /// Counts the messages that came since the last look; all of them when their state counts or
     /// they were forgotten meanwhile.
-    fn look(&mut self, control: &Control, wanted: &Match) {
-        let after = self.seen.filter(|_| wanted.state.is_none());
+    fn look(&mut self, control: &Control, wanted: &Filter) {
+        let after = self.seen.filter(|_| wanted.wanted().state.is_none());
         let counted = control.count_after(after, |message| wanted.matches(message));
         if counted.are_all {
             self.matched = 0;

@@ -350,3 +350,74 @@ async fn one_vocabulary_for_rules_and_verify() {
         );
     }
 }
+
+/// `verify` and searches read patterns as rules do.
+#[tokio::test]
+async fn patterns_hold_in_verify_and_searches_as_in_rules() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    for (to, text) in [
+        ("491701", "your CODE is 1"),
+        ("491702", "why?"),
+        ("441", "code*"),
+    ] {
+        send(&mut client, to, text).await;
+    }
+    let table = [
+        ("to", "+4917*", 2),
+        ("to", "4917??", 2),
+        ("to", "4917?", 0),
+        ("to", "/^4917/", 2),
+        ("destination", "*1", 2),
+        ("from", "1*", 3),
+        ("system_id", "e*", 3),
+        ("text", "/(?i)code/", 2),
+        ("text", "*code*", 1),
+        ("text", "why?", 1),
+        ("text~", "*", 1),
+        ("text~", "/", 0),
+    ];
+    for (field, pattern, expected) in table {
+        let wanted = json!({"match": {field: pattern}, "count": {"exactly": expected},
+            "within": "20ms"});
+        let found = program.main("POST", "verify", &wanted).await;
+        assert_eq!(found["matched"], expected, "{field} {pattern}");
+        let octets = pattern.bytes().map(|octet| format!("%{octet:02X}"));
+        let path = format!("messages?{field}={}", octets.collect::<String>());
+        let found = program.main("GET", &path, &Value::Null).await;
+        let found = found["messages"].as_array().unwrap().len();
+        assert_eq!(found, expected, "{field} {pattern}");
+    }
+    for (method, path, body) in [
+        ("POST", "verify", json!({"match": {"to": "/(/"}})),
+        (
+            "POST",
+            "verify-sequence",
+            json!({"matches": [{"to": "/(/"}]}),
+        ),
+        ("GET", "messages?to=%2F(%2F", Value::Null),
+    ] {
+        let path = format!("/api/v1/smscs/main/{path}");
+        let answer = program.http(method, &path, &body.to_string()).await;
+        assert_eq!((answer.status, &answer.body["field"]), (422, &json!("to")));
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("unclosed group"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_that_is_none_is_said_in_the_library_too() {
+    let (smsc, _client) = with_messages().await;
+    let found = smsc.verify(Match::to("+4917*").text("/^h/")).exactly(2);
+    found.await.unwrap();
+    let asked = Instant::now();
+    let refused = smsc.verify(Match::any().text("/(/")).within(LONG).await;
+    let said = refused.unwrap_err().to_string();
+    assert!(
+        said.contains("text is no pattern (unclosed group)"),
+        "{said}"
+    );
+    let wanted = [Match::to("/(/")];
+    smsc.verify_sequence(&wanted, LONG).await.unwrap_err();
+    assert!(asked.elapsed() < LONG / 2, "no message can be like it");
+}

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde_json::{Value, json};
 
+use super::capture::check_session;
 use super::fields::Fields;
 use super::problem::Problem;
 use crate::control::Control;
@@ -33,6 +34,9 @@ pub(crate) async fn conformance(
     fields.end_of_query()?;
     let absent = || Problem::not_found("clients are not checked: start with --conformance");
     let report = control.conformance().ok_or_else(absent)?;
+    if report.departures(session).is_empty() {
+        check_session(&control, session)?;
+    }
     Ok(Json(report.to_json(session)))
 }
 

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use signalbox_codec::time::DateTime;
 
+use super::body;
 use super::problem::Problem;
 use crate::clock::SmscTime;
 use crate::duration::parse_duration;
@@ -59,17 +60,11 @@ impl Fields {
 
     /// Reads a body.
     pub(crate) fn new(body: Result<Bytes, BytesRejection>) -> Result<Self, Problem> {
-        let body =
-            body.map_err(|rejection| Problem::body(rejection.status(), rejection.body_text()))?;
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(fields)) => Ok(Self::of_map(fields)),
-            Ok(_) => Err(Problem::body(
+        match body::json(body)? {
+            Value::Object(fields) => Ok(Self::of_map(fields)),
+            _ => Err(Problem::body(
                 StatusCode::BAD_REQUEST,
                 "the body is JSON and no object",
-            )),
-            Err(error) => Err(Problem::body(
-                StatusCode::BAD_REQUEST,
-                format!("the body is no JSON: {error}"),
             )),
         }
     }
@@ -81,12 +76,6 @@ impl Fields {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(other) => Err(Problem::field(name, format!("{other} is no string"))),
         }
-    }
-
-    /// A text that must be there.
-    pub(crate) fn required_text(&mut self, name: &str) -> Result<String, Problem> {
-        self.text(name)?
-            .ok_or_else(|| Problem::field(name, "is missing"))
     }
 
     /// A whole number from 0 to `max`; `None` when it is absent, `Some(None)` when it is null.
@@ -193,6 +182,12 @@ impl Fields {
         let words = self.known.iter().map(String::as_str);
         Err(Problem::field(name, detail).meaning(nearest(name, words)))
     }
+}
+
+/// What must be there. It is asked for after [`Fields::end`], as a name that nobody knows may be
+/// the one that is missing.
+pub(crate) fn required<T>(name: &str, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::field(name, "missing"))
 }
 
 /// ms since 1970, or the form of RFC 3339 in UTC and whole seconds.

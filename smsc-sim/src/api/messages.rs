@@ -12,13 +12,13 @@ use signalbox_codec::CommandStatus;
 use signalbox_codec::receipt::ReceiptState;
 
 use super::events;
-use super::fields::Fields;
+use super::fields::{Fields, required};
 use super::pdu_json;
 use super::problem::Problem;
 use crate::clock::SmscTime;
 use crate::control::Control;
 use crate::delivery::Mo;
-use crate::filter::Match;
+use crate::filter::{BadPattern, Filter, Match};
 use crate::input::nearest;
 use crate::message::Message;
 
@@ -86,10 +86,10 @@ pub(crate) async fn receipt(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::new(body)?;
-    let state = fields.required_text("state")?;
-    let state = state_of(&state)?;
+    let state = fields.text("state")?;
     let error_code = fields.number("error_code", 999)?.flatten().unwrap_or(0);
     fields.end()?;
+    let state = state_of(&required("state", state)?)?;
     let error_code = u16::try_from(error_code).expect("999 is the largest");
     match control.send_receipt(&id, state, error_code).await {
         Some(result) => Ok(Json(json!({"command_status": result?.to_string()}))),
@@ -98,9 +98,9 @@ pub(crate) async fn receipt(
 }
 
 /// What a search or a `verify` wants.
-pub(crate) fn read_match(fields: &mut Fields) -> Result<Match, Problem> {
+pub(crate) fn read_match(fields: &mut Fields) -> Result<Filter, Problem> {
     let state = fields.text("state")?;
-    Ok(Match {
+    let wanted = Match {
         to: fields.text_of_either("to", "destination")?,
         from: fields.text_of_either("from", "source")?,
         system_id: fields.text("system_id")?,
@@ -108,7 +108,14 @@ pub(crate) fn read_match(fields: &mut Fields) -> Result<Match, Problem> {
         text_contains: fields.text("text~")?,
         state: state.as_deref().map(state_of).transpose()?,
         since_unix_ms: fields.time("since")?.map(SmscTime::unix_ms),
-    })
+    };
+    Ok(wanted.read()?)
+}
+
+impl From<BadPattern> for Problem {
+    fn from(bad: BadPattern) -> Self {
+        Self::field(bad.field, format!("is no pattern: {}", bad.problem))
+    }
 }
 
 fn state_of(name: &str) -> Result<ReceiptState, Problem> {
@@ -124,14 +131,15 @@ fn not_kept(id: &str) -> Problem {
 }
 
 fn read_mo(mut fields: Fields) -> Result<Vec<Mo>, Problem> {
-    let from = fields.required_text("from")?;
-    let to = fields.required_text("to")?;
+    let from = fields.text("from")?;
+    let to = fields.text("to")?;
     let text = fields.text("text")?;
     let hex = fields.text("hex")?;
     let system_id = fields.text("system_id")?;
     let data_coding = octet(&mut fields, "data_coding")?;
     let esm_class = octet(&mut fields, "esm_class")?;
     fields.end()?;
+    let (from, to) = (required("from", from)?, required("to", to)?);
     let mut segments = match (text, hex) {
         (Some(text), None) => {
             if data_coding.is_some() {
@@ -150,7 +158,7 @@ fn read_mo(mut fields: Fields) -> Result<Vec<Mo>, Problem> {
                 .ok_or_else(|| Problem::field("hex", "is no even number of hexadecimal digits"))?,
             system_id: None,
         }],
-        (None, None) => return Err(Problem::field("text", "is missing, and so is hex")),
+        (None, None) => return Err(Problem::field("text", "missing, and so is hex")),
         (Some(_), Some(_)) => return Err(Problem::field("hex", "excludes text")),
     };
     for mo in &mut segments {

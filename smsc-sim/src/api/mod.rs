@@ -1,6 +1,7 @@
 //! The control API: JSON over HTTP under `/api/v1`, and `/metrics`. It parses and answers; what is
 //! asked and told is in `control.rs`.
 
+mod body;
 mod capture;
 mod clients;
 mod clock;
@@ -20,15 +21,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
+use self::body::BODY_OCTETS_MAX;
 pub(crate) use self::events::timeline;
 pub(crate) use self::messages::octets;
 use self::origin::Hosts;
@@ -38,8 +40,6 @@ pub(crate) use self::sessions::bind_name;
 use crate::control::Control;
 use crate::smscs::Smscs;
 
-/// Octets of a request's body at most.
-const BODY_OCTETS_MAX: usize = 1024 * 1024;
 /// Content type of Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4";
 
@@ -88,13 +88,16 @@ fn router(smscs: Smscs, hosts: Hosts) -> Router {
         .route("/readyz", get(|| async { "ready" }))
         .route("/inject_mo", get(inject_mo::inject))
         .with_state(main);
-    Router::new()
-        .route("/metrics", get(metrics))
+    let plain = Router::new()
         .route(SMSCS, get(smscs::list).post(smscs::create))
         .route(
             "/api/v1/smscs/{smsc}",
             get(smscs::show).delete(smscs::destroy),
         )
+        .route_layer(middleware::from_fn(without_parameters));
+    Router::new()
+        .route("/metrics", get(metrics))
+        .merge(plain)
         .fallback(of_one)
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(smscs)
@@ -110,21 +113,33 @@ fn router(smscs: Smscs, hosts: Hosts) -> Router {
 /// What there is of each SMSC, below its own path.
 fn of_smsc(control: Control) -> Router {
     Router::new()
-        .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", delete(sessions::disconnect))
+        .route("/messages", get(messages::list))
+        .route("/events", get(events::follow))
+        .route("/capture.pcapng", get(capture::download))
+        .route("/pdus", get(capture::pdus))
+        .route("/conformance", get(clients::conformance))
+        .route("/reset", post(smscs::reset))
+        .merge(plain_of_smsc())
+        .fallback(|| async { nothing_here() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .with_state(control)
+}
+
+/// What takes no parameters.
+fn plain_of_smsc() -> Router<Control> {
+    Router::new()
+        .route("/sessions", get(sessions::list))
         .route("/outbind", post(sessions::outbind))
-        .route("/messages", get(messages::list).delete(messages::clear))
+        .route("/messages", delete(messages::clear))
         .route("/messages/{id}", get(messages::show))
         .route("/messages/{id}/receipt", post(messages::receipt))
         .route("/verify", post(verify::one))
         .route("/verify-sequence", post(verify::sequence))
-        .route("/events", get(events::follow))
         .route("/mo", post(messages::mobile_originated))
-        .route("/capture.pcapng", get(capture::download))
-        .route("/pdus", get(capture::pdus))
         .route("/clock", get(clock::show).post(clock::change))
         .route("/tls", get(clients::tls))
-        .route("/conformance", get(clients::conformance))
         .route("/rates", get(clients::rates))
         .route("/scenario", get(scenario::show).put(scenario::replace))
         .route("/rules", post(scenario::add_rule))
@@ -140,11 +155,22 @@ fn of_smsc(control: Control) -> Router {
             "/behaviour",
             get(sessions::behaviour).post(sessions::change_behaviour),
         )
-        .route("/reset", post(smscs::reset))
-        .fallback(|| async { nothing_here() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
-        .with_state(control)
+        .route_layer(middleware::from_fn(without_parameters))
+}
+
+/// A parameter that means nothing here is a misspelling, and not passed over in silence.
+async fn without_parameters(
+    Query(query): Query<BTreeMap<String, String>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match query.into_keys().next() {
+        None => next.run(request).await,
+        Some(name) => {
+            let detail = "there is no such parameter; this path has none";
+            Problem::field(&name, detail).into_response()
+        }
+    }
 }
 
 /// Finds the SMSC that a path names, and hands the rest of the path to its router.

@@ -18,11 +18,11 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A field of the request cannot be taken.
-    pub(crate) fn field(field: &str, detail: impl Into<String>) -> Self {
+    /// A field of the request cannot be taken. The detail names it, to be read alone.
+    pub(crate) fn field(field: &str, detail: impl AsRef<str>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
-            detail: detail.into(),
+            detail: format!("{field}: {}", detail.as_ref()),
             field: Some(field.to_owned()),
             more: Vec::new(),
         }
@@ -51,6 +51,14 @@ impl Problem {
     /// The same, and it is about that field.
     pub(crate) fn about(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
+        self
+    }
+
+    /// The same, with more words if it is that the body is not what it should be.
+    pub(crate) fn adding(mut self, hint: &str) -> Self {
+        if self.status == StatusCode::BAD_REQUEST {
+            self.detail += hint;
+        }
         self
     }
 
@@ -93,12 +101,13 @@ impl From<DeliveryError> for Problem {
 
 impl From<InputErrors> for Problem {
     fn from(errors: InputErrors) -> Self {
-        let first = errors.errors.first().map(|error| error.key.clone());
         let problem = Self::body(StatusCode::UNPROCESSABLE_ENTITY, errors.to_string());
         let all = errors.errors.iter().map(error_shape).collect();
-        problem
-            .about(&first.unwrap_or_default())
-            .with("errors", all)
+        let problem = problem.with("errors", all);
+        match errors.errors.first() {
+            Some(first) if !first.key.is_empty() => problem.about(&first.key),
+            _ => problem,
+        }
     }
 }
 
@@ -121,14 +130,20 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What is not known is left out.
 fn error_shape(error: &InputError) -> Value {
-    let place = |number: u32| (number > 0).then_some(number);
-    json!({
-        "line": place(error.line),
-        "column": place(error.column),
-        "key": error.key,
-        "value": error.value,
-        "problem": error.problem,
-        "suggestion": error.suggestion,
-    })
+    let place = |number: u32| (number > 0).then(|| Value::from(number));
+    let text = |text: &str| (!text.is_empty()).then(|| Value::from(text));
+    let members = [
+        ("line", place(error.line)),
+        ("column", place(error.column)),
+        ("key", Some(error.key.as_str().into())),
+        ("value", text(&error.value)),
+        ("problem", Some(error.problem.as_str().into())),
+        ("suggestion", error.suggestion.as_deref().and_then(text)),
+    ];
+    let given = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(given.collect())
 }

@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use super::body;
 use super::problem::Problem;
 use crate::control::Control;
 use crate::scenario::{List, Scenario};
@@ -29,17 +30,20 @@ pub(crate) async fn replace(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let is_toml = headers
-        .get(CONTENT_TYPE)
+    let kind = headers.get(CONTENT_TYPE);
+    let kind = kind
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.starts_with(TOML_TYPE));
+        .unwrap_or_default();
+    let is_toml = kind.starts_with(TOML_TYPE);
     let scenario = if is_toml {
-        let body = body.map_err(|refused| Problem::body(refused.status(), refused.body_text()))?;
+        let body = body::octets(body)?;
         let text = std::str::from_utf8(&body)
             .map_err(|_| Problem::body(StatusCode::BAD_REQUEST, "the body is no UTF-8"))?;
         Scenario::from_toml("", text)?
     } else {
-        Scenario::from_json(&json_body(body)?)?
+        let hint = format!("; a body in TOML has the content type {TOML_TYPE}");
+        let json = body::json(body).map_err(|problem| problem.adding(&hint))?;
+        Scenario::from_json(&json)?
     };
     control.replace_scenario(scenario);
     Ok(Json(shape(&control)))
@@ -50,7 +54,7 @@ pub(crate) async fn add_rule(
     State(control): State<Control>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let json = json_body(body)?;
+    let json = body::json(body)?;
     let rule = control.change_script(|script| script.prepend(&json))?;
     Ok((StatusCode::CREATED, Json(rule.to_json())))
 }
@@ -83,7 +87,7 @@ pub(crate) async fn add_fault(
     State(control): State<Control>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
-    let json = json_body(body)?;
+    let json = body::json(body)?;
     let fault = control.change_script(|script| script.add_fault(&json))?;
     Ok((StatusCode::CREATED, Json(fault.to_json())))
 }
@@ -104,14 +108,6 @@ pub(crate) async fn remove_fault(
 pub(crate) async fn clear_faults(State(control): State<Control>) -> StatusCode {
     control.change_script(|script| script.clear_faults());
     StatusCode::NO_CONTENT
-}
-
-fn json_body(body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
-    let body = body.map_err(|refused| Problem::body(refused.status(), refused.body_text()))?;
-    serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is no JSON: {error}");
-        Problem::body(StatusCode::BAD_REQUEST, detail)
-    })
 }
 
 fn shape(control: &Control) -> Value {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use signalbox_codec::CommandStatus;
 use signalbox_session::BindType;
 
-use super::fields::Fields;
+use super::fields::{Fields, required};
 use super::problem::Problem;
 use crate::behaviour::Behaviour;
 use crate::control::Control;
@@ -33,15 +33,14 @@ pub(crate) async fn list(State(control): State<Control>) -> Json<Value> {
 pub(crate) async fn disconnect(
     State(control): State<Control>,
     Path(id): Path<String>,
-    Query(mut query): Query<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<StatusCode, Problem> {
-    let how = query.remove("how");
+    let mut fields = Fields::of_query(query);
+    let how = fields.text("how")?;
+    fields.end_of_query()?;
     let name = how.as_deref().unwrap_or("unbind");
     let how = Disconnect::from_name(name)
         .ok_or_else(|| Problem::field("how", format!("{name:?} is not one of unbind, fin, rst")))?;
-    if let Some((name, _)) = query.pop_first() {
-        return Err(Problem::field(&name, "there is no such parameter"));
-    }
     match id.parse() {
         Ok(number) if control.disconnect(number, how) => Ok(StatusCode::ACCEPTED),
         _ => Err(Problem::not_found(format!("there is no session {id:?}"))),
@@ -55,15 +54,16 @@ pub(crate) async fn outbind(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let mut fields = Fields::new(body)?;
-    let to = fields.required_text("to")?;
-    let address = to.parse().map_err(|_| {
-        let detail = format!("{to:?} is no IP address with a port, such as 127.0.0.1:2776");
-        Problem::field("to", detail)
-    })?;
+    let to = fields.text("to")?;
     let system_id = fields.text("system_id")?;
     let system_id = system_id.unwrap_or_else(|| control.settings().system_id.clone());
     let password = fields.text("password")?.unwrap_or_default();
     fields.end()?;
+    let to = required("to", to)?;
+    let address = to.parse().map_err(|_| {
+        let detail = format!("{to:?} is no IP address with a port, such as 127.0.0.1:2776");
+        Problem::field("to", detail)
+    })?;
     for (name, value, max) in [("system_id", &system_id, 15), ("password", &password, 8)] {
         if value.len() > max || !value.bytes().all(|octet| octet.is_ascii_graphic()) {
             let detail = format!("at most {max} printable ASCII characters are allowed");

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::problem::Problem;
+use crate::builder::StartError;
 use crate::clock::ClockMode;
 use crate::control::Control;
 use crate::scenario::Scenario;
@@ -76,12 +77,11 @@ pub(crate) async fn destroy(
 /// off, the others are as at the start; those that come with a scenario come back with its rules.
 pub(crate) async fn reset(
     State(control): State<Control>,
-    Query(mut query): Query<BTreeMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<StatusCode, Problem> {
-    let what = query.remove("what").unwrap_or_else(|| "all".to_owned());
-    if let Some((name, _)) = query.pop_first() {
-        return Err(Problem::no_parameter(&name));
-    }
+    let mut fields = Fields::of_query(query);
+    let what = fields.text("what")?.unwrap_or_else(|| "all".to_owned());
+    fields.end_of_query()?;
     let wanted: Vec<&str> = what.split(',').collect();
     if let Some(other) = wanted.iter().find(|name| !RESETS.contains(name)) {
         let detail = format!("{other:?} is not one of {}", RESETS.join(", "));
@@ -120,7 +120,11 @@ impl From<SmscsError> for Problem {
             SmscsError::Name => Self::field("name", detail),
             SmscsError::Taken => Self::body(StatusCode::CONFLICT, detail).about("name"),
             SmscsError::TooMany => Self::body(StatusCode::SERVICE_UNAVAILABLE, detail),
-            SmscsError::Start(_) => Self::body(StatusCode::CONFLICT, detail).about("smpp_port"),
+            SmscsError::Start(StartError::Listen { address, error, .. }) => {
+                let detail = format!("smpp_port: cannot listen on {address}: {error}");
+                Self::body(StatusCode::CONFLICT, detail).about("smpp_port")
+            }
+            SmscsError::Start(_) => Self::body(StatusCode::CONFLICT, detail),
         }
     }
 }

@@ -9,11 +9,11 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
+use super::fields::{Fields, required};
 use super::messages::{read_match, shape};
 use super::problem::Problem;
 use crate::control::Control;
-use crate::filter::{Difference, Match};
+use crate::filter::{Difference, Filter};
 use crate::message::Message;
 use crate::verify::{Count, Miss, VerifyError};
 use crate::wait::{WITHIN_DEFAULT, verify, verify_sequence};
@@ -35,7 +35,7 @@ pub(crate) async fn one(
     let mut fields = Fields::new(body)?;
     let wanted = fields.take("match").unwrap_or_else(|| json!({}));
     if wanted.is_array() {
-        return sequence_of(&control, fields, wanted, "match", false).await;
+        return sequence_of(&control, fields, Some(wanted), "match", false).await;
     }
     let wanted = match_of("match", wanted)?;
     let count = fields.take("count").map(count_of).transpose()?;
@@ -56,31 +56,31 @@ pub(crate) async fn sequence(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::new(body)?;
-    let wanted = fields.take("matches").unwrap_or_else(|| json!([]));
+    let wanted = fields.take("matches");
     sequence_of(&control, fields, wanted, "matches", true).await
 }
 
 async fn sequence_of(
     control: &Control,
     mut fields: Fields,
-    wanted: Value,
+    wanted: Option<Value>,
     name: &str,
     in_order_default: bool,
 ) -> Result<Json<Value>, Problem> {
-    let Value::Array(wanted) = wanted else {
+    let in_order = fields.boolean("in_order")?.unwrap_or(in_order_default);
+    let within = fields.duration("within", WITHIN_MAX)?;
+    fields.end()?;
+    let Value::Array(wanted) = required(name, wanted)? else {
         return Err(Problem::field(name, "is no list"));
     };
     if !(1..=SEQUENCE_MAX).contains(&wanted.len()) {
         let detail = format!("has 1 to {SEQUENCE_MAX} items");
         return Err(Problem::field(name, detail));
     }
-    let wanted: Result<Vec<Match>, Problem> = wanted
+    let wanted: Result<Vec<Filter>, Problem> = wanted
         .into_iter()
         .map(|wanted| match_of(name, wanted))
         .collect();
-    let in_order = fields.boolean("in_order")?.unwrap_or(in_order_default);
-    let within = fields.duration("within", WITHIN_MAX)?;
-    fields.end()?;
     let within = within.unwrap_or(WITHIN_DEFAULT);
     Ok(matched(
         &verify_sequence(control, &wanted?, in_order, within).await?,
@@ -97,7 +97,7 @@ impl From<VerifyError> for Problem {
     }
 }
 
-fn match_of(name: &str, wanted: Value) -> Result<Match, Problem> {
+fn match_of(name: &str, wanted: Value) -> Result<Filter, Problem> {
     let mut fields = Fields::of_value(name, wanted)?;
     let wanted = read_match(&mut fields)?;
     fields.end()?;

@@ -50,6 +50,31 @@ pub(crate) enum FaultKind {
     Message(MessageFault),
 }
 
+impl Stream {
+    /// Its word.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl FaultKind {
+    /// Whether it strikes only before a client can send a message.
+    pub(crate) const fn is_before_messages(&self) -> bool {
+        match self {
+            Self::Session(fault) => match fault {
+                SessionFault::BindRefuse { .. }
+                | SessionFault::SlowBind { .. }
+                | SessionFault::Handshake(_) => true,
+                SessionFault::UnbindAfter { .. } | SessionFault::NoEnquireLinkResp => false,
+            },
+            Self::Stream(_) | Self::Message(_) => false,
+        }
+    }
+}
+
 /// What goes wrong with the octets of a connection, whatever they mean.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum StreamFault {
@@ -64,7 +89,12 @@ pub(crate) enum StreamFault {
     /// The connection is reset after the time.
     ResetPeer { timeout: Duration },
     /// Octets come in pieces of this size, with a pause between two.
-    Slicer { octets: usize, delay: Duration },
+    Slicer {
+        octets: usize,
+        /// By how much a piece may be shorter or longer.
+        size_variation: usize,
+        delay: Duration,
+    },
     /// After so many octets the connection is closed, or reset.
     LimitData { octets: u64, reset: bool },
     /// Octets are held for this long and then come in one piece.

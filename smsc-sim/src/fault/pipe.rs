@@ -2,6 +2,7 @@
 //! is held, cut, gathered or lost, and comes out when it is due. Pure: time comes in.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -47,7 +48,8 @@ struct Piece {
 struct Rules {
     latency: Option<(Duration, Duration)>,
     octets_per_second: Option<u32>,
-    slice: Option<(usize, Duration)>,
+    /// How large pieces are, and the pause between two.
+    slice: Option<(RangeInclusive<usize>, Duration)>,
     limit: Option<(u64, End)>,
     merge: Option<Duration>,
     /// Nothing comes through.
@@ -83,7 +85,15 @@ impl Pipe {
                 StreamFault::Bandwidth { octets_per_second } => {
                     rules.octets_per_second = Some(octets_per_second);
                 }
-                StreamFault::Slicer { octets, delay } => rules.slice = Some((octets, delay)),
+                StreamFault::Slicer {
+                    octets,
+                    size_variation,
+                    delay,
+                } => {
+                    let most = octets.saturating_add(size_variation);
+                    let least = octets.saturating_sub(size_variation).max(1);
+                    rules.slice = Some((least..=most, delay));
+                }
                 StreamFault::LimitData { octets, reset } => {
                     let end = if reset { End::Rst } else { End::Fin };
                     rules.limit = Some((octets, end));
@@ -180,18 +190,16 @@ impl Pipe {
 
     /// Cuts octets into pieces and gives each its time.
     fn hold(&mut self, now: Instant, octets: &[u8]) {
-        let (slice, pause) = self.rules.slice.unwrap_or((usize::MAX, Duration::ZERO));
-        let step = self.rules.octets_per_second.map(|per_second| {
-            let octets = f64::from(per_second) * BANDWIDTH_STEP.as_secs_f64();
-            (octets as usize).max(1)
-        });
-        let size = slice
-            .min(step.unwrap_or(usize::MAX))
-            .min(octets.len())
-            .max(1);
+        let pause = self
+            .rules
+            .slice
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, pause)| *pause);
         let mut due = self.start(now);
-        for (at, piece) in octets.chunks(size).enumerate() {
-            if at > 0 {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(self.piece_octets().min(rest.len()));
+            if rest.len() < octets.len() {
                 due += pause;
             }
             if let Some(per_second) = self.rules.octets_per_second {
@@ -205,7 +213,25 @@ impl Pipe {
                 due,
                 octets: Bytes::copy_from_slice(piece),
             });
+            rest = after;
         }
+    }
+
+    /// How large the next piece is at most; never 0.
+    fn piece_octets(&mut self) -> usize {
+        let slice = match &self.rules.slice {
+            None => usize::MAX,
+            Some((sizes, _)) if sizes.start() == sizes.end() => *sizes.end(),
+            Some((sizes, _)) => {
+                let several = sizes.end() - sizes.start() + 1;
+                sizes.start() + (self.draws.unit() * several as f64) as usize
+            }
+        };
+        let step = self.rules.octets_per_second.map(|per_second| {
+            let octets = f64::from(per_second) * BANDWIDTH_STEP.as_secs_f64();
+            (octets as usize).max(1)
+        });
+        slice.min(step.unwrap_or(usize::MAX)).max(1)
     }
 
     /// When the first of the octets that came at `now` is due.
@@ -258,6 +284,7 @@ mod tests {
     fn each_fault_does_what_it_says() {
         let slicer = StreamFault::Slicer {
             octets: 2,
+            size_variation: 0,
             delay: ms(10),
         };
         let latency = StreamFault::Latency {
@@ -330,6 +357,27 @@ mod tests {
                 .collect();
             assert_eq!(run(faults, pushed), expected, "{faults:?}");
         }
+    }
+
+    #[test]
+    fn pieces_vary_in_size_around_their_average() {
+        let slicer = [StreamFault::Slicer {
+            octets: 4,
+            size_variation: 2,
+            delay: ms(1),
+        }];
+        let text = "x".repeat(400);
+        let out = run(&slicer, &[(0, &text)]);
+        let sizes: Vec<usize> = out.iter().map(|(_, piece)| piece.len()).collect();
+        assert_eq!(sizes.iter().sum::<usize>(), 400);
+        for size in 2..=6 {
+            assert!(sizes.contains(&size), "{size}: {sizes:?}");
+        }
+        let (_, all_but_last) = sizes.split_last().unwrap();
+        assert!(
+            all_but_last.iter().all(|size| (2..=6).contains(size)),
+            "{sizes:?}"
+        );
     }
 
     #[test]

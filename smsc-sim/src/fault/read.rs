@@ -21,6 +21,11 @@ const COPIES_MAX: i64 = 100;
 /// Unless it is said otherwise: a command_id that no version of SMPP has.
 const COMMAND_ID_UNKNOWN: i64 = 0x8000_0FFF;
 
+/// What a time without a unit is in.
+const MS: (Duration, &str) = (Duration::from_millis(1), "ms");
+/// The same where Toxiproxy has microseconds.
+const US: (Duration, &str) = (Duration::from_micros(1), "us");
+
 /// Reads the attributes of one type.
 type ReadKind = fn(&mut Table<'_, '_>) -> FaultKind;
 
@@ -29,7 +34,7 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("latency", |t| {
         stream(StreamFault::Latency {
             latency: required_time(t, "latency"),
-            jitter: t.duration("jitter").unwrap_or_default(),
+            jitter: t.time("jitter", MS).unwrap_or_default(),
         })
     }),
     ("bandwidth", |t| {
@@ -49,10 +54,10 @@ const KINDS: &[(&str, ReadKind)] = &[
         })
     }),
     ("timeout", |t| {
-        let timeout = t.duration("timeout").filter(|time| !time.is_zero());
+        let timeout = t.time("timeout", MS).filter(|time| !time.is_zero());
         stream(StreamFault::Timeout { timeout })
     }),
-    ("reset_peer", |t| match t.duration("timeout") {
+    ("reset_peer", |t| match t.time("timeout", MS) {
         Some(timeout) => stream(StreamFault::ResetPeer { timeout }),
         None => response(ResponseFault::ResetInside),
     }),
@@ -62,7 +67,8 @@ const KINDS: &[(&str, ReadKind)] = &[
                 let key = t.either("octets", "average_size");
                 t.integer(key, 1..=65_536).unwrap_or(1) as usize
             },
-            delay: t.duration("delay").unwrap_or(Duration::from_millis(10)),
+            size_variation: t.integer("size_variation", 0..=65_536).unwrap_or(0) as usize,
+            delay: t.time("delay", US).unwrap_or(Duration::from_millis(10)),
         })
     }),
     ("limit_data", |t| {
@@ -76,7 +82,7 @@ const KINDS: &[(&str, ReadKind)] = &[
     }),
     ("merge", |t| {
         stream(StreamFault::Merge {
-            delay: t.duration("delay").unwrap_or(Duration::from_millis(100)),
+            delay: t.time("delay", MS).unwrap_or(Duration::from_millis(100)),
         })
     }),
     ("stop_reading", |_| stream(StreamFault::StopReading)),
@@ -178,9 +184,17 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
         table.report("type", "missing: the type of the fault");
     }
     let read_kind = table.choice("type", KINDS);
-    let streams = [("up", Stream::Up), ("down", Stream::Down)];
+    let streams = [
+        ("up", Stream::Up),
+        ("down", Stream::Down),
+        ("upstream", Stream::Up),
+        ("downstream", Stream::Down),
+    ];
     let stream = table.choice("stream", &streams);
     let toxicity = table.number("toxicity", 0.0..=1.0).unwrap_or(1.0);
+    // Toxiproxy's; what is written is kept.
+    let _name = table.text("name");
+    table.known("attributes");
     let written = table.node().to_json();
     let read_kind = read_kind?;
     let kind = if table.has("attributes") {
@@ -192,13 +206,22 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
         for error in errors {
             table.report(&error.key, error.problem);
         }
-        table.known("attributes");
         kind?
     };
-    let stream = match kind {
-        FaultKind::Stream(StreamFault::StopReading) => Stream::Up,
-        _ => stream.unwrap_or(Stream::Down),
+    let only = match kind {
+        FaultKind::Stream(StreamFault::StopReading) => Some(Stream::Up),
+        FaultKind::Stream(_) => None,
+        FaultKind::Session(_) | FaultKind::Message(_) => Some(Stream::Down),
     };
+    if let (Some(only), Some(stream)) = (only, stream)
+        && only != stream
+    {
+        table.report(
+            "stream",
+            format!("this type has no other than {}", only.name()),
+        );
+    }
+    let stream = only.or(stream).unwrap_or(Stream::Down);
     Some(Fault {
         kind,
         stream,
@@ -254,7 +277,7 @@ fn required_time(table: &mut Table<'_, '_>, key: &'static str) -> Duration {
     if !table.has(key) {
         table.report(key, "missing: a time such as \"50ms\"");
     }
-    table.duration(key).unwrap_or_default()
+    table.time(key, MS).unwrap_or_default()
 }
 
 fn required_number(table: &mut Table<'_, '_>, key: &'static str, min: u32, max: u32) -> u32 {
@@ -334,23 +357,78 @@ mod tests {
     }
 
     #[test]
+    fn the_json_of_toxiproxy_is_read() {
+        let ms = Duration::from_millis;
+        let table = [
+            (
+                json!({"name": "l", "type": "latency", "stream": "downstream", "toxicity": 1.0,
+                    "attributes": {"latency": 100, "jitter": 0}}),
+                StreamFault::Latency {
+                    latency: ms(100),
+                    jitter: ms(0),
+                },
+            ),
+            (
+                json!({"name": "s", "type": "slicer", "stream": "upstream",
+                    "attributes": {"average_size": 64, "size_variation": 32, "delay": 10}}),
+                StreamFault::Slicer {
+                    octets: 64,
+                    size_variation: 32,
+                    delay: Duration::from_micros(10),
+                },
+            ),
+            (
+                json!({"type": "timeout", "attributes": {"timeout": 0}}),
+                StreamFault::Timeout { timeout: None },
+            ),
+            (
+                json!({"type": "slow_close", "attributes": {"delay": 1_000}}),
+                StreamFault::SlowClose { delay: ms(1_000) },
+            ),
+        ];
+        for (written, expected) in table {
+            let fault = from_json(&written).unwrap_or_else(|errors| panic!("{written}: {errors}"));
+            assert_eq!(fault.kind, FaultKind::Stream(expected));
+            let is_up = written["stream"] == "upstream";
+            assert_eq!(fault.stream == Stream::Up, is_up, "{written}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let table = [
             (json!({}), "type: missing: the type of the fault"),
             (json!({"type": "latncy"}), "(did you mean \"latency\"?)"),
             (json!({"type": "latency"}), "attributes.latency: missing"),
             (
-                json!({"type": "latency", "attributes": {"latency": 5}}),
-                "attributes.latency: 5: wanted: a whole number with ms",
+                json!({"type": "latency", "attributes": {"latency": "5"}}),
+                "attributes.latency: \"5\": wanted: a whole number with ms",
             ),
             (
                 json!({"type": "slicer", "atributes": {}}),
-                "atributes: unknown key; there are type, stream, toxicity, attributes (did you \
-                 mean \"attributes\"?)",
+                "atributes: unknown key; there are type, stream, toxicity, name, attributes (did \
+                 you mean \"attributes\"?)",
             ),
             (
                 json!({"type": "bind_refuse", "attributes": {"status": "ESME_RINVPASWRD"}}),
                 "(did you mean \"ESME_RINVPASWD\"?)",
+            ),
+            (
+                json!({"bogus": 1}),
+                "bogus: unknown key; there are type, stream, toxicity, name, attributes",
+            ),
+            (
+                json!({"type": "slicer", "attributes": {"size": 1}}),
+                "attributes.size: unknown key; there are octets, average_size, size_variation, \
+                 delay",
+            ),
+            (
+                json!({"type": "drop_response", "stream": "up"}),
+                "stream: \"up\": this type has no other than down",
+            ),
+            (
+                json!({"type": "stop_reading", "stream": "downstream"}),
+                "stream: \"downstream\": this type has no other than up",
             ),
             (
                 json!({"type": "slicer", "toxicity": 2}),

@@ -91,8 +91,19 @@ fn one_line(text: &str) -> String {
 pub struct InputErrors {
     /// The file; empty for a request.
     pub source: String,
-    /// The errors, in the order in which they were found.
+    /// The errors, in the order of their lines and columns.
     pub errors: Vec<InputError>,
+}
+
+impl InputErrors {
+    /// What is wrong with `source`.
+    pub(crate) fn new(source: &str, mut errors: Vec<InputError>) -> Self {
+        errors.sort_by_key(|error| (error.line, error.column));
+        Self {
+            source: source.to_owned(),
+            errors,
+        }
+    }
 }
 
 impl fmt::Display for InputErrors {

@@ -39,7 +39,8 @@ impl<'n, 'e> Table<'n, 'e> {
     ) -> Option<Self> {
         let path = path.into();
         let Value::Table(entries) = &node.value else {
-            errors.push(problem(&path, node, "wanted: a table"));
+            let wanted = format!("wanted: {}", node.table_word());
+            errors.push(problem(&path, node, wanted));
             return None;
         };
         Some(Self {
@@ -53,7 +54,7 @@ impl<'n, 'e> Table<'n, 'e> {
 
     /// The value behind a key; null counts as absent.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+        self.known(key);
         let (_, _, node) = self.entries.iter().find(|(name, ..)| name == key)?;
         // A date or a depth that cannot be read is no absence.
         (!matches!(node.value, Value::Null) || node.line > 0).then_some(node)
@@ -184,6 +185,23 @@ impl<'n, 'e> Table<'n, 'e> {
         self.parse_text(key, Allowed::text(DURATION_ALLOWED), time)
     }
 
+    /// A time such as 50ms, or a number of `unit`, as Toxiproxy writes times.
+    pub(crate) fn time(
+        &mut self,
+        key: &'static str,
+        (unit, unit_name): (Duration, &str),
+    ) -> Option<Duration> {
+        let text = format!("{DURATION_ALLOWED}, or a whole number of {unit_name}");
+        self.parse(key, Allowed::text(&text), |node| match &node.value {
+            Value::Text(text) => time(text),
+            Value::Integer(number) => {
+                let time = unit.checked_mul(u32::try_from(*number).ok()?);
+                time.filter(|time| *time <= DURATION_MAX)
+            }
+            _ => None,
+        })
+    }
+
     /// What `read` makes of the table behind a key.
     pub(crate) fn table<R>(
         &mut self,
@@ -202,7 +220,10 @@ impl<'n, 'e> Table<'n, 'e> {
         items_max: usize,
         mut read: impl FnMut(&mut Table<'n, '_>) -> R,
     ) -> Option<Vec<R>> {
-        let text = format!("a list of at most {items_max} tables");
+        let text = format!(
+            "a list of at most {items_max}, each {}",
+            self.node.table_word()
+        );
         let items = self.parse(key, Allowed::text(&text), |node| match &node.value {
             Value::List(items) if items.len() <= items_max => Some(items),
             _ => None,
@@ -216,7 +237,8 @@ impl<'n, 'e> Table<'n, 'e> {
 
     /// The one of two words for the same that is there; both at once are reported.
     pub(crate) fn either(&mut self, key: &'static str, alias: &'static str) -> &'static str {
-        self.known.push(alias);
+        self.known(key);
+        self.known(alias);
         match (self.has(key), self.has(alias)) {
             (true, true) => {
                 self.report(alias, format!("{key} says the same: one of them is enough"));
@@ -229,7 +251,9 @@ impl<'n, 'e> Table<'n, 'e> {
 
     /// Takes a key as known without reading it.
     pub(crate) fn known(&mut self, key: &'static str) {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
     }
 
     /// Reports a problem with a key, or with the table when the key is not there.

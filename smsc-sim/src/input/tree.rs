@@ -33,6 +33,14 @@ pub(crate) enum Value {
 }
 
 impl Node {
+    /// What a table is called where this was written: JSON has no lines.
+    pub(crate) const fn table_word(&self) -> &'static str {
+        match self.line {
+            0 => "an object",
+            _ => "a table",
+        }
+    }
+
     /// The same as JSON.
     pub(crate) fn to_json(&self) -> Json {
         match &self.value {
@@ -69,10 +77,7 @@ pub(crate) fn from_toml(source: &str, text: &str) -> Result<Node, InputErrors> {
             ..InputError::default()
         }
     });
-    Err(InputErrors {
-        source: source.to_owned(),
-        errors: errors.collect(),
-    })
+    Err(InputErrors::new(source, errors.collect()))
 }
 
 /// Takes JSON; it has no places.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::api;
 use crate::capture::decode::{WirePdu, last_pdus};
 use crate::control::Control;
-use crate::filter::Match;
+use crate::filter::{BadPattern, Match};
 use crate::inspection::{Inspection, Piece};
 use crate::message::Message;
 use crate::registry::SessionInfo;
@@ -60,6 +60,12 @@ struct PageTemplate<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "unknown.html")]
+struct UnknownTemplate<'a> {
+    smsc: &'a str,
+}
+
+#[derive(Template)]
 #[template(path = "sessions.html")]
 struct SessionsTemplate {
     sessions: Vec<SessionRow>,
@@ -78,6 +84,8 @@ struct SessionRow {
 #[template(path = "messages.html")]
 struct MessagesTemplate {
     messages: Vec<MessageRow>,
+    /// Why none can be looked for.
+    problem: Option<String>,
 }
 
 struct MessageRow {
@@ -86,6 +94,7 @@ struct MessageRow {
     from: String,
     to: String,
     text: String,
+    state: &'static str,
     status: String,
     is_refused: bool,
 }
@@ -152,7 +161,8 @@ struct Octet {
 pub(super) async fn page(State(smscs): State<Smscs>, Query(asked): Query<Asked>) -> Response {
     let all = smscs.list();
     let Some(shown) = all.iter().find(|listed| listed.name == asked.smsc) else {
-        return unknown(&asked.smsc);
+        let smsc = &asked.smsc;
+        return (StatusCode::NOT_FOUND, html(&UnknownTemplate { smsc })).into_response();
     };
     html(&PageTemplate {
         smsc: &shown.name,
@@ -192,9 +202,19 @@ pub(super) async fn messages(State(smscs): State<Smscs>, Query(asked): Query<Ask
         text_contains: given(&asked.text),
         ..Match::default()
     };
+    let wanted = match wanted.read() {
+        Ok(wanted) => wanted,
+        Err(BadPattern { field, problem }) => {
+            return html(&MessagesTemplate {
+                messages: Vec::new(),
+                problem: Some(format!("{field}: {problem}")),
+            });
+        }
+    };
     let messages = control.messages(MESSAGES_SHOWN, |message| wanted.matches(message));
     html(&MessagesTemplate {
         messages: messages.iter().rev().map(message_row).collect(),
+        problem: None,
     })
 }
 
@@ -323,6 +343,7 @@ fn message_row(message: &Message) -> MessageRow {
         from: message.from.clone(),
         to: message.to.clone(),
         text: text_of(message),
+        state: message.state_name().unwrap_or_default(),
         status: message.command_status.to_string(),
         is_refused: !message.command_status.is_ok(),
     }
@@ -360,12 +381,14 @@ fn text_of(message: &Message) -> String {
 
 fn timeline(control: &Control, message: &Message) -> Vec<Step> {
     let step = |event: &Value| {
-        let words = ["event", "command_status", "state", "error"]
+        let name = event["event"].as_str().map(|name| name.replace('_', " "));
+        let values = ["command_status", "state", "error"]
             .into_iter()
-            .filter_map(|name| event[name].as_str());
+            .filter_map(|name| event[name].as_str().map(str::to_owned));
+        let words = name.into_iter().chain(values);
         Step {
             time: clock_time(event["unix_ms"].as_u64().unwrap_or(0)),
-            what: words.collect::<Vec<_>>().join(" ").replace('_', " "),
+            what: words.collect::<Vec<_>>().join(" "),
         }
     };
     api::timeline(control, message).iter().map(step).collect()

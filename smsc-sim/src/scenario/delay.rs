@@ -60,7 +60,7 @@ impl Delay {
     }
 }
 
-const ALLOWED: &str = "a time such as \"50ms\", or a table with one of uniform = {min, max}, \
+const ALLOWED: &str = "a time such as \"50ms\", or one of uniform = {min, max}, \
     normal = {mean, deviation}, lognormal = {median, sigma}, exponential = {mean}";
 
 fn read_distribution(table: &mut Table<'_, '_>) -> Option<Delay> {

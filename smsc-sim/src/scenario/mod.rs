@@ -4,7 +4,6 @@
 mod delay;
 mod fluent;
 mod list;
-mod pattern;
 mod profile;
 mod read;
 mod rule;
@@ -163,9 +162,6 @@ impl fmt::Debug for Scenario {
 fn finish<T>(source: &str, value: Option<T>, errors: Vec<InputError>) -> Result<T, InputErrors> {
     match value {
         Some(value) if errors.is_empty() => Ok(value),
-        _ => Err(InputErrors {
-            source: source.to_owned(),
-            errors,
-        }),
+        _ => Err(InputErrors::new(source, errors)),
     }
 }

@@ -1,18 +1,19 @@
 //! Reads a scenario and its rules from a table of values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use signalbox_codec::receipt::ReceiptState;
 
 use super::delay::Delay;
 use super::list::{LISTS_MAX, List};
-use super::pattern::Pattern;
 use super::rule::{Match, MoContent, MoRule, ReceiptRule, Rule, Scope, StateRule};
 use super::{RULES_MAX, Scenario, profile};
 use crate::delivery::{self, ReceiptForm, ReceiptText};
-use crate::fault::{self, FAULTS_MAX};
+use crate::fault::{self, FAULTS_MAX, Fault};
 use crate::ids::IdForm;
 use crate::input::{Allowed, Table};
+use crate::pattern::Pattern;
 
 /// Receipts of one rule at most.
 const RECEIPTS_MAX: usize = 16;
@@ -22,35 +23,40 @@ const NAME_CHARACTERS_MAX: usize = 64;
 /// Reads `{profile, rules, faults, lists}`. What the profile says comes behind what is written out.
 pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
     let mut scenario = Scenario::default();
+    let mut ids = HashSet::new();
     let rules = table.list("rules", RULES_MAX, |table| {
-        rule(table, &mut || scenario.numbered_id())
+        let rule = rule(table, &mut || scenario.numbered_id());
+        report_second(table, "id", &rule.id, &mut ids);
+        rule
     });
     let faults = table.list("faults", FAULTS_MAX, fault::read);
-    let lists = table.list("lists", LISTS_MAX, List::read);
+    let mut names = HashSet::new();
+    let lists = table.list("lists", LISTS_MAX, |table| {
+        let list = List::read(table)?;
+        report_second(table, "name", &list.name, &mut names);
+        Some(list)
+    });
     scenario.lists = lists.into_iter().flatten().flatten().collect();
-    for (at, list) in scenario.lists.iter().enumerate() {
-        if scenario.lists[..at]
-            .iter()
-            .any(|other| other.name == list.name)
-        {
-            let problem = format!("{:?} is there twice", list.name);
-            table.report(&format!("lists[{at}].name"), problem);
-        }
-    }
     scenario.rules = rules.into_iter().flatten().map(Arc::new).collect();
     scenario.faults = faults.into_iter().flatten().flatten().collect();
-    for (at, rule) in scenario.rules.iter().enumerate() {
-        if scenario.rules[..at].iter().any(|other| other.id == rule.id) {
-            let problem = format!("{:?} is there twice", rule.id);
-            table.report(&format!("rules[{at}].id"), problem);
-        }
-    }
     let allowed = Allowed {
         text: profile::ALLOWED,
         words: profile::NAMES,
     };
     let profile = table.parse_text("profile", allowed, |name| Scenario::profile(name).ok());
     scenario.followed_by(profile.unwrap_or_default())
+}
+
+/// Reports a name that another one has already.
+fn report_second(
+    table: &mut Table<'_, '_>,
+    key: &'static str,
+    name: &str,
+    known: &mut HashSet<String>,
+) {
+    if !known.insert(name.to_owned()) {
+        table.report(key, format!("{name:?} is there twice"));
+    }
 }
 
 /// Reads one rule; without an id it gets the next number.
@@ -77,10 +83,20 @@ pub(super) fn rule(table: &mut Table<'_, '_>, next_id: &mut dyn FnMut() -> Strin
         receipts: table
             .list("receipts", RECEIPTS_MAX, receipt)
             .map(|receipts| receipts.into_iter().flatten().collect()),
-        fault: table.table("fault", fault::read).flatten(),
+        fault: table.table("fault", fault_of_a_message).flatten(),
         mo: table.table("mo", mobile_originated).flatten(),
         written: table.node().to_json(),
     }
+}
+
+/// A fault of binding or of the handshake is over before the first message comes.
+fn fault_of_a_message(table: &mut Table<'_, '_>) -> Option<Fault> {
+    let fault = fault::read(table)?;
+    if fault.kind.is_before_messages() {
+        let problem = "strikes before there is a message: it belongs to the faults of the SMSC";
+        table.report("type", problem);
+    }
+    Some(fault)
 }
 
 fn matching(table: &mut Table<'_, '_>) -> Match {
@@ -323,6 +339,54 @@ mod tests {
     }
 
     #[test]
+    fn errors_come_in_the_order_of_lines_and_what_is_there_twice_has_its_own() {
+        let toml = "\
+            [[lists]]\n\
+            name = 'l'\n\
+            members = ['1']\n\
+            [[rules]]\n\
+            id = 'a'\n\
+            colour = 'red'\n\
+            times = 0\n\
+            [[rules]]\n\
+            id = 'a'\n\
+            [[lists]]\n\
+            name = 'l'\n\
+            members = ['2']\n";
+        let found = errors(toml).errors;
+        let found: Vec<(u32, u32, &str)> = found
+            .iter()
+            .map(|error| (error.line, error.column, error.key.as_str()))
+            .collect();
+        let expected = [
+            (6, 1, "rules[0].colour"),
+            (7, 9, "rules[0].times"),
+            (9, 6, "rules[1].id"),
+            (11, 8, "lists[1].name"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_wrong_with_json_is_said_in_the_words_of_json() {
+        let table = [
+            (serde_json::json!([]), "wanted: an object"),
+            (
+                serde_json::json!({"rules": {}}),
+                "rules: wanted: a list of at most 1000, each an object",
+            ),
+            (
+                serde_json::json!({"rules": [5]}),
+                "rules[0]: 5: wanted: an object",
+            ),
+        ];
+        for (json, expected) in table {
+            let found = Scenario::from_json(&json).expect_err("it is wrong");
+            assert_eq!(found.to_string(), expected);
+        }
+    }
+
+    #[test]
     fn a_scenario_that_is_cut_or_garbled_anywhere_is_refused_or_read() {
         for at in (0..WHOLE.len()).filter(|at| WHOLE.is_char_boundary(*at)) {
             let garbled = format!("{}{}", &WHOLE[..at], &WHOLE[(at + 3).min(WHOLE.len())..]);
@@ -374,6 +438,18 @@ mod tests {
             (
                 "[[rules]]\nfault = { type = 'slicr' }",
                 "rules[0].fault.type",
+            ),
+            (
+                "[[rules]]\nfault = { type = 'bind_refuse' }",
+                "rules[0].fault.type",
+            ),
+            (
+                "[[rules]]\nfault = { type = 'tls_stall' }",
+                "rules[0].fault.type",
+            ),
+            (
+                "[[rules]]\nfault = { type = 'drop_response', stream = 'up' }",
+                "rules[0].fault.stream",
             ),
             ("[[lists]]\nname = 'a'", "lists[0].members"),
             ("[[lists]]\nname = 'a'\nmembers = []", "lists[0].members"),

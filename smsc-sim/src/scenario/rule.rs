@@ -8,11 +8,11 @@ use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{COctetStr, CommandStatus};
 
 use super::delay::Delay;
-use super::pattern::Pattern;
 use crate::behaviour::{Decision, Outcome, PlannedMo, PlannedReceipt, wants_receipt};
 use crate::delivery::{Mo, Original, ReceiptForm};
 use crate::fault::Fault;
 use crate::ids::IdForm;
+use crate::pattern::Pattern;
 use crate::random::Draws;
 
 /// Type of number of an international address. SMPP v3.4 §5.2.5.

@@ -113,7 +113,7 @@ impl Progress {
 impl Match {
     /// Whether everything holds that depends on the message alone.
     fn holds(&self, subject: &Subject<'_>) -> bool {
-        let address = |pattern: &Option<super::pattern::Pattern>, address: &[u8]| {
+        let address = |pattern: &Option<crate::pattern::Pattern>, address: &[u8]| {
             pattern.as_ref().is_none_or(|p| p.matches_address(address))
         };
         address(&self.destination, subject.destination)

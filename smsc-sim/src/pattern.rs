@@ -1,4 +1,4 @@
-//! Patterns of scenario rules: a glob, or a regular expression between slashes. Both take time in
+//! Patterns of rules, searches and `verify`: a glob, or a regular expression between slashes. Both take time in
 //! proportion to the text, whatever is in it.
 
 use std::fmt;
