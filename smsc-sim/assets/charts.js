@@ -12,6 +12,12 @@ function timeOfDay(seconds) {
   return new Date(seconds * 1000).toISOString().slice(11, 19);
 }
 
+// As few characters as the axis has room for: 950, 12k, 1.2M.
+function short(number) {
+  const [unit, name] = number >= 1e6 ? [1e6, "M"] : number >= 1e3 ? [1e3, "k"] : [1, ""];
+  return `${Math.round((number / unit) * 10) / 10}${name}`;
+}
+
 export class Charts {
   constructor(place) {
     this.place = place;
@@ -52,7 +58,7 @@ export class Charts {
       legend: { show: true, live: false },
       scales: { y: { range: (_, low, high) => [0, Math.max(high, 5)] } },
       axes: [{ ...axis, space: 80, values: (_, times) => times.map(timeOfDay) },
-        { ...axis, size: 44, space: 30 }],
+        { ...axis, size: 44, space: 30, values: (_, rates) => rates.map(short) }],
       series: [
         { label: "UTC" },
         ...SERIES.map(([label, name]) => ({

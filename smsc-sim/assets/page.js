@@ -11,6 +11,8 @@ const $ = (id) => document.getElementById(id);
 
 // Rows that the list of messages keeps at most.
 const ROWS_MAX = 200;
+// How often the states of messages are asked for at most.
+const STATES_MS = 2_000;
 
 const rows = $("rows");
 const news = $("news");
@@ -39,12 +41,13 @@ function rowOf(event) {
   row.tabIndex = -1;
   row.dataset.id = event.id;
   if (event.command_status !== "ESME_ROK") row.className = "refused";
-  const cells = [timeOf(event.unix_ms), event.from, event.to, event.text ?? "(octets)",
+  const cells = [timeOf(event.unix_ms), event.from, event.to, event.text ?? "(octets)", "",
     event.command_status];
   cells.forEach((text, at) => {
     const cell = row.insertCell();
     cell.textContent = text;
     if (at === 3) cell.className = "text";
+    if (at === 4) cell.className = "state";
   });
   return row;
 }
@@ -93,6 +96,38 @@ function refreshSoon(id, act, waitMs = 300) {
   }, waitMs));
 }
 
+// Rows whose state may still change.
+function openRows() {
+  return [...rows.rows].filter((row) => {
+    const state = row.querySelector(".state")?.textContent;
+    return (state === "" && !row.classList.contains("refused")) || state === "ENROUTE";
+  });
+}
+
+// The states of the rows, in place, so that the row that has the focus keeps it.
+async function refreshStates() {
+  const open = openRows();
+  if (open.length === 0 || document.hidden) return;
+  const query = new URLSearchParams(new FormData(filter));
+  const answer = await fetch(`/page/messages?${query}`).catch(() => null);
+  if (!answer?.ok) return;
+  const table = document.createElement("template");
+  table.innerHTML = `<table><tbody>${await answer.text()}</tbody></table>`;
+  const told = new Map();
+  for (const row of table.content.querySelectorAll("tr[data-id]")) {
+    told.set(row.dataset.id, row.querySelector(".state").textContent);
+  }
+  let waits = false;
+  for (const row of open) {
+    const state = told.get(row.dataset.id);
+    if (state === undefined) continue;
+    row.querySelector(".state").textContent = state;
+    waits ||= state === "ENROUTE";
+  }
+  // No event says that a message has come to its end.
+  if (waits && clock?.mode === "real") refreshSoon("states", refreshStates, STATES_MS);
+}
+
 // Not while it is read with the keyboard or opened: it would jump.
 function refreshConformance() {
   const place = $("conformance-rows");
@@ -139,6 +174,7 @@ follow(`${api}events`, {
     missed += page.missed;
     for (const event of page.events) onEvent(event);
     refreshSoon("conformance", refreshConformance, 2000);
+    refreshSoon("states", refreshStates, STATES_MS);
     drawSoon();
   },
   state(state) {
@@ -177,6 +213,9 @@ function tick() {
   $("clock-time").textContent = new Date(clock.unix_ms + passed).toISOString()
     .replace("T", " ").slice(0, 19) + " UTC";
   $("clock-mode").textContent = clock.mode;
+  for (const choice of document.querySelectorAll("#clock input[name=mode]")) {
+    choice.form.querySelector("button").disabled = choice.value === clock.mode;
+  }
 }
 
 setInterval(() => {

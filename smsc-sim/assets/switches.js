@@ -78,8 +78,11 @@ export class Switches {
   async load() {
     this.active = (await this.ask("faults", "GET")).faults ?? [];
     for (const [type, button] of this.buttons) {
-      const on = this.active.some((fault) => fault.type === type);
-      button.setAttribute("aria-checked", String(on));
+      const on = this.active.filter((fault) => fault.type === type);
+      button.setAttribute("aria-checked", String(on.length > 0));
+      const share = on[0]?.toxicity ?? 1;
+      const [, label] = FAULTS.find(([known]) => known === type);
+      button.textContent = share < 1 ? `${label}, ${+(share * 100).toPrecision(3)} %` : label;
     }
     const scenario = await this.ask("scenario", "GET");
     this.rules.replaceChildren(...(scenario.rules ?? []).map((rule) => this.row(rule)));

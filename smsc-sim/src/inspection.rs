@@ -79,6 +79,7 @@ impl Inspection {
             inspection.deviations.push(told(sighting));
             inspection.mark(sighting.error.offset);
         }
+        inspection.add_rest(pdu, frame.header.command_length as usize);
         inspection
     }
 
@@ -106,6 +107,28 @@ impl Inspection {
                 octets: placed.octets,
                 is_odd: false,
             });
+        });
+    }
+
+    /// Octets that command_length does not count.
+    fn add_rest(&mut self, octets: &[u8], command_length: usize) {
+        let rest = octets.get(command_length..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        let count = rest.len();
+        let words = if count == 1 {
+            "octet follows"
+        } else {
+            "octets follow"
+        };
+        self.deviations.push(format!("{count} {words} the PDU"));
+        self.pieces.push(Piece {
+            name: "behind the PDU".to_owned(),
+            value: hex(rest),
+            offset: command_length,
+            octets: count,
+            is_odd: true,
         });
     }
 
@@ -293,6 +316,17 @@ mod tests {
         assert!(inspection.deviations[0].contains('§'), "{inspection:?}");
         assert!(inspection.pieces.iter().any(|piece| piece.is_odd));
         assert!(inspection.second_opinion.is_some(), "{inspection:?}");
+    }
+
+    #[test]
+    fn octets_behind_the_pdu_are_told() {
+        let mut pdu = submit_sm(b"\0\0\0\0\0\0\0\0\0\x02hi");
+        pdu.push(0xAB);
+        let inspection = Inspection::new(&pdu);
+        assert_eq!(inspection.deviations, ["1 octet follows the PDU"]);
+        let last = inspection.pieces.last().unwrap();
+        assert_eq!((last.offset, last.value.as_str()), (pdu.len() - 1, "ab"));
+        assert!(last.is_odd);
     }
 
     #[test]

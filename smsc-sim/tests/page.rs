@@ -27,7 +27,17 @@ async fn pieces_are_escaped_and_protected_and_unknown_names_are_told() {
     let table = [
         ("/", 200, "smsc-sim"),
         ("/?smsc=main", 200, "data-smsc=\"main\""),
-        ("/?smsc=nobody", 404, "nobody"),
+        ("/?smsc=nobody", 404, "<a href=\"/\">"),
+        ("/?smsc=%3Cb%3E", 404, "&#60;b&#62;"),
+        ("/page/messages?to=/(/", 200, "unclosed group"),
+        ("/page/messages?to=4917*", 200, "DELIVRD"),
+        (
+            "/page/pdu?hex=00000010000000150000000000000001ab",
+            200,
+            "1 octet follows the PDU",
+        ),
+        ("/page/pdu?hex=", 200, "Wanted: pairs"),
+        (&format!("/page/message?id={id}"), 200, "message ESME_ROK"),
         ("/page/messages?to=49171", 200, "&#60;b&#62;&#38;&#34;"),
         ("/page/messages?to=1", 200, ""),
         ("/page/sessions", 200, "transceiver"),
