@@ -12,7 +12,7 @@ const $ = (id) => document.getElementById(id);
 // Rows that the list of messages keeps at most.
 const ROWS_MAX = 200;
 // How often the states of messages are asked for at most.
-const STATES_MS = 2_000;
+const STATES_MS = 1_000;
 
 const rows = $("rows");
 const news = $("news");

@@ -1,5 +1,5 @@
-//! Patterns of rules, searches and `verify`: a glob, or a regular expression between slashes. Both take time in
-//! proportion to the text, whatever is in it.
+//! Patterns of rules, searches and `verify`: a glob, or a regular expression between slashes. Both
+//! take time in proportion to the text, whatever is in it.
 
 use std::fmt;
 
