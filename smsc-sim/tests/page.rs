@@ -146,7 +146,10 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
         let (wanted, _) = window.split_once('-').unwrap();
         assert_eq!(width.to_string(), wanted, "nothing sticks out");
     }
-    assert_eq!(seen["filtered"], "99900");
+    assert_eq!(
+        (&seen["filtered"], &seen["state"]),
+        (&json!("99900"), &json!("DELIVRD"))
+    );
     let fields = seen["fields"].as_array().unwrap();
     assert_eq!(fields[0], "command_length");
     assert_eq!(fields.last().unwrap(), "short_message");
@@ -168,6 +171,8 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
     assert_eq!(seen["switches"], 27);
     assert_eq!(seen["injected"], "answered ESME_ROK");
     assert_eq!(seen["sessions"], 1);
+    assert_eq!(seen["inForce"], json!(["Stop it"]));
+    assert_eq!(seen["share"], "octets that are no PDU, 25 %");
     assert_eq!(seen["faults"], json!(["no response"]));
     assert!(seen["rules"].to_string().contains("4917*"), "{seen}");
     let profiles = seen["profiles"].as_array().unwrap();

@@ -54,6 +54,7 @@ async function use(page) {
   await page.fill('#filter input[name="to"]', "99900");
   await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 1);
   seen.filtered = await page.locator("#rows tr td").nth(2).textContent();
+  seen.state = await page.locator("#rows tr .state").textContent();
   await page.locator("#rows tr").first().click();
   await page.waitForSelector("#opened .fields");
   seen.fields = await page.locator("#opened .fields dt").allTextContents();
@@ -104,8 +105,21 @@ async function use(page) {
   await profiles.selectOption("healthy");
   await page.click('#faults form[data-api="scenario"] button');
   await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
+  // Another one switches a fault on for a share.
+  seen.share = await page.evaluate(async () => {
+    const path = `/api/v1/smscs/${document.body.dataset.smsc}/faults`;
+    await fetch(path, { method: "POST", body: '{"type":"garbage","toxicity":0.25}' });
+    const button = document.querySelector('#faults [title="garbage"]');
+    while (button.getAttribute("aria-checked") !== "true") {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    await fetch(path, { method: "DELETE" });
+    return button.textContent;
+  });
+  await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
   await page.click("#clock form:first-of-type button");
   await page.waitForFunction(() => document.querySelector("#clock-mode").textContent === "virtual");
+  seen.inForce = await page.locator("#clock button:disabled").allTextContents();
   seen.sessions = await page.locator("#session-rows tbody tr").count();
 
   // By keyboard alone: a departure's PDU is opened.
