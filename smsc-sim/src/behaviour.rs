@@ -256,6 +256,26 @@ impl Decision {
         self
     }
 
+    /// Delays the response, and with it all that counts from there.
+    pub(crate) fn respond_later(&mut self, by: Duration) {
+        let Some(respond_after) = &mut self.respond_after else {
+            return;
+        };
+        *respond_after += by;
+        let is_early = |receipt: &&PlannedReceipt| receipt.before_response;
+        let mut early = self.receipts.iter().filter(is_early);
+        // How a message ends may be told before its response.
+        if !early.any(|receipt| receipt.after == self.outcome.after) {
+            self.outcome.after += by;
+        }
+        for receipt in self.receipts.iter_mut().filter(|r| !r.before_response) {
+            receipt.after += by;
+        }
+        if let Some(mo) = &mut self.mo {
+            mo.after += by;
+        }
+    }
+
     /// The same for a message that expires before it is delivered; one that was refused stays so.
     pub(crate) fn expired(mut self, after: Duration, registered_delivery: u8) -> Self {
         if !self.command_status.is_ok() {
@@ -270,7 +290,7 @@ impl Decision {
         let receipt = PlannedReceipt {
             state: ReceiptState::Expired,
             error_code: 0,
-            after,
+            after: after.max(self.respond_after.unwrap_or_default()),
             before_response: false,
             id_form: first.map_or(IdForm::Same, |receipt| receipt.id_form),
             intermediate: false,

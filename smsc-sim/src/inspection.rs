@@ -11,6 +11,7 @@ use signalbox_codec::{
 };
 
 use crate::api::{Contents, hex, pdu_field};
+use crate::words::counted;
 
 /// Octets of command_length, which rusmpp does not want to see.
 const LENGTH_OCTETS: usize = 4;
@@ -55,7 +56,10 @@ impl Inspection {
         let frame = match next_frame(pdu, COMMAND_LENGTH_MAX_BOUND) {
             Ok(Some(frame)) => frame,
             Ok(None) => {
-                inspection.problem = Some(format!("the PDU ends after {} octets", pdu.len()));
+                inspection.problem = Some(format!(
+                    "the PDU ends after {}",
+                    counted(pdu.len() as u64, "octet")
+                ));
                 return inspection;
             }
             Err(error) => {
@@ -154,7 +158,7 @@ fn open(pdu: &[u8]) -> Result<(Frame<'_>, Decoded<'_>), Value> {
     let frame = match next_frame(pdu, COMMAND_LENGTH_MAX_BOUND) {
         Ok(Some(frame)) => frame,
         Ok(None) => {
-            let detail = format!("the PDU ends after {} octets", pdu.len());
+            let detail = format!("the PDU ends after {}", counted(pdu.len() as u64, "octet"));
             return Err(json!({
                 "kind": "incomplete", "field": "command_length", "offset": pdu.len(),
                 "detail": detail,
@@ -260,7 +264,10 @@ fn second_opinion(frame: &Frame<'_>, decoded: &Pdu<'_>, pdu: &[u8]) -> Option<St
     let mut rest = BytesMut::from(pdu.get(LENGTH_OCTETS..LENGTH_OCTETS + length)?);
     let command = match rusmpp::Command::decode(&mut rest, length) {
         Ok((command, _)) if rest.is_empty() => command,
-        Ok(_) => return Some(format!("leaves {} octets behind", rest.len())),
+        Ok(_) => {
+            let rest = counted(rest.len() as u64, "octet");
+            return Some(format!("leaves {rest} behind"));
+        }
         Err(error) => return Some(format!("refuses it: {error}")),
     };
     let mut theirs = vec![0; command.length()];

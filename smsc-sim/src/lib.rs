@@ -74,6 +74,7 @@ mod socket;
 mod tls;
 mod verify;
 mod wait;
+mod words;
 
 pub use behaviour::Behaviour;
 pub use builder::{Builder, StartError};

@@ -189,14 +189,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // An end in order would reach the peer before the reset does.
-        if self.gate.reset.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        if let Some((faulty, wire, gate)) = self.faulty() {
-            ready!(faulty.poll_flush(cx, wire, gate))?;
-        }
-        if self.slow_close.is_some() {
+        ready!(self.as_mut().poll_flush(cx))?;
+        // An end in order would reach the peer before the reset does, or too early.
+        if self.gate.reset.load(Ordering::Relaxed) || self.slow_close.is_some() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.wire).poll_shutdown(cx)

@@ -29,8 +29,9 @@ async fn each_fault_of_messages_gets_its_sequence() {
         (
             "delay_response",
             json!({"delay": "100ms"}),
-            &["+DELIVRD", "resp"],
+            &["resp", "+DELIVRD"],
         ),
+        ("reorder", json!({}), &["resp", "+DELIVRD"]),
         (
             "duplicate_response",
             json!({"copies": 2}),
@@ -95,6 +96,14 @@ async fn octets_of_responses_are_wrong_as_ordered() {
         octets.truncate(read.unwrap().unwrap());
         assert!(expected(&octets), "{name}: {octets:02x?}");
     }
+}
+
+#[tokio::test]
+async fn nothing_follows_the_half_of_a_response_but_the_reset() {
+    let smsc = with_fault("reset_peer", json!({})).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    client.submit_many("491711", 50).await;
+    client.expect_half_a_response_and_a_reset().await;
 }
 
 #[tokio::test]

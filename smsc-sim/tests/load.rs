@@ -92,6 +92,67 @@ async fn what_is_sent_in_the_warm_up_is_not_counted() {
     assert!((90..=110).contains(&accepted), "{accepted}");
 }
 
+/// A message belongs to the time that it was due in, whenever it is sent and answered.
+#[tokio::test]
+async fn the_border_of_the_warm_up_is_exact() {
+    for (latency_ms, binds) in [(0, 1), (30, 3)] {
+        let report = measure(latency_ms, 50, |settings| {
+            open(settings, 1_000, 300);
+            settings.warmup = Duration::from_millis(200);
+            settings.binds = binds;
+            settings.receipts = true;
+        })
+        .await;
+        let json = report.to_json();
+        let counts = (report.accepted(), report.unsent(), report.receipts());
+        assert_eq!(counts, (300, 0, 300), "{json}");
+        assert_eq!(json["offered"], 300, "{json}");
+        assert_eq!(json["receipts_missing"], 0, "{json}");
+        assert_eq!(json["receipts_unexpected"], 0, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
+    let program = Program::start(&["--rate-limit", "1"]);
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let load = || {
+        let output = run(&[
+            "load",
+            "--target",
+            &target,
+            "--rate",
+            "50",
+            "--duration",
+            "200ms",
+            "--quiet",
+            "--fail-if",
+            "p50>5s",
+        ]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("\nthreshold p50>5s: not exceeded\n"),
+            "{said}"
+        );
+        (output.status.code(), said)
+    };
+    let (code, said) = load();
+    assert!(
+        said.starts_with("1 message accepted, 9 refused, "),
+        "{said}"
+    );
+    assert_eq!(code, Some(0), "{said}");
+    let refusing = serde_json::json!({"submit_status": "ESME_RSYSERR"});
+    program.main("POST", "behaviour", &refusing).await;
+    let (code, said) = load();
+    assert!(
+        said.starts_with("0 messages accepted, 10 refused, "),
+        "{said}"
+    );
+    assert!(said.contains("\nnothing was accepted: FAILED\n"), "{said}");
+    assert_eq!(code, Some(3), "{said}");
+}
+
 #[tokio::test]
 async fn receipts_are_timed_end_to_end() {
     let report = measure(20, 100, |settings| {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use serde_json::json;
 use signalbox_codec::pdu::Bind;
-use signalbox_codec::{COctetStr, CommandStatus, Pdu, encode_pdu};
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, encode_pdu};
 use smsc_sim::{CertificateFlaw, Disconnect, Scenario, Smsc, TlsSettings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use support::program::{Program, run};
-use support::{PATIENCE, smsc};
+use support::{Client, PATIENCE, smsc};
 
 const ANYWHERE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
@@ -130,6 +130,20 @@ async fn certificates_are_wrong_on_purpose() {
         let error = refused.expect_err("the client refuses").to_string();
         assert!(error.contains(part), "{flaw:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn nothing_follows_the_half_of_a_response_but_the_reset() {
+    let tls = generated(CertificateFlaw::None);
+    let smsc = with_tls(&tls).await;
+    let scenario = Scenario::from_json(&json!({"faults": [{"type": "reset_peer"}]})).unwrap();
+    smsc.set_scenario(scenario);
+    let stream = connect(smsc.tls_addr().unwrap(), &tls.trust_pem, None).await;
+    let mut client = Client::over(stream.unwrap());
+    let command_id = CommandId::BIND_TRANSCEIVER;
+    client.try_bind(command_id, "esme", "secret").await;
+    client.submit_many("491711", 50).await;
+    client.expect_half_a_response_and_a_reset().await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::segment::segment;
 use super::stream::{Found, Streams};
 use crate::api::hex;
 use crate::inspection;
+use crate::words::counted;
 
 /// Prints each PDU of `input`: `time_us` (since 1970), `from`, `to`, then the fields as
 /// `signalbox pdu decode --json` names them. Octets that are no PDU, or are missing, are a line
@@ -135,11 +136,12 @@ fn line(seen: &Seen<'_>) -> Value {
     let mut value = match seen.found {
         Found::Pdu(pdu) => inspection::json(pdu),
         Found::NotSmpp(octets) => {
-            let detail = format!("{} octets cannot be cut into PDUs", octets.len());
+            let detail = counted(octets.len() as u64, "octet");
+            let detail = format!("{detail} that cannot be cut into PDUs");
             json!({"error": {"kind": "command_length", "detail": detail}})
         }
         Found::Lost(octets) => {
-            let detail = format!("{octets} octets are not in the capture");
+            let detail = format!("{} missing in the capture", counted(octets, "octet"));
             json!({"error": {"kind": "lost", "detail": detail}})
         }
     };

@@ -11,6 +11,7 @@ use signalbox_codec::{CommandId, CommandStatus, Header};
 use super::decode::each;
 use super::reader::CaptureError;
 use super::stream::Found;
+use crate::words::counted;
 
 /// Requests that wait for their responses at most; the responses to more are not timed.
 const WAITING_MAX: usize = 1_000_000;
@@ -103,8 +104,9 @@ impl fmt::Display for Stats {
         let pdus: u64 = self.commands.values().sum();
         writeln!(
             f,
-            "{pdus} PDUs in {seconds:.3} s on {} connections",
-            self.connections
+            "{} in {seconds:.3} s on {}",
+            counted(pdus, "PDU"),
+            counted(self.connections, "connection")
         )?;
         for (command, count) in &self.commands {
             writeln!(f, "{count:>10}  {}", CommandId(*command))?;
@@ -125,9 +127,12 @@ impl fmt::Display for Stats {
         }
         write!(
             f,
-            "{} requests unanswered, {} pieces that are no SMPP, {} octets lost, {} segments repeated, \
-             {} early",
-            self.unanswered, self.not_smpp, self.lost_octets, self.repeated, self.early
+            "{} unanswered, {} not SMPP, {} lost, {} repeated, {} early",
+            counted(self.unanswered, "request"),
+            counted(self.not_smpp, "piece"),
+            counted(self.lost_octets, "octet"),
+            counted(self.repeated, "segment"),
+            self.early
         )
     }
 }

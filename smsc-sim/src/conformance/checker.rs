@@ -13,6 +13,7 @@ use super::check::{Check, Kind};
 use super::exercise::Exercised;
 use super::fields;
 use crate::capture::Sender;
+use crate::words::counted;
 
 /// Open requests of a client, or of the SMSC, that are remembered at most.
 const OPEN_MAX: usize = 10_000;
@@ -162,7 +163,7 @@ impl Checker {
                 Ok(None) => return BytesMut::from(rest),
                 Err(error) => {
                     self.phase = Phase::Lost;
-                    let detail = format!("{} octets", error.command_length);
+                    let detail = counted(error.command_length.into(), "octet");
                     let shown = rest.len().min(64);
                     self.find(Check::CommandLength, &detail, &rest[..shown]);
                 }

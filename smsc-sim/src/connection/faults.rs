@@ -14,9 +14,6 @@ use crate::socket::Gate;
 /// Faults that rules add to one connection at most; more are passed over.
 const OF_RULES_MAX: usize = 16;
 
-/// From half a response to the reset: one that comes at once would overtake the octets.
-const RESET_DELAY: Duration = Duration::from_millis(20);
-
 /// The faults of one connection.
 #[derive(Debug)]
 pub(super) struct Faults {
@@ -103,13 +100,6 @@ impl Faults {
             }
             _ => false,
         }
-    }
-
-    /// Resets the connection once what was written has arrived.
-    pub(super) fn reset_soon(&mut self) {
-        let timeout = RESET_DELAY;
-        self.stream.down.push(StreamFault::ResetPeer { timeout });
-        self.gate.set(self.stream.clone());
     }
 
     /// Whether the SMSC unbinds after that many messages.

@@ -4,16 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use signalbox_codec::{CommandStatus, Encode, Header, Pdu};
+use signalbox_codec::{CommandStatus, Header, Pdu};
 use signalbox_session::Session;
 
 use super::responses::{Body, Response};
 use super::{Connection, DELIVERIES_MAX, Later};
-use crate::behaviour::{Decision, PlannedMo, PlannedReceipt, Submission};
+use crate::behaviour::{Decision, PlannedReceipt, Submission};
 use crate::clock::SmscTime;
 use crate::delivery::{About, Delivery, Original, Receipt};
-use crate::fault::ResponseFault;
 use crate::ids::{IdStyle, MessageId};
 use crate::lifetime::Lifetime;
 use crate::random::{self, Draws};
@@ -90,7 +88,7 @@ impl Connection {
         self.keep(arrival.header, pdu, entry);
         self.count(decision.accepts());
         let about = About { id, plan: 0 };
-        let (early, late) = split_early(&decision.receipts);
+        let (early, _) = split_early(&decision.receipts);
         self.plan_receipts(session, arrival, about, original, early);
         let response = Response {
             sequence_number: arrival.header.sequence_number,
@@ -98,11 +96,35 @@ impl Connection {
             command_status: status,
             body: Body::Id(id.0.text(id.1)),
             fault: decision.fault,
+            followers: Vec::new(),
         };
-        self.respond_after(session, arrival, decision.respond_after, response);
-        self.plan_receipts(session, arrival, about, original, late);
-        if let Some(mo) = decision.mo {
-            self.answer_from_phone(session, arrival, original, &mo);
+        let followers = followers(arrival, about, original, &decision);
+        self.respond_then(
+            session,
+            arrival,
+            decision.respond_after,
+            response,
+            followers,
+        );
+    }
+
+    /// Responds when it is time, and lets the others follow.
+    pub(super) fn respond_then(
+        &mut self,
+        session: &mut Session,
+        arrival: &Arrival,
+        after: Option<Duration>,
+        mut response: Response,
+        followers: impl Iterator<Item = Delivery>,
+    ) {
+        if response.is_reordered() && after.is_some() {
+            response.followers.extend(followers);
+            self.respond_after(session, arrival, after, response);
+            return;
+        }
+        self.respond_after(session, arrival, after, response);
+        for delivery in followers {
+            self.deliver_when_due(arrival.now, session, delivery);
         }
     }
 
@@ -222,28 +244,8 @@ impl Connection {
         pdu: &Pdu<'_>,
     ) {
         let after = Some(self.behaviour.1.latency);
-        self.answer_after(session, arrival, (after, None), command_status, pdu);
-    }
-
-    /// `when`: after which time, and what goes wrong with it.
-    pub(super) fn answer_after(
-        &mut self,
-        session: &mut Session,
-        arrival: &Arrival,
-        when: (Option<Duration>, Option<ResponseFault>),
-        command_status: CommandStatus,
-        pdu: &Pdu<'_>,
-    ) {
-        let mut body = BytesMut::new();
-        pdu.encode_body(&mut body);
-        let response = Response {
-            sequence_number: arrival.header.sequence_number,
-            command_id: pdu.command_id(),
-            command_status,
-            body: Body::Octets(body.freeze()),
-            fault: when.1,
-        };
-        self.respond_after(session, arrival, when.0, response);
+        let response = Response::of(arrival.header, command_status, pdu);
+        self.respond_after(session, arrival, after, response);
     }
 
     pub(super) fn plan_receipts(
@@ -254,44 +256,8 @@ impl Connection {
         original: &Original<'_>,
         receipts: &[PlannedReceipt],
     ) {
-        let (id, style) = about.id;
         for receipt in receipts {
-            let due = arrival.at + receipt.after;
-            let body = Receipt {
-                original: *original,
-                id: id.receipt_text(style, receipt.id_form),
-                state: receipt.state,
-                error_code: receipt.error_code,
-                intermediate: receipt.intermediate,
-                form: receipt.form,
-                submitted_unix_ms: arrival.at.unix_ms(),
-                done_unix_ms: due.unix_ms(),
-            };
-            let delivery = Delivery {
-                due,
-                body: body.body(),
-                about: Some(about),
-                answer: None,
-            };
-            self.deliver_when_due(arrival.now, session, delivery);
-        }
-    }
-
-    /// Sends a message from a phone when its time has come.
-    pub(super) fn answer_from_phone(
-        &mut self,
-        session: &mut Session,
-        arrival: &Arrival,
-        original: &Original<'_>,
-        planned: &PlannedMo,
-    ) {
-        for body in planned.mo.bodies(original) {
-            let delivery = Delivery {
-                due: arrival.at + planned.after,
-                body,
-                about: None,
-                answer: None,
-            };
+            let delivery = receipt_delivery(arrival, about, original, receipt);
             self.deliver_when_due(arrival.now, session, delivery);
         }
     }
@@ -307,6 +273,54 @@ impl Connection {
 /// Receipts that precede the response, and the others. Those that do come first.
 pub(super) fn split_early(receipts: &[PlannedReceipt]) -> (&[PlannedReceipt], &[PlannedReceipt]) {
     receipts.split_at(receipts.partition_point(|receipt| receipt.before_response))
+}
+
+/// The receipts that do not precede the response, and the messages from a phone.
+pub(super) fn followers<'a>(
+    arrival: &'a Arrival,
+    about: About,
+    original: &'a Original<'_>,
+    decision: &'a Decision,
+) -> impl Iterator<Item = Delivery> + 'a {
+    let (_, late) = split_early(&decision.receipts);
+    let receipts = late.iter();
+    let receipts = receipts.map(move |receipt| receipt_delivery(arrival, about, original, receipt));
+    let from_phone = decision.mo.iter().flat_map(move |planned| {
+        let bodies = planned.mo.bodies(original).into_iter();
+        bodies.map(move |body| Delivery {
+            due: arrival.at + planned.after,
+            body,
+            about: None,
+            answer: None,
+        })
+    });
+    receipts.chain(from_phone)
+}
+
+fn receipt_delivery(
+    arrival: &Arrival,
+    about: About,
+    original: &Original<'_>,
+    receipt: &PlannedReceipt,
+) -> Delivery {
+    let (id, style) = about.id;
+    let due = arrival.at + receipt.after;
+    let body = Receipt {
+        original: *original,
+        id: id.receipt_text(style, receipt.id_form),
+        state: receipt.state,
+        error_code: receipt.error_code,
+        intermediate: receipt.intermediate,
+        form: receipt.form,
+        submitted_unix_ms: arrival.at.unix_ms(),
+        done_unix_ms: due.unix_ms(),
+    };
+    Delivery {
+        due,
+        body: body.body(),
+        about: Some(about),
+        answer: None,
+    }
 }
 
 /// Answers a request that is not simulated.

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use self::binding::BindAnswer;
 use self::faults::Faults;
-use self::responses::Response;
+use self::responses::{Gathered, Response};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
@@ -70,7 +70,7 @@ pub(crate) struct Connection {
     recorder: Recorder,
     later: Agenda<Later>,
     /// Responses that are gathered to be sent in another order.
-    reordered: Vec<Response>,
+    reordered: Vec<Gathered>,
     /// Deliveries whose time has come; they wait for the window.
     ready: VecDeque<Delivery>,
     /// Deliveries whose time has come and that this bind may not receive.
@@ -148,11 +148,15 @@ impl Connection {
         let Some(bound) = &self.bound else {
             return;
         };
-        let later = self.later.drain().filter_map(|later| match later {
-            Later::Deliver(delivery) => Some(delivery),
-            Later::Respond(_) | Later::SendReordered | Later::AnswerBind(_) => None,
+        let later = self.later.drain().flat_map(|later| match later {
+            Later::Deliver(delivery) => vec![delivery],
+            Later::Respond(response) => response.followers,
+            Later::SendReordered | Later::AnswerBind(_) => Vec::new(),
         });
-        for delivery in self.ready.drain(..).chain(self.elsewhere).chain(later) {
+        let reordered = self.reordered.into_iter();
+        let followers = reordered.flat_map(Gathered::into_followers);
+        let waiting = self.ready.drain(..).chain(self.elsewhere);
+        for delivery in waiting.chain(followers).chain(later) {
             registry.route(&bound.system_id, delivery);
         }
     }

@@ -12,7 +12,8 @@ use signalbox_codec::{COctetStr, CommandStatus, Pdu, Tag};
 use signalbox_session::Session;
 
 use super::Connection;
-use super::messages::{Arrival, split_early};
+use super::messages::{Arrival, followers, split_early};
+use super::responses::Response;
 use crate::behaviour::{Decision, Outcome};
 use crate::delivery::{About, Original, address};
 use crate::fault::ResponseFault;
@@ -79,16 +80,14 @@ impl Connection {
             let (early, _) = split_early(&decision.receipts);
             self.plan_receipts(session, arrival, about, original, early);
         }
-        let when = (split.respond_after, split.fault);
-        let resp = Pdu::SubmitMultiResp(resp);
-        self.answer_after(session, arrival, when, status, &resp);
-        for (original, decision) in &split.accepted {
-            let (_, late) = split_early(&decision.receipts);
-            self.plan_receipts(session, arrival, about, original, late);
-            if let Some(mo) = &decision.mo {
-                self.answer_from_phone(session, arrival, original, mo);
-            }
-        }
+        let response = Response {
+            fault: split.fault,
+            ..Response::of(arrival.header, status, &Pdu::SubmitMultiResp(resp))
+        };
+        let accepted = split.accepted.iter();
+        let followers =
+            accepted.flat_map(|(original, decision)| followers(arrival, about, original, decision));
+        self.respond_then(session, arrival, split.respond_after, response, followers);
     }
 
     fn decide_each<'a>(
@@ -132,6 +131,12 @@ impl Connection {
                     destination_addr: destination.2,
                     error_status_code: decision.command_status,
                 });
+            }
+        }
+        // The one response waits for the slowest recipient, and what counts from it waits too.
+        for (_, decision) in &mut split.accepted {
+            if let (Some(whole), Some(own)) = (split.respond_after, decision.respond_after) {
+                decision.respond_later(whole.saturating_sub(own));
             }
         }
         split

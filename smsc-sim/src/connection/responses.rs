@@ -4,20 +4,22 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use signalbox_codec::pdu::MessageIdResp;
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, encode_pdu};
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Header, Pdu, encode_pdu};
 use signalbox_session::Session;
 
 use super::{Connection, Later};
-use crate::delivery::EncodedBody;
+use crate::clock::SmscTime;
+use crate::delivery::{Delivery, EncodedBody};
 use crate::fault::{self, ResponseFault};
 use crate::ids::IdText;
+use crate::registry::Disconnect;
 
 /// How long responses are gathered that are to be sent in another order; then those that are there
 /// are sent.
 const REORDER_WAIT: Duration = Duration::from_millis(500);
 
 /// A response to a request about a message.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Response {
     pub(super) sequence_number: u32,
     /// Of the response.
@@ -25,6 +27,23 @@ pub(super) struct Response {
     pub(super) command_status: CommandStatus,
     pub(super) body: Body,
     pub(super) fault: Option<ResponseFault>,
+    /// What counts from it; only for one that is sent in another order, where its time is not
+    /// known beforehand.
+    pub(super) followers: Vec<Delivery>,
+}
+
+/// A response that is gathered to be sent in another order.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    response: Response,
+    /// When it was due.
+    due: SmscTime,
+}
+
+impl Gathered {
+    pub(super) fn into_followers(self) -> Vec<Delivery> {
+        self.response.followers
+    }
 }
 
 /// What stands in it.
@@ -37,6 +56,25 @@ pub(super) enum Body {
 }
 
 impl Response {
+    /// With any body, to the request with that header.
+    pub(super) fn of(header: Header, command_status: CommandStatus, pdu: &Pdu<'_>) -> Self {
+        let mut body = BytesMut::new();
+        pdu.encode_body(&mut body);
+        Self {
+            sequence_number: header.sequence_number,
+            command_id: pdu.command_id(),
+            command_status,
+            body: Body::Octets(body.freeze()),
+            fault: None,
+            followers: Vec::new(),
+        }
+    }
+
+    /// Whether the time of what follows it is not known before it is sent.
+    pub(super) const fn is_reordered(&self) -> bool {
+        matches!(self.fault, Some(ResponseFault::Reorder { .. }))
+    }
+
     /// Sends it as it should be. A session that is over takes none: then there is nobody left to be
     /// told.
     fn send(&self, now: Instant, session: &mut Session) {
@@ -114,7 +152,7 @@ impl Connection {
             ResponseFault::Reorder { window } => self.reorder(now, session, response, window),
             ResponseFault::ResetInside => {
                 self.spoil(session, &response, fault);
-                self.faults.reset_soon();
+                self.disconnect(now, session, Disconnect::Rst);
             }
             ResponseFault::BadLength { .. }
             | ResponseFault::UnknownCommand { .. }
@@ -123,19 +161,25 @@ impl Connection {
         }
     }
 
-    /// Sends the responses that were gathered, the last one first.
+    /// Sends the responses that were gathered, the last one first, and plans what follows them.
     pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) {
-        for response in self.reordered.drain(..).rev() {
-            response.send(now, session);
+        let at = self.clock.at(now);
+        for gathered in std::mem::take(&mut self.reordered).into_iter().rev() {
+            gathered.response.send(now, session);
+            let waited = at.since(gathered.due);
+            for mut delivery in gathered.into_followers() {
+                delivery.due = delivery.due + waited;
+                self.deliver_when_due(now, session, delivery);
+            }
         }
     }
 
     fn reorder(&mut self, now: Instant, session: &mut Session, response: Response, window: u32) {
+        let due = self.clock.at(now);
         if self.reordered.is_empty() {
-            let due = self.clock.at(now) + REORDER_WAIT;
-            self.later.push(due, Later::SendReordered);
+            self.later.push(due + REORDER_WAIT, Later::SendReordered);
         }
-        self.reordered.push(response);
+        self.reordered.push(Gathered { response, due });
         if self.reordered.len() >= window as usize {
             self.send_reordered(now, session);
         }

@@ -114,8 +114,7 @@ impl Strikes {
                 MessageFault::QueueFull => decision.refuse(CommandStatus::ESME_RMSGQFUL),
                 MessageFault::DropResponse => decision.respond_after = None,
                 MessageFault::DelayResponse { delay } => {
-                    let drawn = delay.draw(draws);
-                    decision.respond_after = decision.respond_after.map(|after| after + drawn);
+                    decision.respond_later(delay.draw(draws));
                 }
                 MessageFault::Response(fault) => {
                     decision.fault.get_or_insert(*fault);
@@ -159,6 +158,7 @@ mod tests {
         assert_eq!(dropped[0].respond_after, None);
         let late = struck(&[fault("delay_response", json!({"delay": "2s"}), 1.0)], 1);
         assert_eq!(late[0].respond_after, Some(Duration::from_secs(2)));
+        assert_eq!(late[0].outcome.after, Duration::from_secs(2));
 
         let two = [
             fault("corrupt_tlv", json!({}), 1.0),

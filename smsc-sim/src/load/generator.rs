@@ -12,7 +12,7 @@ use signalbox_session::{Event, Session};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::plan::{NUMBERS, Plan, SOURCE, destination, number};
-use super::results::{Answered, Batch, Gathered, Status};
+use super::results::{Answered, Asked, Batch, Gathered, Status};
 
 /// Bits of esm_class that say what a deliver_sm is. SMPP v3.4 §5.2.12.
 const ESM_CLASS_TYPE: u8 = 0b0011_1100;
@@ -61,6 +61,8 @@ struct Slot {
     number: u64,
     scheduled: Instant,
     sent: Instant,
+    /// Whether it was due after the warm-up.
+    measured: bool,
 }
 
 impl Generator {
@@ -96,7 +98,11 @@ impl Generator {
                 self.full = true;
                 return;
             }
-            if !self.send(now, due, session) {
+            let asked = Asked {
+                scheduled: due,
+                measured: self.plan.is_measured(due, started),
+            };
+            if !self.send(now, asked, session) {
                 break;
             }
         }
@@ -104,7 +110,11 @@ impl Generator {
     }
 
     /// Sends the next message. False: the session is over, which comes as an event.
-    fn send(&mut self, now: Instant, scheduled: Instant, session: &mut Session) -> bool {
+    fn send(&mut self, now: Instant, asked: Asked, session: &mut Session) -> bool {
+        let Asked {
+            scheduled,
+            measured,
+        } = asked;
         let number = self.plan.next_number();
         let destination = destination(number);
         let kind = self.plan.settings().mix.pick(number);
@@ -131,15 +141,17 @@ impl Generator {
             number,
             scheduled,
             sent: now,
+            measured,
         };
         match self.slots.get_mut(token as usize) {
             Some(free) => *free = slot,
             None => self.slots.push(slot),
         }
         let could = self.room_since.map_or(scheduled, |at| at.max(scheduled));
-        self.batch.lags.push(now.saturating_duration_since(could));
+        let lag = now.saturating_duration_since(could);
+        self.batch.seen(measured).lags.push(lag);
         if self.plan.settings().receipts {
-            self.batch.asked.push((number % NUMBERS, scheduled));
+            self.batch.asked.push((number % NUMBERS, asked));
         }
         self.plan.advance();
         true
@@ -148,7 +160,7 @@ impl Generator {
     fn on_response(&mut self, now: Instant, token: u64, status: CommandStatus) {
         let slot = self.slots[token as usize];
         self.free_tokens.push(token as u32);
-        self.batch.answered.push(Answered {
+        self.batch.seen(slot.measured).answered.push(Answered {
             status: Status::Smpp(status),
             latency: now - slot.scheduled,
             service: now - slot.sent,
@@ -159,10 +171,10 @@ impl Generator {
     }
 
     fn on_no_response(&mut self, token: u64) {
-        self.batch.unanswered += 1;
+        let slot = self.slots[token as usize];
+        self.batch.seen(slot.measured).unanswered += 1;
         self.free_tokens.push(token as u32);
-        let number = self.slots[token as usize].number % NUMBERS;
-        self.batch.withdrawn.push(number);
+        self.batch.withdrawn.push(slot.number % NUMBERS);
     }
 
     fn tell(&self, news: News) {

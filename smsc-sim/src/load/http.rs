@@ -19,7 +19,7 @@ use super::error::LoadError;
 use super::generator::{Command, News};
 use super::mix::{BINARY, Kind, UCS2};
 use super::plan::{Plan, SOURCE, destination};
-use super::results::{Answered, Batch, Gathered, Status};
+use super::results::{Answered, Asked, Batch, Gathered, Status};
 
 /// How long a response may take.
 const RESPONSE_MAX: Duration = Duration::from_secs(30);
@@ -75,8 +75,8 @@ struct Poster {
     requests: SendRequest<Full<Bytes>>,
     /// Since when no request is open.
     free_since: Option<Instant>,
-    /// Scheduled times of the messages of the request that is open.
-    open: Vec<Instant>,
+    /// The messages of the request that is open.
+    open: Vec<Asked>,
     /// How many of them were answered.
     answered: usize,
     batch: Batch,
@@ -85,14 +85,17 @@ struct Poster {
 impl Poster {
     async fn post_all(&mut self, started: Instant, gathered: &Gathered) -> Result<(), LoadError> {
         while let Some(due) = self.plan.next_due(Instant::now(), started) {
-            sleep_until(due.into()).await;
-            let now = Instant::now();
-            if now >= self.plan.end(started) {
+            if Instant::now() >= self.plan.end(started) {
                 break;
             }
+            // One that is due just before the end may be late by what the timer is late.
+            sleep_until(due.into()).await;
+            let now = Instant::now();
             let body = self.take_what_is_due(now, started);
             let posted = timeout(RESPONSE_MAX, self.post(body, now)).await;
-            self.batch.unanswered += (self.open.len() - self.answered) as u64;
+            for asked in &self.open[self.answered..] {
+                self.batch.seen(asked.measured).unanswered += 1;
+            }
             posted.map_err(|_| LoadError::HttpNoResponse)??;
             self.free_since = Some(Instant::now());
             gathered.add(Instant::now(), &mut self.batch);
@@ -113,8 +116,13 @@ impl Poster {
             body.extend_from_slice(message.to_string().as_bytes());
             body.push(b'\n');
             let could = self.free_since.map_or(due, |at| at.max(due));
-            self.batch.lags.push(now.saturating_duration_since(could));
-            self.open.push(due);
+            let asked = Asked {
+                scheduled: due,
+                measured: self.plan.is_measured(due, started),
+            };
+            let lag = now.saturating_duration_since(could);
+            self.batch.seen(asked.measured).lags.push(lag);
+            self.open.push(asked);
             self.plan.advance();
         }
         body
@@ -176,9 +184,10 @@ impl Poster {
 
     fn on_answer(&mut self, status: Status, sent: Instant) {
         let now = Instant::now();
-        self.batch.answered.push(Answered {
+        let asked = self.open[self.answered];
+        self.batch.seen(asked.measured).answered.push(Answered {
             status,
-            latency: now - self.open[self.answered],
+            latency: now - asked.scheduled,
             service: now - sent,
         });
         self.answered += 1;

@@ -74,12 +74,15 @@ pub async fn run(
     let mut crew = Crew::bind(&settings).await?;
     let started = Instant::now();
     let mut meter = Meter::new(&settings, started)?;
+    if meter.warm {
+        crew.gathered.end_warm_up();
+    }
     crew.tell(Command::Start(started));
     crew.send_all(&mut meter, progress).await?;
     // What did not come by then is reported as missing.
     let _ = timeout(RECEIPTS_MAX, crew.gathered.all_receipts()).await;
     progress(&meter.tick(&crew.gathered));
-    let receipts_missing = crew.gathered.waiting();
+    let receipts_missing = crew.gathered.receipts_missing();
     crew.unbind().await?;
     meter.report(receipts_missing)
 }
@@ -188,6 +191,10 @@ impl Crew {
                 }
             }
         }
+        // The last messages may have been answered before the timer told of the end of the warm-up.
+        if !meter.warm && Instant::now() >= meter.started + meter.settings.warmup {
+            meter.warmed_up(&self.gathered)?;
+        }
         Ok(())
     }
 
@@ -224,21 +231,30 @@ impl Meter {
         })
     }
 
+    /// What came since the last tick; after the warm-up only of the messages that count.
     fn tick(&mut self, gathered: &Gathered) -> Progress {
-        let second = gathered.take();
-        self.in_flight = (self.in_flight + second.sent)
-            .saturating_sub(second.answered())
-            .saturating_sub(second.unanswered);
-        self.total.add(&second);
+        let mut second = gathered.take_warm_up();
+        self.follow_in_flight(&second);
+        if self.warm {
+            second = gathered.take_measured();
+            self.follow_in_flight(&second);
+            self.total.add(&second);
+        }
         let now = Instant::now();
         let began = std::mem::replace(&mut self.last_tick, now) - self.started;
         Progress::new(began, now - self.started, self.warm, self.in_flight, second)
     }
 
-    /// Forgets what came so far.
+    fn follow_in_flight(&mut self, results: &Results) {
+        self.in_flight = (self.in_flight + results.sent)
+            .saturating_sub(results.answered())
+            .saturating_sub(results.unanswered);
+    }
+
+    /// From here on it is measured.
     fn warmed_up(&mut self, gathered: &Gathered) -> Result<(), LoadError> {
         self.tick(gathered);
-        self.total = Results::default();
+        gathered.end_warm_up();
         self.cpu_before = cpu::Spent::read(self.settings.server_pid).map_err(LoadError::Cpu)?;
         self.warm = true;
         Ok(())

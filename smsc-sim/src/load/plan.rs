@@ -50,6 +50,11 @@ impl Plan {
         started + self.settings.warmup + self.settings.duration
     }
 
+    /// Whether a message that was due then counts; those of the warm-up do not.
+    pub(super) fn is_measured(&self, scheduled: Instant, started: Instant) -> bool {
+        scheduled >= started + self.settings.warmup
+    }
+
     /// When the next message is due; `None` when there is none.
     pub(super) fn next_due(&self, now: Instant, started: Instant) -> Option<Instant> {
         let budget = self.settings.messages_max.unwrap_or(u64::MAX);

@@ -9,6 +9,7 @@ use super::cpu::{self, Spent};
 use super::hgrm;
 use super::results::{Results, Status, Times};
 use super::settings::{LoadSettings, Pace};
+use crate::words::counted;
 
 /// Quantiles that are shown, with their names.
 const QUANTILES: [(&str, f64); 5] = [
@@ -222,10 +223,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.messages_per_second();
+        let (accepted, refused) = (self.accepted(), self.answered() - self.accepted());
         write!(
             f,
-            "{} messages answered, {rate:.1} per second",
-            self.answered()
+            "{} accepted, {refused} refused, {rate:.1} answered per second",
+            counted(accepted, "message")
         )?;
         match self.settings.pace {
             Pace::Open(schedule) => writeln!(
@@ -254,7 +256,8 @@ impl fmt::Display for Report {
             let unexpected = self.results.receipts_unexpected;
             write!(
                 f,
-                ", {came} receipts, {missing} missing, {unexpected} unexpected"
+                ", {}, {missing} missing, {unexpected} unexpected",
+                counted(came, "receipt")
             )?;
         }
         write!(f, "\n{:<14}", "")?;
@@ -354,6 +357,24 @@ mod tests {
         report.settings.pace = Pace::Open(Schedule::new(200, Duration::ZERO));
         let rate = report.messages_per_second();
         assert!((199.0..201.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn the_first_line_tells_what_was_accepted_from_what_was_refused() {
+        let table = [
+            (&[202, 202, 404][..], "2 messages accepted, 1 refused, "),
+            (&[202], "1 message accepted, 0 refused, "),
+            (&[404, 404], "0 messages accepted, 2 refused, "),
+        ];
+        for (statuses, start) in table {
+            let mut report = Report::sample(&[], 0);
+            for status in statuses {
+                let count = report.results.statuses.entry(Status::Http(*status));
+                *count.or_default() += 1;
+            }
+            let text = report.to_string();
+            assert!(text.starts_with(start), "{text}");
+        }
     }
 
     #[test]

@@ -137,18 +137,33 @@ impl Results {
 /// What one bind saw in one turn.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Scheduled time and time of sending of each message that was answered.
+    warm_up: Seen,
+    measured: Seen,
+    /// Messages sent that want a receipt.
+    pub(crate) asked: Vec<(u64, Asked)>,
+    /// Messages whose receipt will not come.
+    pub(crate) withdrawn: Vec<u64>,
+    /// Messages whose receipt came, as far as it names one.
+    pub(crate) receipts: Vec<Option<u64>>,
+}
+
+/// What became of messages of the warm-up, or of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Messages that were answered.
     pub(crate) answered: Vec<Answered>,
     /// How late each message was sent.
     pub(crate) lags: Vec<Duration>,
     /// Messages without a response.
     pub(crate) unanswered: u64,
-    /// Messages sent that want a receipt, and when each was scheduled.
-    pub(crate) asked: Vec<(u64, Instant)>,
-    /// Messages whose receipt will not come.
-    pub(crate) withdrawn: Vec<u64>,
-    /// Messages whose receipt came, as far as it names one.
-    pub(crate) receipts: Vec<Option<u64>>,
+}
+
+/// A message that wants a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) scheduled: Instant,
+    /// Whether it was due after the warm-up.
+    pub(crate) measured: bool,
 }
 
 /// A message and its response.
@@ -160,11 +175,44 @@ pub(crate) struct Answered {
 }
 
 impl Batch {
+    /// Where a message is counted. It belongs to the time that it was due in, whenever its response
+    /// comes, so that what is offered, sent and answered adds up.
+    pub(crate) const fn seen(&mut self, measured: bool) -> &mut Seen {
+        match measured {
+            true => &mut self.measured,
+            false => &mut self.warm_up,
+        }
+    }
+
     fn is_empty(&self) -> bool {
-        self.answered.is_empty()
-            && self.lags.is_empty()
-            && self.unanswered == 0
-            && self.receipts.is_empty()
+        self.warm_up.is_empty() && self.measured.is_empty() && self.receipts.is_empty()
+    }
+}
+
+impl Seen {
+    const fn is_empty(&self) -> bool {
+        self.answered.is_empty() && self.lags.is_empty() && self.unanswered == 0
+    }
+
+    /// Moves all of it to the results.
+    fn add_to(&mut self, now: Instant, results: &mut Results) {
+        results.sent += self.lags.len() as u64;
+        // Messages of one turn mostly share their times.
+        for same in self.lags.chunk_by(PartialEq::eq) {
+            results.lag.record_often(same[0], same.len() as u64);
+        }
+        self.lags.clear();
+        if !self.answered.is_empty() {
+            results.last_response = Some(now);
+        }
+        for same in self.answered.chunk_by(PartialEq::eq) {
+            let (answered, count) = (same[0], same.len() as u64);
+            *results.statuses.entry(answered.status).or_default() += count;
+            results.latency.record_often(answered.latency, count);
+            results.service.record_often(answered.service, count);
+        }
+        self.answered.clear();
+        results.unanswered += std::mem::take(&mut self.unanswered);
     }
 }
 
@@ -177,9 +225,21 @@ pub(crate) struct Gathered {
 
 #[derive(Debug, Default)]
 struct State {
-    results: Results,
-    /// When each message that waits for its receipt was scheduled.
-    waiting: HashMap<u64, Instant>,
+    warm_up: Results,
+    measured: Results,
+    /// The warm-up is over.
+    warm: bool,
+    /// The messages that wait for their receipts.
+    waiting: HashMap<u64, Asked>,
+}
+
+impl State {
+    fn results(&mut self, measured: bool) -> &mut Results {
+        match measured {
+            true => &mut self.measured,
+            false => &mut self.warm_up,
+        }
+    }
 }
 
 impl Gathered {
@@ -189,24 +249,8 @@ impl Gathered {
             return;
         }
         let state = &mut *self.state();
-        let results = &mut state.results;
-        results.sent += batch.lags.len() as u64;
-        // Messages of one turn mostly share their times.
-        for same in batch.lags.chunk_by(PartialEq::eq) {
-            results.lag.record_often(same[0], same.len() as u64);
-        }
-        batch.lags.clear();
-        if !batch.answered.is_empty() {
-            results.last_response = Some(now);
-        }
-        for same in batch.answered.chunk_by(PartialEq::eq) {
-            let (answered, count) = (same[0], same.len() as u64);
-            *results.statuses.entry(answered.status).or_default() += count;
-            results.latency.record_often(answered.latency, count);
-            results.service.record_often(answered.service, count);
-        }
-        batch.answered.clear();
-        results.unanswered += std::mem::take(&mut batch.unanswered);
+        batch.warm_up.add_to(now, &mut state.warm_up);
+        batch.measured.add_to(now, &mut state.measured);
         let some_waited = !state.waiting.is_empty();
         let room = RECEIPTS_WAITING_MAX.saturating_sub(state.waiting.len());
         state.waiting.extend(batch.asked.drain(..).take(room));
@@ -215,11 +259,12 @@ impl Gathered {
         }
         for number in batch.receipts.drain(..) {
             match number.and_then(|number| state.waiting.remove(&number)) {
-                Some(scheduled) => {
-                    state.results.receipts += 1;
-                    state.results.receipt.record(now - scheduled);
+                Some(asked) => {
+                    let results = state.results(asked.measured);
+                    results.receipts += 1;
+                    results.receipt.record(now - asked.scheduled);
                 }
-                None => state.results.receipts_unexpected += 1,
+                None => state.results(state.warm).receipts_unexpected += 1,
             }
         }
         if some_waited && state.waiting.is_empty() {
@@ -227,14 +272,26 @@ impl Gathered {
         }
     }
 
-    /// What came since it was last taken.
-    pub(crate) fn take(&self) -> Results {
-        std::mem::take(&mut self.state().results)
+    /// Receipts that nobody waits for count from here on.
+    pub(crate) fn end_warm_up(&self) {
+        self.state().warm = true;
     }
 
-    /// Messages that wait for their receipts.
-    pub(crate) fn waiting(&self) -> u64 {
-        self.state().waiting.len() as u64
+    /// What came of the messages of the warm-up since it was last taken.
+    pub(crate) fn take_warm_up(&self) -> Results {
+        std::mem::take(&mut self.state().warm_up)
+    }
+
+    /// What came of the other messages since it was last taken.
+    pub(crate) fn take_measured(&self) -> Results {
+        std::mem::take(&mut self.state().measured)
+    }
+
+    /// Messages that count and wait for their receipts.
+    pub(crate) fn receipts_missing(&self) -> u64 {
+        let state = self.state();
+        let measured = state.waiting.values().filter(|asked| asked.measured);
+        measured.count() as u64
     }
 
     /// Waits until no message waits for its receipt.
@@ -244,7 +301,7 @@ impl Gathered {
             tokio::pin!(notified);
             // From here on a batch is not missed.
             notified.as_mut().enable();
-            if self.waiting() == 0 {
+            if self.state().waiting.is_empty() {
                 return;
             }
             notified.await;
@@ -264,23 +321,34 @@ mod tests {
     #[test]
     fn receipts_are_timed_from_the_schedule_and_strangers_are_counted_apart() {
         let gathered = Gathered::default();
+        gathered.end_warm_up();
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
+        let asked = |measured| Asked {
+            scheduled: start,
+            measured,
+        };
         let mut batch = Batch {
-            lags: vec![Duration::ZERO; 3],
-            asked: vec![(1, start), (2, start), (3, start)],
+            asked: vec![(1, asked(true)), (2, asked(true)), (3, asked(true))],
             ..Batch::default()
         };
+        batch.asked.extend([(4, asked(false)), (5, asked(false))]);
+        batch.seen(true).lags = vec![Duration::ZERO; 3];
+        batch.seen(false).lags = vec![Duration::ZERO; 2];
         gathered.add(after(1), &mut batch);
         batch.withdrawn.push(3);
-        batch.receipts = vec![Some(1), Some(1), None, Some(9)];
+        batch.receipts = vec![Some(1), Some(1), None, Some(9), Some(4)];
         gathered.add(after(20), &mut batch);
-        let results = gathered.take();
+        let results = gathered.take_measured();
         assert_eq!((results.sent, results.receipts), (3, 1));
-        assert_eq!((results.receipts_unexpected, gathered.waiting()), (3, 1));
+        let missing = gathered.receipts_missing();
+        assert_eq!((results.receipts_unexpected, missing), (3, 1));
         let receipt = results.receipt.quantile(1.0).unwrap();
         assert_eq!(receipt.as_millis(), 20);
-        assert_eq!(gathered.take().receipt.quantile(0.5), None, "taken once");
+        let again = gathered.take_measured();
+        assert_eq!(again.receipt.quantile(0.5), None, "taken once");
+        let warm_up = gathered.take_warm_up();
+        assert_eq!((warm_up.sent, warm_up.receipts), (2, 1));
     }
 
     #[test]

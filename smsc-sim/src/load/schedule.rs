@@ -46,7 +46,15 @@ impl Schedule {
         } else {
             self.in_ramp() + self.rate_per_s * (seconds - self.ramp_s)
         };
-        messages.ceil() as u64
+        // The times are whole nanoseconds, so that the estimate may be off by one at a border.
+        let mut before = messages.ceil() as u64;
+        while before > 0 && self.due(before - 1) >= time {
+            before -= 1;
+        }
+        while self.due(before) < time {
+            before += 1;
+        }
+        before
     }
 
     /// Messages of the ramp.
@@ -80,5 +88,18 @@ mod tests {
             assert_eq!(before, number + 1, "{schedule:?} {number}");
         }
         assert_eq!(steady.due_before(Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn how_many_are_due_before_a_time_is_exact_at_the_time_of_each_message() {
+        for ramp_s in [0, 3] {
+            for rate_per_s in [1, 3, 7, 1_000, 3_333] {
+                let schedule = Schedule::new(rate_per_s, Duration::from_secs(ramp_s));
+                for number in 0..20_000 {
+                    let before = schedule.due_before(schedule.due(number));
+                    assert_eq!(before, number, "{schedule:?}");
+                }
+            }
+        }
     }
 }

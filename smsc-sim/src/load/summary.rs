@@ -54,10 +54,14 @@ impl Summary {
         }
     }
 
-    /// Whether a threshold was broken.
+    /// Whether a threshold was broken, or nothing was accepted in a run.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.thresholds.iter().any(|(_, broken)| *broken)
+        self.thresholds.iter().any(|(_, broken)| *broken) || self.nothing_was_accepted()
+    }
+
+    fn nothing_was_accepted(&self) -> bool {
+        self.reports.iter().any(|report| report.accepted() == 0)
     }
 
     /// The outcome of each run.
@@ -95,8 +99,15 @@ impl fmt::Display for Summary {
             }
         }
         for (threshold, broken) in &self.thresholds {
-            let result = if *broken { "FAILED" } else { "kept" };
-            writeln!(f, "fail if {threshold}: {result}")?;
+            let result = if *broken {
+                "exceeded: FAILED"
+            } else {
+                "not exceeded"
+            };
+            writeln!(f, "threshold {threshold}: {result}")?;
+        }
+        if self.nothing_was_accepted() {
+            writeln!(f, "nothing was accepted: FAILED")?;
         }
         write!(f, "{}", self.environment)
     }

@@ -262,6 +262,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         read.ok().map(|received| received.unwrap())
     }
 
+    /// Half of a submit_sm_resp, a reset, and nothing else.
+    pub(crate) async fn expect_half_a_response_and_a_reset(self) {
+        let (mut stream, mut octets) = (self.stream, self.input.to_vec());
+        let reading = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut octets));
+        let ended = reading.await.expect("the connection ends in time");
+        let command_length = u32::from_be_bytes(octets[..4].try_into().unwrap());
+        assert_eq!(octets[4..8], CommandId::SUBMIT_SM_RESP.0.to_be_bytes());
+        assert_eq!(octets.len(), command_length as usize / 2, "{octets:02x?}");
+        let end = ended.expect_err("no end in order").kind();
+        assert_eq!(end, std::io::ErrorKind::ConnectionReset);
+    }
+
     /// Ends in order.
     pub(crate) async fn unbind(mut self) {
         self.send(&Pdu::Unbind).await;
