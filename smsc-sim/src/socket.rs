@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use self::faulty::Faulty;
 pub(crate) use self::wire::Transport;
@@ -20,6 +21,10 @@ use crate::capture::{Sender, Tap};
 use crate::conformance::Ear;
 use crate::fault::StreamPlan;
 use crate::random::Draws;
+
+/// From the last octets to the reset: one that comes at once makes a peer that has not read them
+/// lose them.
+const RESET_DELAY: Duration = Duration::from_millis(20);
 
 /// What the owner of a session tells its socket.
 #[derive(Debug, Default)]
@@ -80,6 +85,8 @@ pub(crate) struct Socket {
     faulty: Option<Box<Faulty>>,
     draws: Draws,
     slow_close: Option<Duration>,
+    /// Runs before a reset.
+    reset_pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Socket {
@@ -100,6 +107,7 @@ impl Socket {
             faulty: None,
             draws,
             slow_close: None,
+            reset_pause: None,
         }
     }
 
@@ -190,8 +198,13 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.as_mut().poll_flush(cx))?;
-        // An end in order would reach the peer before the reset does, or too early.
-        if self.gate.reset.load(Ordering::Relaxed) || self.slow_close.is_some() {
+        // An end in order would reach the peer before the reset does.
+        if self.gate.reset.load(Ordering::Relaxed) {
+            let pause = || Box::pin(tokio::time::sleep(RESET_DELAY));
+            let pause = self.reset_pause.get_or_insert_with(pause);
+            return pause.as_mut().poll(cx).map(Ok);
+        }
+        if self.slow_close.is_some() {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.wire).poll_shutdown(cx)
