@@ -6,6 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use signalbox_codec::receipt::ReceiptState;
+use signalbox_codec::{COctetStr, Pdu};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,8 +18,8 @@ use crate::delivery::{
 };
 use crate::events::{Item, What};
 use crate::ids::MessageId;
-use crate::message::Message;
-use crate::record::{self, Batch, Entry, Place};
+use crate::message::{Message, latin1};
+use crate::record::{self, Addressee, Batch, Place};
 use crate::registry::{self, Disconnect, Fired, Outbind, SessionInfo};
 use crate::samples::Rate;
 use crate::scenario::{Progress, Scenario};
@@ -194,40 +195,60 @@ impl Control {
         let body = mo
             .body()
             .map_err(|field| DeliveryError::NotEncodable { field })?;
-        self.deliver(mo.system_id.as_deref(), body, None).await
+        result_of(self.start_delivery(mo.system_id.as_deref(), body, None)).await
     }
 
-    /// Sends a receipt about a message that is kept; `None` when there is none of this id.
-    pub(crate) async fn send_receipt(
+    /// Sends a receipt about a message that is kept, to `to` or to each recipient that was
+    /// accepted, and tells what became of each; without any when there is no such recipient.
+    /// `None` when no message of this id is kept.
+    pub(crate) async fn send_receipts(
         &self,
         id: &str,
+        to: Option<&str>,
         state: ReceiptState,
         error_code: u16,
-    ) -> Option<DeliveryResult> {
+    ) -> Option<Vec<(String, DeliveryResult)>> {
         let at = self.shared.time();
-        let (system_id, body, about) = {
+        let (system_id, receipts) = {
             let ring = self.shared.ring();
             let mut candidates = MessageId::candidates(id.as_bytes());
             let (batch, entry, pdu) = candidates.find_map(|id| ring.find(id))?;
             let (_, pdu) = record::decode(&pdu)?;
-            let receipt = Receipt {
-                original: Original::of(&pdu)?,
-                id: entry.id.0.text(entry.id.1),
-                state,
-                error_code,
-                intermediate: false,
-                form: ReceiptForm::default(),
-                submitted_unix_ms: entry.received.unix_ms(),
-                done_unix_ms: at.unix_ms(),
-            };
-            let Entry { id, plan, .. } = entry;
-            (
-                Arc::clone(&batch.system_id),
-                receipt.body(),
-                About { id, plan },
-            )
+            let addressees = batch.addressees(entry.id);
+            let receipts: Vec<_> = originals(&pdu, addressees, to)
+                .into_iter()
+                .map(|original| {
+                    let receipt = Receipt {
+                        original,
+                        id: entry.id.0.text(entry.id.1),
+                        state,
+                        error_code,
+                        intermediate: false,
+                        form: ReceiptForm::default(),
+                        submitted_unix_ms: entry.received.unix_ms(),
+                        done_unix_ms: at.unix_ms(),
+                    };
+                    let about = About {
+                        id: entry.id,
+                        plan: entry.plan,
+                        to_many: matches!(pdu, Pdu::SubmitMulti(_)),
+                    };
+                    let to = original.destination.2.to_latin1();
+                    (to, receipt.body(), about)
+                })
+                .collect();
+            (Arc::clone(&batch.system_id), receipts)
         };
-        Some(self.deliver(Some(&system_id), body, Some(about)).await)
+        let mut sent = Vec::with_capacity(receipts.len());
+        for (to, body, about) in receipts {
+            let about = Some((about, state));
+            sent.push((to, self.start_delivery(Some(&system_id), body, about)));
+        }
+        let mut results = Vec::with_capacity(sent.len());
+        for (to, answer) in sent {
+            results.push((to, result_of(answer).await));
+        }
+        Some(results)
     }
 
     pub(crate) fn sessions(&self) -> Vec<SessionInfo> {
@@ -367,21 +388,24 @@ impl Control {
         self.shared.tell(self.shared.time(), None, what);
     }
 
-    async fn deliver(
+    /// `about`: the message that a receipt is about, and the state in it.
+    fn start_delivery(
         &self,
         system_id: Option<&str>,
         body: bytes::Bytes,
-        about: Option<About>,
-    ) -> DeliveryResult {
+        about: Option<(About, ReceiptState)>,
+    ) -> oneshot::Receiver<DeliveryResult> {
         let (sender, receiver) = oneshot::channel();
+        let (about, state) = about.unzip();
         let delivery = Delivery {
             due: self.shared.time(),
             body,
             about,
+            state,
             answer: Some(sender),
         };
         self.shared.registry().send_now(system_id, delivery);
-        receiver.await.unwrap_or(Err(DeliveryError::SessionClosed))
+        receiver
     }
 
     /// What is kept just now.
@@ -393,6 +417,42 @@ impl Control {
             place: ring.place(),
         }
     }
+}
+
+async fn result_of(answer: oneshot::Receiver<DeliveryResult>) -> DeliveryResult {
+    answer.await.unwrap_or(Err(DeliveryError::SessionClosed))
+}
+
+/// A message as far as those are concerned that get a receipt about it.
+fn originals<'a>(
+    pdu: &Pdu<'a>,
+    addressees: &'a [Addressee],
+    to: Option<&str>,
+) -> Vec<Original<'a>> {
+    let Pdu::SubmitMulti(multi) = pdu else {
+        let is_meant = |original: &Original<'_>| {
+            let found = original.destination.2.to_latin1();
+            to.is_none_or(|to| is_same_address(to, &found))
+        };
+        return Original::of(pdu).into_iter().filter(is_meant).collect();
+    };
+    let meant = addressees.iter().filter(|addressee| match to {
+        Some(to) => is_same_address(to, &latin1(&addressee.address.2)),
+        None => addressee.command_status.is_ok(),
+    });
+    let originals = meant.filter_map(|addressee| {
+        let (ton, npi, address) = &addressee.address;
+        Some(Original::of_multi(
+            multi,
+            (*ton, *npi, COctetStr::new(address)?),
+        ))
+    });
+    originals.collect()
+}
+
+/// The type of number is a field of its own, so `+` may be there or not.
+fn is_same_address(wanted: &str, found: &str) -> bool {
+    wanted.trim_start_matches('+') == found.trim_start_matches('+')
 }
 
 /// The messages kept at one moment.

@@ -11,7 +11,7 @@ use signalbox_codec::receipt::ReceiptState;
 use signalbox_session::{BindType, CloseReason};
 
 use crate::clock::{ClockMode, SmscTime};
-use crate::delivery::DeliveryResult;
+use crate::delivery::{DeliveryResult, SentReceipt};
 use crate::ids::{IdStyle, MessageId};
 use crate::record::{Batch, RECORD_OCTETS_MAX};
 
@@ -85,12 +85,14 @@ pub(crate) enum What {
 }
 
 /// What became of a receipt or a mobile-originated message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeliveryEvent {
     /// When.
     pub(crate) at: SmscTime,
     /// The message that it is about; `None`: a mobile-originated one.
     pub(crate) about: Option<(MessageId, IdStyle)>,
+    /// The receipt. How one ended tells it only where several recipients are told apart.
+    pub(crate) receipt: Option<SentReceipt>,
     /// `None`: it was sent; else how it ended.
     pub(crate) result: Option<DeliveryResult>,
 }
@@ -186,6 +188,7 @@ mod tests {
         let event = DeliveryEvent {
             at: AT,
             about: None,
+            receipt: None,
             result: None,
         };
         What::Deliveries(vec![event; count])

@@ -4,7 +4,7 @@ use std::fmt;
 
 use signalbox_codec::receipt::ReceiptState;
 
-use crate::message::Message;
+use crate::message::{Message, Recipient};
 use crate::pattern::Pattern;
 
 /// What a message must be like; what is not said may be anything. `to`, `from`, `system_id` and
@@ -21,7 +21,7 @@ pub struct Match {
     pub text: Option<String>,
     /// A part of the text, taken literally.
     pub text_contains: Option<String>,
-    /// The state that it is in.
+    /// The state that it is in; of a submit_multi with `to`: the state of such a recipient.
     pub state: Option<ReceiptState>,
     /// It came then or later, ms since 1970.
     pub since_unix_ms: Option<u64>,
@@ -131,14 +131,25 @@ impl Filter {
         self.differences(message).is_empty()
     }
 
+    /// The recipients of a submit_multi that `to` means.
+    fn recipients_meant<'m>(&self, message: &'m Message) -> Vec<&'m Recipient> {
+        let Some(pattern) = &self.to else {
+            return Vec::new();
+        };
+        let recipients = message.recipients.iter();
+        let is_meant = |r: &&Recipient| pattern.matches_address(r.to.as_bytes());
+        recipients.filter(is_meant).collect()
+    }
+
     /// In what the message differs; empty when it is such a message.
     pub(crate) fn differences(&self, message: &Message) -> Vec<Difference> {
         let wanted = &self.wanted;
         let mut differences = Differences::default();
         if let (Some(to), Some(pattern)) = (&wanted.to, &self.to) {
-            let mut recipients = message.to.split(',');
-            let found = recipients.any(|other| pattern.matches_address(other.as_bytes()));
-            differences.add(found, "to", to, || message.to.clone());
+            let mut addresses = message.addresses();
+            let found = addresses.any(|other| pattern.matches_address(other.as_bytes()));
+            let shown = || message.addresses().collect::<Vec<_>>().join(",");
+            differences.add(found, "to", to, shown);
         }
         if let (Some(from), Some(pattern)) = (&wanted.from, &self.from) {
             let found = pattern.matches_address(message.from.as_bytes());
@@ -150,8 +161,12 @@ impl Filter {
         }
         self.add_differences_of_text(message, &mut differences);
         if let Some(state) = wanted.state {
-            let shown = || message.state_name().unwrap_or("refused").to_owned();
-            let found = message.state == Some(state);
+            let seen = match self.recipients_meant(message) {
+                recipients if recipients.is_empty() => vec![message.state],
+                recipients => recipients.iter().map(|recipient| recipient.state).collect(),
+            };
+            let shown = || seen[0].map_or("refused", ReceiptState::stat).to_owned();
+            let found = seen.contains(&Some(state));
             differences.add(found, "state", state.stat(), shown);
         }
         if let Some(since) = wanted.since_unix_ms {

@@ -85,7 +85,7 @@ pub use duration::parse_duration;
 pub use filter::{Difference, Match};
 pub use ids::IdStyle;
 pub use input::{InputError, InputErrors};
-pub use message::Message;
+pub use message::{Message, Recipient};
 pub use registry::{Disconnect, Fired, FiredKind, SessionInfo};
 pub use scenario::{Rule, RuleReceipt, Scenario};
 pub use settings::Settings;

@@ -8,7 +8,7 @@ use signalbox_codec::udh::Udh;
 use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
 
 use crate::clock::SmscTime;
-use crate::record::{self, Batch, Entry};
+use crate::record::{self, Addressee, Batch, Entry};
 
 /// esm_class bit of user data that starts with a header. SMPP v3.4 §5.2.12.
 const ESM_CLASS_UDHI: u8 = 0x40;
@@ -46,6 +46,22 @@ pub struct Message {
     pub user_data: Vec<u8>,
     /// The whole PDU.
     pub pdu: Bytes,
+    /// The recipients of a submit_multi, with the members of lists in the place of these; none for
+    /// any other message.
+    pub recipients: Vec<Recipient>,
+}
+
+/// One recipient of a submit_multi.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Its address; the name of a list that nobody keeps.
+    pub to: String,
+    /// ESME_ROK, or why it is among the unsuccessful ones of the response.
+    pub command_status: CommandStatus,
+    /// Its state when the message was asked for; `None` when it was not accepted.
+    pub state: Option<ReceiptState>,
+    /// When it comes into its last state, ms since 1970; `None` when it was not accepted.
+    pub ends_unix_ms: Option<u64>,
 }
 
 impl Message {
@@ -69,7 +85,19 @@ impl Message {
             data_coding: fields.data_coding,
             user_data: fields.user_data.to_vec(),
             pdu: pdu.clone(),
+            recipients: batch
+                .addressees(entry.id)
+                .iter()
+                .map(|addressee| Recipient::new(addressee, at))
+                .collect(),
         })
+    }
+
+    /// Whom it names and who gets it.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        let recipients = self.recipients.iter();
+        let recipients = recipients.map(|recipient| recipient.to.as_str());
+        self.to.split(',').chain(recipients)
     }
 
     /// The word of its state in receipts, such as `DELIVRD`.
@@ -84,6 +112,23 @@ impl Message {
     pub fn text(&self) -> Option<String> {
         text(self.esm_class, self.data_coding, &self.user_data)
     }
+}
+
+impl Recipient {
+    fn new(addressee: &Addressee, at: SmscTime) -> Self {
+        let state = addressee.state(at);
+        Self {
+            to: latin1(&addressee.address.2),
+            command_status: addressee.command_status,
+            state,
+            ends_unix_ms: state.map(|_| addressee.ends_at.unix_ms()),
+        }
+    }
+}
+
+/// An address as text.
+pub(crate) fn latin1(octets: &[u8]) -> String {
+    octets.iter().copied().map(char::from).collect()
 }
 
 /// The text of user data; see [`Message::text`].

@@ -77,6 +77,35 @@ impl Entry {
     }
 }
 
+/// What became of one recipient of a submit_multi.
+#[derive(Clone, Debug)]
+pub(crate) struct Addressee {
+    /// Type of number, numbering plan, digits; of a list that nobody keeps, its name.
+    pub(crate) address: (u8, u8, Box<[u8]>),
+    /// ESME_ROK, or why it is among the unsuccessful ones.
+    pub(crate) command_status: CommandStatus,
+    /// Its last state.
+    pub(crate) ends_as: ReceiptState,
+    /// When it comes into that state.
+    pub(crate) ends_at: SmscTime,
+}
+
+impl Addressee {
+    /// Its state at that time; `None` when it was not accepted.
+    pub(crate) fn state(&self, at: SmscTime) -> Option<ReceiptState> {
+        self.command_status.is_ok().then_some(if at < self.ends_at {
+            ReceiptState::Enroute
+        } else {
+            self.ends_as
+        })
+    }
+
+    /// Octets that it takes here.
+    const fn octets_kept(&self) -> usize {
+        size_of::<Self>() + self.address.2.len()
+    }
+}
+
 /// The messages of one turn of one session, in the order of their ids.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
@@ -88,6 +117,8 @@ pub(crate) struct Batch {
     entries: Vec<Entry>,
     /// PDUs that replaced those in `octets`, with the places of their entries.
     replaced: Vec<(usize, Bytes)>,
+    /// The recipients of each submit_multi, with the place of its entry.
+    addressees: Vec<(usize, Vec<Addressee>)>,
 }
 
 impl Batch {
@@ -123,6 +154,17 @@ impl Batch {
         Some((self.entry(at)?, self.pdu(at)))
     }
 
+    /// The recipients of that submit_multi; none for any other message.
+    pub(crate) fn addressees(&self, id: (MessageId, IdStyle)) -> &[Addressee] {
+        if self.addressees.is_empty() {
+            return &[];
+        }
+        let place = self.find(id);
+        let mut kept = self.addressees.iter();
+        let found = kept.find(|(at, _)| Some(*at) == place);
+        found.map_or(&[], |(_, addressees)| addressees)
+    }
+
     fn find(&self, id: (MessageId, IdStyle)) -> Option<usize> {
         let at = self.entries.binary_search_by_key(&id.0, |entry| entry.id.0);
         at.ok().filter(|at| self.entries[*at].id == id)
@@ -131,7 +173,12 @@ impl Batch {
     /// Octets of its PDUs.
     pub(crate) fn octets_kept(&self) -> usize {
         let replaced: usize = self.replaced.iter().map(|(_, pdu)| pdu.len()).sum();
-        self.octets.len() + replaced
+        let addressees = self
+            .addressees
+            .iter()
+            .flat_map(|(_, addressees)| addressees);
+        let addressees: usize = addressees.map(Addressee::octets_kept).sum();
+        self.octets.len() + replaced + addressees
     }
 }
 
@@ -140,6 +187,7 @@ impl Batch {
 pub(crate) struct Recorder {
     octets: BytesMut,
     entries: Vec<Entry>,
+    addressees: Vec<(usize, Vec<Addressee>)>,
 }
 
 impl Recorder {
@@ -158,6 +206,13 @@ impl Recorder {
         self.entries.push(Entry { end, ..entry });
     }
 
+    /// Adds the recipients of the message that was added last.
+    pub(crate) fn push_addressees(&mut self, addressees: Vec<Addressee>) {
+        if let Some(place) = self.entries.len().checked_sub(1) {
+            self.addressees.push((place, addressees));
+        }
+    }
+
     /// The messages collected so far; `None` when there are none.
     pub(crate) fn take(&mut self, session: u64, system_id: &Arc<str>) -> Option<Batch> {
         if self.entries.is_empty() {
@@ -170,6 +225,7 @@ impl Recorder {
             octets: self.octets.split().freeze(),
             entries: std::mem::replace(&mut self.entries, entries),
             replaced: Vec::new(),
+            addressees: std::mem::take(&mut self.addressees),
         })
     }
 }
@@ -211,7 +267,7 @@ impl Ring {
     pub(crate) fn push(&mut self, batch: Arc<Batch>) {
         self.place.total += batch.entries.len() as u64;
         self.messages += batch.entries.len();
-        self.octets += batch.octets.len();
+        self.octets += batch.octets_kept();
         self.batches.push_back(batch);
         while let Some(oldest) = self.batches.front() {
             let (messages, octets) = (oldest.entries.len(), oldest.octets_kept());
@@ -252,7 +308,14 @@ impl Ring {
             return;
         };
         let batch = Arc::make_mut(batch);
-        change(&mut batch.entries[at]);
+        let entry = &mut batch.entries[at];
+        change(entry);
+        let mut kept = batch.addressees.iter_mut();
+        if let Some((_, addressees)) = kept.find(|(place, _)| *place == at) {
+            for addressee in addressees.iter_mut().filter(|a| a.ends_at > entry.ends_at) {
+                (addressee.ends_as, addressee.ends_at) = (entry.ends_as.0, entry.ends_at);
+            }
+        }
         if let Some(pdu) = pdu {
             self.octets += pdu.len();
             let mut replaced = batch.replaced.iter_mut();

@@ -322,6 +322,7 @@ mod tests {
             due: SmscTime::from_unix_ms(0),
             body: Bytes::copy_from_slice(&number.to_be_bytes()),
             about: None,
+            state: None,
             answer: None,
         }
     }

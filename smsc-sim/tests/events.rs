@@ -61,6 +61,14 @@ async fn what_happens_is_read_from_a_cursor_on() {
         .iter()
         .map(|event| event["event"].as_str().unwrap())
         .collect();
+    let sent = timeline
+        .iter()
+        .find(|event| event["event"] == "delivery_sent");
+    let sent = sent.unwrap();
+    assert_eq!(
+        (&sent["to"], &sent["state"]),
+        (&json!("49171"), &json!("DELIVRD"))
+    );
     for event in ["message", "ended", "delivery_sent", "delivery_answered"] {
         assert!(happened.contains(&event), "{event}: {happened:?}");
     }
@@ -83,6 +91,7 @@ async fn a_poll_waits_for_the_next_event_and_not_longer() {
     for (query, field) in [
         ("wait=61s", "wait"),
         ("after=-1", "after"),
+        ("after=100000&wait=60s", "after"),
         ("limit=20001", "limit"),
         ("colour=red", "colour"),
     ] {

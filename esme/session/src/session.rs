@@ -369,6 +369,15 @@ impl Session {
         self.finish(CloseReason::LocalClose);
     }
 
+    /// Ends the session with octets as they are, legal or not, behind the responses that were made.
+    /// For a simulator that plays a peer that dies in the middle of a PDU.
+    pub fn close_with_raw(&mut self, now: Instant, octets: &[u8]) {
+        if !self.is_closed() {
+            self.close(now);
+            self.transmit.extend_from_slice(octets);
+        }
+    }
+
     /// Moves what is to be written to the end of `out`: whole PDUs, as many as there are. False
     /// when there was nothing. Octets are taken for written, unless
     /// [`Session::handle_unwritten`] says otherwise.

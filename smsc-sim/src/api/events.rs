@@ -26,7 +26,7 @@ const LIMIT_DEFAULT: usize = 1_000;
 /// Longest poll.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// What a timeline says of an event; the rest stands in the message.
-const TIMELINE_FIELDS: [&str; 5] = ["unix_ms", "event", "command_status", "state", "error"];
+const TIMELINE_FIELDS: [&str; 6] = ["unix_ms", "event", "command_status", "state", "error", "to"];
 /// What happens within this time goes into one frame of a WebSocket, as far as it fits: above
 /// 20,000 events per second a reader falls behind, and is told what it missed.
 const FRAME_INTERVAL: Duration = Duration::from_millis(50);
@@ -34,7 +34,8 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(50);
 const FRAME_EVENTS_MAX: usize = 1_000;
 
 /// `GET events?after=cursor&wait=30s&limit=`: the events from that cursor on (default: all that are
-/// kept), the next cursor, and how many were forgotten. With an upgrade to WebSocket the same
+/// kept), which is the number of the first event that is wanted and at most that of the next one,
+/// the next cursor, and how many were forgotten. With an upgrade to WebSocket the same
 /// object comes again and again; without `after` it begins with what is yet to happen.
 pub(crate) async fn follow(
     State(control): State<Control>,
@@ -48,6 +49,11 @@ pub(crate) async fn follow(
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let wait = fields.duration("wait", WAIT_MAX)?.unwrap_or_default();
     fields.end_of_query()?;
+    let next = control.events_next();
+    if let Some(after) = after.filter(|after| *after > next) {
+        let detail = format!("{after} is beyond the end: the next event has the number {next}");
+        return Err(Problem::field("after", detail));
+    }
     // Whoever does not want to upgrade polls.
     if let Ok(upgrade) = upgrade {
         let cursor = after.unwrap_or_else(|| control.events_next());
@@ -81,7 +87,11 @@ pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
         .map(|(item, at)| shape(item, at))
         .collect();
     for event in &mut timeline {
+        let is_arrival = event["event"] == "message";
         let fields = event.as_object_mut().expect("an event is an object");
+        if is_arrival {
+            fields.remove("to");
+        }
         fields.retain(|name, _| TIMELINE_FIELDS.contains(&name.as_str()));
     }
     if let Some(ends_unix_ms) = message.ends_unix_ms
@@ -92,6 +102,28 @@ pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
     }
     timeline.sort_by_key(|event| event["unix_ms"].as_u64());
     timeline
+}
+
+/// The receipts about one recipient, of a timeline: when each was sent, with which state, and how it
+/// was answered. The answers come in the order of the receipts unless the client mixes them up.
+pub(crate) fn receipts(timeline: &[Value], to: &Value) -> Vec<Value> {
+    let about = |event: &&Value| event["to"] == *to;
+    let sent = |event: &&Value| event["event"] == "delivery_sent";
+    let ends = |event: &&Value| event["event"] != "delivery_sent";
+    let mut ends = timeline.iter().filter(about).filter(ends);
+    let receipt = |sent: &Value| {
+        let mut receipt = json!({"unix_ms": sent["unix_ms"], "state": sent["state"]});
+        let end = ends.next().unwrap_or(&Value::Null);
+        receipt["command_status"] = end["command_status"].clone();
+        receipt["error"] = end["error"].clone();
+        receipt
+    };
+    timeline
+        .iter()
+        .filter(about)
+        .filter(sent)
+        .map(receipt)
+        .collect()
 }
 
 /// Sends events until the reader leaves. What it does not take is forgotten in time, and it is told
@@ -219,7 +251,7 @@ fn message_shape(batch: &Batch, at: usize) -> Value {
 
 fn delivery_shape(delivery: &DeliveryEvent) -> Value {
     let id = delivery.about.map(|(id, style)| id.text(style).to_string());
-    match delivery.result {
+    let mut shape = match delivery.result {
         None => json!({"event": "delivery_sent", "id": id}),
         Some(Ok(status)) => json!({
             "event": "delivery_answered",
@@ -231,5 +263,10 @@ fn delivery_shape(delivery: &DeliveryEvent) -> Value {
             "id": id,
             "error": error.to_string(),
         }),
+    };
+    if let Some(receipt) = &delivery.receipt {
+        shape["to"] = receipt.to().into();
+        shape["state"] = receipt.state.stat().into();
     }
+    shape
 }

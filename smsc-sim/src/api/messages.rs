@@ -8,8 +8,8 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use signalbox_codec::CommandStatus;
 use signalbox_codec::receipt::ReceiptState;
+use signalbox_codec::{CommandId, CommandStatus};
 
 use super::events;
 use super::fields::{Fields, required};
@@ -17,10 +17,10 @@ use super::pdu_json;
 use super::problem::Problem;
 use crate::clock::SmscTime;
 use crate::control::Control;
-use crate::delivery::Mo;
+use crate::delivery::{DeliveryResult, Mo};
 use crate::filter::{BadPattern, Filter, Match};
 use crate::input::nearest;
-use crate::message::Message;
+use crate::message::{Message, Recipient};
 
 /// Messages in an answer, unless `limit` says otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -52,7 +52,11 @@ pub(crate) async fn show(
     let message = control.message(&id);
     let message = message.ok_or_else(|| not_kept(&id))?;
     let mut value = shape(&message);
-    value["timeline"] = events::timeline(&control, &message).into();
+    let timeline = events::timeline(&control, &message);
+    for recipient in value["recipients"].as_array_mut().into_iter().flatten() {
+        recipient["receipts"] = events::receipts(&timeline, &recipient["to"]).into();
+    }
+    value["timeline"] = timeline.into();
     Ok(Json(value))
 }
 
@@ -79,7 +83,8 @@ pub(crate) async fn mobile_originated(
     Ok(Json(json!({"command_status": status.to_string()})))
 }
 
-/// `POST messages/{id}/receipt {state, error_code}`.
+/// `POST messages/{id}/receipt {state, error_code, to}`: to each recipient that was accepted, or to
+/// that one.
 pub(crate) async fn receipt(
     State(control): State<Control>,
     Path(id): Path<String>,
@@ -88,13 +93,33 @@ pub(crate) async fn receipt(
     let mut fields = Fields::new(body)?;
     let state = fields.text("state")?;
     let error_code = fields.number("error_code", 999)?.flatten().unwrap_or(0);
+    let to = fields.text("to")?;
     fields.end()?;
     let state = state_of(&required("state", state)?)?;
     let error_code = u16::try_from(error_code).expect("999 is the largest");
-    match control.send_receipt(&id, state, error_code).await {
-        Some(result) => Ok(Json(json!({"command_status": result?.to_string()}))),
-        None => Err(not_kept(&id)),
+    let sent = control.send_receipts(&id, to.as_deref(), state, error_code);
+    let sent = sent.await.ok_or_else(|| not_kept(&id))?;
+    let Some((_, first)) = sent.first() else {
+        return Err(match to {
+            Some(to) => Problem::field("to", format!("{to:?} is no recipient of this message")),
+            None => Problem::field("to", "no recipient was accepted, so one must be named"),
+        });
+    };
+    if sent.iter().all(|(_, result)| result.is_err()) {
+        (*first)?;
     }
+    let is_ok = |result: &DeliveryResult| *result == Ok(CommandStatus::ESME_ROK);
+    let refused = sent.iter().find(|(_, result)| !is_ok(result));
+    let (_, worst) = refused.unwrap_or(&sent[0]);
+    let receipts = sent.iter().map(|(to, result)| match result {
+        Ok(status) => json!({"to": to, "command_status": status.to_string()}),
+        Err(error) => json!({"to": to, "error": error.to_string()}),
+    });
+    let status = worst.map_or(Value::Null, |status| status.to_string().into());
+    let receipts: Vec<Value> = receipts.collect();
+    Ok(Json(
+        json!({"command_status": status, "receipts": receipts}),
+    ))
 }
 
 /// What a search or a `verify` wants.
@@ -201,9 +226,22 @@ pub(crate) fn shape(message: &Message) -> Value {
         "text": message.text(),
         "hex": pdu_json::hex(&message.pdu),
     });
+    if message.command_id == CommandId::SUBMIT_MULTI {
+        let recipients = message.recipients.iter().map(recipient_shape);
+        value["recipients"] = recipients.collect();
+    }
     if let Some((fields, tlvs)) = pdu_json::fields(&message.pdu) {
         value["fields"] = fields;
         value["tlvs"] = tlvs;
     }
     value
+}
+
+fn recipient_shape(recipient: &Recipient) -> Value {
+    json!({
+        "to": recipient.to,
+        "command_status": recipient.command_status.to_string(),
+        "state": recipient.state.map(ReceiptState::stat),
+        "ends_unix_ms": recipient.ends_unix_ms,
+    })
 }

@@ -7,7 +7,9 @@ use signalbox_session::{SendError, Session, Token};
 use tokio::sync::oneshot;
 
 use super::{Connection, DELIVERIES_MAX, Later, TOKEN_NOBODY, Waiting};
-use crate::delivery::{Delivery, DeliveryError, DeliveryResult, EncodedBody, without_tlvs};
+use crate::delivery::{
+    Delivery, DeliveryError, DeliveryResult, EncodedBody, SentReceipt, without_tlvs,
+};
 use crate::events::DeliveryEvent;
 use crate::ids::{IdStyle, MessageId};
 
@@ -45,19 +47,21 @@ impl Connection {
                 Some(body) => delivery.body = body,
                 None => {
                     let error = DeliveryError::NotEncodable { field: "content" };
-                    let about = delivery.about.map(|about| about.id);
-                    return self.on_result(now, about, answer, Err(error));
+                    let waiting = Waiting::new(&delivery, answer);
+                    return self.on_result(now, waiting, Err(error));
                 }
             }
         }
         let about = delivery.about.map(|about| about.id);
-        let token = match (&answer, about) {
-            (Some(_), _) => {
+        let to_many = delivery.about.is_some_and(|about| about.to_many);
+        let is_waited_for = answer.is_some() || to_many;
+        let token = match (is_waited_for, about) {
+            (true, _) => {
                 self.last_token += 1;
                 self.last_token
             }
-            (None, Some((id, style))) => id.packed(style),
-            (None, None) => TOKEN_NOBODY,
+            (false, Some((id, style))) => id.packed(style),
+            (false, None) => TOKEN_NOBODY,
         };
         let body = EncodedBody {
             command_id: CommandId::DELIVER_SM,
@@ -66,9 +70,10 @@ impl Connection {
         match session.request(now, token, &body) {
             Ok(_) => {
                 self.tally.deliveries_sent += 1;
-                self.note(now, about, None);
-                if let Some(answer) = answer {
-                    self.waiting.insert(token, Waiting { about, answer });
+                self.note(now, about, SentReceipt::of(&delivery), None);
+                if is_waited_for {
+                    let waiting = Waiting::new(&delivery, answer);
+                    self.waiting.insert(token, waiting);
                 }
             }
             // The session is ending; `leave` finds another bind for what was not sent.
@@ -85,10 +90,12 @@ impl Connection {
             None if token != TOKEN_NOBODY => self.waiting.remove(&token),
             _ => None,
         };
-        match waiting {
-            Some(waiting) => self.on_result(now, waiting.about, Some(waiting.answer), result),
-            None => self.on_result(now, about, None, result),
-        }
+        let nobody = Waiting {
+            about,
+            receipt: None,
+            answer: None,
+        };
+        self.on_result(now, waiting.unwrap_or(nobody), result);
     }
 
     /// Keeps what became of a delivery for those who follow; nothing when no messages are kept.
@@ -96,28 +103,28 @@ impl Connection {
         &mut self,
         now: Instant,
         about: Option<(MessageId, IdStyle)>,
+        receipt: Option<SentReceipt>,
         result: Option<DeliveryResult>,
     ) {
         if self.shared.settings.record_messages_max > 0 {
             let at = self.clock.at(now);
-            let event = DeliveryEvent { at, about, result };
+            let event = DeliveryEvent {
+                at,
+                about,
+                receipt,
+                result,
+            };
             self.delivery_events.push(event);
         }
     }
 
-    fn on_result(
-        &mut self,
-        now: Instant,
-        about: Option<(MessageId, IdStyle)>,
-        answer: Option<oneshot::Sender<DeliveryResult>>,
-        result: DeliveryResult,
-    ) {
-        self.note(now, about, Some(result));
+    fn on_result(&mut self, now: Instant, waiting: Waiting, result: DeliveryResult) {
+        self.note(now, waiting.about, waiting.receipt, Some(result));
         match result {
             Ok(CommandStatus::ESME_ROK) => self.tally.deliveries_acknowledged += 1,
             _ => self.tally.deliveries_failed += 1,
         }
-        if let Some(sender) = answer {
+        if let Some(sender) = waiting.answer {
             // Whoever asked may have stopped waiting.
             let _ = sender.send(result);
         }
@@ -133,6 +140,16 @@ impl Connection {
         };
         for delivery in mail {
             self.deliver_when_due(now, session, delivery);
+        }
+    }
+}
+
+impl Waiting {
+    fn new(delivery: &Delivery, answer: Option<oneshot::Sender<DeliveryResult>>) -> Self {
+        Self {
+            about: delivery.about.map(|about| about.id),
+            receipt: SentReceipt::of(delivery),
+            answer,
         }
     }
 }

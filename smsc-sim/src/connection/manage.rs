@@ -145,6 +145,7 @@ impl Connection {
             let about = About {
                 id: entry.id,
                 plan: entry.plan.wrapping_add(1),
+                to_many: matches!(decoded, Pdu::SubmitMulti(_)),
             };
             let script = Arc::clone(&self.script);
             for original in originals(&decoded, &script.scenario) {
@@ -229,6 +230,7 @@ impl Connection {
         let about = About {
             id: entry.id,
             plan: entry.plan.wrapping_add(1),
+            to_many: false,
         };
         self.plan_receipts(session, arrival, about, &original, &decision.receipts);
     }

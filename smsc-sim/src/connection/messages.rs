@@ -87,7 +87,11 @@ impl Connection {
         let entry = Entry::new(arrival.at, id, status, decision.outcome);
         self.keep(arrival.header, pdu, entry);
         self.count(decision.accepts());
-        let about = About { id, plan: 0 };
+        let about = About {
+            id,
+            plan: 0,
+            to_many: false,
+        };
         let (early, _) = split_early(&decision.receipts);
         self.plan_receipts(session, arrival, about, original, early);
         let response = Response {
@@ -291,6 +295,7 @@ pub(super) fn followers<'a>(
             due: arrival.at + planned.after,
             body,
             about: None,
+            state: None,
             answer: None,
         })
     });
@@ -319,6 +324,7 @@ fn receipt_delivery(
         due,
         body: body.body(),
         about: Some(about),
+        state: Some(receipt.state),
         answer: None,
     }
 }

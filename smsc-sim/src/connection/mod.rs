@@ -26,7 +26,7 @@ use self::responses::{Gathered, Response};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
-use crate::delivery::{Delivery, DeliveryError, DeliveryResult};
+use crate::delivery::{Delivery, DeliveryError, DeliveryResult, SentReceipt};
 use crate::events::{DeliveryEvent, What};
 use crate::fault::HandshakeFault;
 use crate::ids::{IdStyle, MessageId};
@@ -84,11 +84,12 @@ pub(crate) struct Connection {
     tally: Tally,
 }
 
-/// Somebody who waits for the response to a delivery.
+/// A delivery whose response somebody waits for, or whose recipient is to be told with it.
 #[derive(Debug)]
 struct Waiting {
     about: Option<(MessageId, IdStyle)>,
-    answer: oneshot::Sender<DeliveryResult>,
+    receipt: Option<SentReceipt>,
+    answer: Option<oneshot::Sender<DeliveryResult>>,
 }
 
 #[derive(Debug)]

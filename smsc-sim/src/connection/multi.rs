@@ -15,10 +15,11 @@ use super::Connection;
 use super::messages::{Arrival, followers, split_early};
 use super::responses::Response;
 use crate::behaviour::{Decision, Outcome};
+use crate::clock::SmscTime;
 use crate::delivery::{About, Original, address};
 use crate::fault::ResponseFault;
 use crate::lifetime::Lifetime;
-use crate::record::Entry;
+use crate::record::{Addressee, Entry};
 use crate::scenario::Scenario;
 
 /// What a broadcast must have. SMPP v5.0 §4.4.1.1.
@@ -36,6 +37,32 @@ struct Split<'a> {
     /// When to respond: after the slowest recipient; `None`: never.
     respond_after: Option<Duration>,
     fault: Option<ResponseFault>,
+}
+
+impl Split<'_> {
+    /// What is kept of the recipients, those that were accepted first.
+    fn addressees(&self, at: SmscTime) -> Vec<Addressee> {
+        let accepted = self.accepted.iter().map(|(original, decision)| {
+            let (ton, npi, address) = original.destination;
+            Addressee {
+                address: (ton, npi, address.as_octets().into()),
+                command_status: decision.command_status,
+                ends_as: decision.outcome.state,
+                ends_at: at + decision.outcome.after,
+            }
+        });
+        let refused = self.refused.iter().map(|refused| Addressee {
+            address: (
+                refused.dest_addr_ton,
+                refused.dest_addr_npi,
+                refused.destination_addr.as_octets().into(),
+            ),
+            command_status: refused.error_status_code,
+            ends_as: ReceiptState::Rejected,
+            ends_at: at,
+        });
+        accepted.chain(refused).collect()
+    }
 }
 
 impl Connection {
@@ -61,6 +88,9 @@ impl Connection {
             pdu,
             Entry::new(arrival.at, id, status, outcome),
         );
+        if self.shared.settings.record_messages_max > 0 {
+            self.recorder.push_addressees(split.addressees(arrival.at));
+        }
         self.count(status.is_ok() && split.respond_after.is_some());
         let text = id.0.text(id.1);
         let mut unsuccess_smes = UnsuccessSmeBuf::new();
@@ -75,7 +105,11 @@ impl Connection {
             unsuccess_smes: unsuccess_smes.as_unsuccess_smes(),
             ..SubmitMultiResp::default()
         });
-        let about = About { id, plan: 0 };
+        let about = About {
+            id,
+            plan: 0,
+            to_many: true,
+        };
         for (original, decision) in &split.accepted {
             let (early, _) = split_early(&decision.receipts);
             self.plan_receipts(session, arrival, about, original, early);

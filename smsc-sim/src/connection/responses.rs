@@ -1,5 +1,6 @@
 //! Responses to messages when they are due, with what goes wrong with them on purpose.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,6 @@ use crate::clock::SmscTime;
 use crate::delivery::{Delivery, EncodedBody};
 use crate::fault::{self, ResponseFault};
 use crate::ids::IdText;
-use crate::registry::Disconnect;
 
 /// How long responses are gathered that are to be sent in another order; then those that are there
 /// are sent.
@@ -151,13 +151,13 @@ impl Connection {
             }
             ResponseFault::Reorder { window } => self.reorder(now, session, response, window),
             ResponseFault::ResetInside => {
-                self.spoil(session, &response, fault);
-                self.disconnect(now, session, Disconnect::Rst);
+                self.gate.reset.store(true, Ordering::Relaxed);
+                session.close_with_raw(now, &spoiled(&response, fault));
             }
             ResponseFault::BadLength { .. }
             | ResponseFault::UnknownCommand { .. }
             | ResponseFault::BadSequence { .. }
-            | ResponseFault::CorruptTlv => self.spoil(session, &response, fault),
+            | ResponseFault::CorruptTlv => Self::spoil(session, &response, fault),
         }
     }
 
@@ -185,11 +185,15 @@ impl Connection {
         }
     }
 
-    fn spoil(&self, session: &mut Session, response: &Response, fault: ResponseFault) {
-        let mut octets = response.octets();
-        let spoiled = fault::spoil(&mut octets, fault);
-        debug_assert!(spoiled, "only faults of octets come here");
+    fn spoil(session: &mut Session, response: &Response, fault: ResponseFault) {
         session.abandon(response.sequence_number);
-        session.send_raw(&octets);
+        session.send_raw(&spoiled(response, fault));
     }
+}
+
+fn spoiled(response: &Response, fault: ResponseFault) -> BytesMut {
+    let mut octets = response.octets();
+    let spoiled = fault::spoil(&mut octets, fault);
+    debug_assert!(spoiled, "only faults of octets come here");
+    octets
 }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use signalbox_codec::pdu::{ShortMessage, Sm};
+use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{CommandId, CommandStatus, Encode, Pdu, Tag, Tlvs, encode_pdu};
 use tokio::sync::oneshot;
 
@@ -18,6 +19,7 @@ pub(crate) use self::original::Original;
 pub(crate) use self::receipt::{Receipt, ReceiptForm, ReceiptText};
 use crate::clock::SmscTime;
 use crate::ids::{IdStyle, MessageId};
+use crate::message::latin1;
 use crate::record;
 
 /// Octets of short_message at most. SMPP v3.3 §6.2.9.
@@ -65,8 +67,10 @@ pub(crate) struct Delivery {
     pub(crate) due: SmscTime,
     /// Body of the deliver_sm.
     pub(crate) body: Bytes,
-    /// The message that a planned receipt is about.
+    /// The message that a receipt is about.
     pub(crate) about: Option<About>,
+    /// The state in the receipt; `None`: it is none.
+    pub(crate) state: Option<ReceiptState>,
     /// Who waits for the response.
     pub(crate) answer: Option<oneshot::Sender<DeliveryResult>>,
 }
@@ -78,6 +82,35 @@ pub(crate) struct About {
     pub(crate) id: (MessageId, IdStyle),
     /// See [`crate::record::Entry::plan`].
     pub(crate) plan: u8,
+    /// It went to many recipients: its receipts are told apart by their addresses.
+    pub(crate) to_many: bool,
+}
+
+/// A receipt that was sent, for those who follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SentReceipt {
+    /// The state in it.
+    pub(crate) state: ReceiptState,
+    /// Body of its deliver_sm.
+    body: Bytes,
+}
+
+impl SentReceipt {
+    /// `None` for a delivery that is no receipt.
+    pub(crate) fn of(delivery: &Delivery) -> Option<Self> {
+        let state = delivery.state?;
+        let body = delivery.body.clone();
+        Some(Self { state, body })
+    }
+
+    /// The recipient that it is about: source_addr, behind service_type, type of number and
+    /// numbering plan.
+    pub(crate) fn to(&self) -> String {
+        let service_type = self.body.iter().take_while(|octet| **octet != 0).count();
+        let address = self.body.get(service_type + 3..).unwrap_or_default();
+        let ends = address.iter().position(|octet| *octet == 0);
+        latin1(&address[..ends.unwrap_or(address.len())])
+    }
 }
 
 /// A PDU whose body is encoded already.
