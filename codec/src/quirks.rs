@@ -3,7 +3,9 @@
 
 use std::fmt;
 
+use crate::command::CommandId;
 use crate::error::DecodeError;
+use crate::tag::Tag;
 
 /// Most octets of a C-octet string when [`Deviation::OverlongString`] is tolerated, without the
 /// NUL. Ids of real SMSCs stay far below; what is longer is an error under any policy.
@@ -35,7 +37,8 @@ macro_rules! deviations {
                 match self { $(Self::$variant => $meaning,)* }
             }
 
-            /// The section of SMPP v3.4 that it differs from.
+            /// The section of SMPP v3.4 that it differs from; one of those that there is for each
+            /// PDU or parameter stands for them all, and [`Sighting::source`] names the right one.
             #[must_use]
             pub const fn section(self) -> &'static str {
                 match self { $(Self::$variant => $section,)* }
@@ -140,6 +143,47 @@ pub struct Sighting {
     pub deviation: Deviation,
     /// The error that it would have been: which field, where, and what is wrong with it.
     pub error: DecodeError,
+}
+
+impl Sighting {
+    /// The section that this PDU or parameter differs from, with its specification.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let section = self.deviation.section();
+        match self.deviation {
+            Deviation::RespBodyMissing | Deviation::ErrorBodyUnreadable => {
+                response_source(self.error.command_id).to_owned()
+            }
+            Deviation::TlvLength | Deviation::TlvMissingNul
+                if Tag::from_name(self.error.field).is_some_and(Tag::is_of_v5) =>
+            {
+                "SMPP v5.0 §4.8.4".to_owned()
+            }
+            _ => format!("SMPP v3.4 {section}"),
+        }
+    }
+}
+
+/// Where the body of a response is described.
+const fn response_source(command_id: CommandId) -> &'static str {
+    match command_id {
+        CommandId::BIND_TRANSMITTER_RESP => "SMPP v3.4 §4.1.2",
+        CommandId::BIND_RECEIVER_RESP => "SMPP v3.4 §4.1.4",
+        CommandId::BIND_TRANSCEIVER_RESP => "SMPP v3.4 §4.1.6",
+        CommandId::UNBIND_RESP => "SMPP v3.4 §4.2.2",
+        CommandId::GENERIC_NACK => "SMPP v3.4 §4.3.1",
+        CommandId::SUBMIT_MULTI_RESP => "SMPP v3.4 §4.5.2",
+        CommandId::DELIVER_SM_RESP => "SMPP v3.4 §4.6.2",
+        CommandId::DATA_SM_RESP => "SMPP v3.4 §4.7.2",
+        CommandId::QUERY_SM_RESP => "SMPP v3.4 §4.8.2",
+        CommandId::CANCEL_SM_RESP => "SMPP v3.4 §4.9.2",
+        CommandId::REPLACE_SM_RESP => "SMPP v3.4 §4.10.2",
+        CommandId::ENQUIRE_LINK_RESP => "SMPP v3.4 §4.11.2",
+        CommandId::BROADCAST_SM_RESP => "SMPP v5.0 §4.4.1.2",
+        CommandId::QUERY_BROADCAST_SM_RESP => "SMPP v5.0 §4.6.1.3",
+        CommandId::CANCEL_BROADCAST_SM_RESP => "SMPP v5.0 §4.6.2.3",
+        _ => "SMPP v3.4 §4.4.2",
+    }
 }
 
 /// Which deviations are tolerated: one switch per [`Deviation`].

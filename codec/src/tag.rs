@@ -141,6 +141,12 @@ impl Tag {
         })
     }
 
+    /// Whether only SMPP v5.0 names it.
+    #[must_use]
+    pub const fn is_of_v5(self) -> bool {
+        matches!(self, Self::CONGESTION_STATE) || matches!(self.0, 0x0600..=0x0613)
+    }
+
     /// Whether a value ends with a NUL.
     #[must_use]
     #[inline]

@@ -16,7 +16,7 @@ mod state;
 mod write;
 
 pub use id::{canonical_id, id_candidates};
-pub use parse::{parse, parse_date};
+pub use parse::{date_texts, parse, parse_date};
 pub use state::ReceiptState;
 pub use write::{DateDigits, RECEIPT_TEXT_OCTETS_MAX, write};
 

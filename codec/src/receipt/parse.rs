@@ -221,6 +221,31 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
+/// The submit date and the done date as they stand in a receipt's text, whether [`parse`] can read
+/// them or not; `None` where there is none. For tools.
+pub fn date_texts(octets: &[u8]) -> [Option<&[u8]>; 2] {
+    let [mut submit, mut done] = [None, None];
+    let mut at = 0;
+    while let Some((key, _, value_start)) = next_key(octets, at) {
+        if key == Key::Text {
+            if !has_stat(&octets[value_start..]) {
+                break;
+            }
+            at = value_start;
+            continue;
+        }
+        let (blanks, value) = value_at(octets, value_start);
+        at = value_start + blanks + value.len();
+        let date = (!value.is_empty()).then_some(value);
+        match key {
+            Key::SubmitDate => submit = submit.or(date),
+            Key::DoneDate => done = done.or(date),
+            _ => {}
+        }
+    }
+    [submit, done]
+}
+
 /// Reads a receipt's date: 10 digits `YYMMDDhhmm`, 12 digits `YYMMDDhhmmss` or, where that is no
 /// date, `YYYYMMDDhhmm`, 14 digits `YYYYMMDDhhmmss`, or an SMPP absolute time. What is no date,
 /// such as all zeros, is `None`.

@@ -164,6 +164,12 @@ impl fmt::Display for Encoding {
     }
 }
 
+/// Whether SMPP v3.4 §5.2.19 reserves `data_coding`. Some of these values mean a coding to peers
+/// all the same; see [`Encoding::of_data_coding`].
+pub fn is_reserved(data_coding: u8) -> bool {
+    matches!(data_coding, 0x0B | 0x0C | 0x0F..=0xBF | 0xE0..=0xEF)
+}
+
 /// The message class that `data_coding` carries, if any (0x10 to 0x1F, 0xF0 to 0xFF).
 pub fn message_class(data_coding: u8) -> Option<MessageClass> {
     if !matches!(data_coding, 0x10..=0x1F | 0xF0..=0xFF) {

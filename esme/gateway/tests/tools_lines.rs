@@ -164,13 +164,25 @@ fn answers_to_receipts_are_exactly_these() {
         (
             "receipt parse --json",
             "id:7 stat:WEIRD err:001",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"WEIRD","err":"001","text":null,"state":"unknown","final":false}"#,
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"WEIRD","err":"001","text":null,"state":"unknown","final":false,"stat_known":false}"#,
             true,
         ),
         (
             "receipt parse",
             "id:7 stat:WEIRD",
-            "id=7 stat=WEIRD state=unknown (not final)",
+            "id=7 stat=WEIRD state=!unknown (no known stat, not final)",
+            true,
+        ),
+        (
+            "receipt parse",
+            "id:7 submit date:9913452500 done date:2402290830 stat:UNKNOWN",
+            "id=7 stat=UNKNOWN state=unknown (not final) submit_date=!\"9913452500\" done_date=2024-02-29T08:30:00",
+            true,
+        ),
+        (
+            "receipt parse --json",
+            "id:7 done date:never stat:DELIVRD",
+            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered","final":true,"done_date_text":"never"}"#,
             true,
         ),
         (
@@ -201,7 +213,7 @@ fn a_pdu_for_people_shows_octets_beside_fields_and_marks_deviations() {
     for row in [
         "    4  00000004                          command_id               submit_sm",
         "   19  343637303131333331313100          source_addr              \"46701133111\"",
-        "   55  03240103747b7374                  short_message            \"\\x03$\\x01\\x03t{st\"",
+        "   55  03240103747b7374                  short_message            \"t{st\"",
         "   12! 00000000                          sequence_number          0",
         "   ! sequence_number is outside 1 to 0x7FFFFFFF (SMPP v3.4 §5.1.4)",
         "   45  40                                esm_class                64 (message, default mode, user data header)",
@@ -209,6 +221,178 @@ fn a_pdu_for_people_shows_octets_beside_fields_and_marks_deviations() {
     ] {
         assert!(table.lines().any(|line| line == row), "{row}\n{table}");
     }
+}
+
+fn framed(command_id: &str, body: &str) -> String {
+    let octets = 16 + body.len() / 2;
+    format!("{octets:08x}{command_id}0000000000000001{body}")
+}
+
+#[test]
+fn values_that_the_specification_forbids_are_marked() {
+    // service_type to destination_addr, and all of a submit_sm between esm_class and short_message.
+    let sm = |esm_class: &str, flags: &str, data_coding: &str, rest: &str| {
+        let body = format!("0001013100010132 00{esm_class}00{flags}{data_coding}00{rest}");
+        framed("00000004", &body.replace(' ', ""))
+    };
+    let plain = "0000000000";
+    for (pdu, said) in [
+        (
+            sm("40", plain, "00", "06050003070304"),
+            "! a part that cannot be (3GPP TS 23.040 §9.2.3.24)",
+        ),
+        (
+            sm("40", plain, "00", "0109"),
+            "! user data header: length 9, but 0 octets follow (3GPP TS 23.040 §9.2.3.24)",
+        ),
+        (
+            sm("00", plain, "08", "03004100"),
+            "! 3 octets are no whole number of 2-octet UCS-2 units (SMPP v3.4 §5.2.19)",
+        ),
+        (
+            sm("00", plain, "00", "0141 0424000141"),
+            "! short_message has 1 octet besides message_payload (SMPP v3.4 §5.3.2.32)",
+        ),
+        (
+            sm("00", "0400000000", "00", "00"),
+            "! reserved value 4 (SMPP v3.4 §5.2.14)",
+        ),
+        (
+            sm("00", "0000000002", "00", "00"),
+            "! reserved value 2 (SMPP v3.4 §5.2.18)",
+        ),
+        (
+            sm("04", plain, "00", "00"),
+            "! reserved message type in 4 (SMPP v3.4 §5.2.12)",
+        ),
+        (
+            sm("00", plain, "45", "00"),
+            "! reserved value 69 (SMPP v3.4 §5.2.19)",
+        ),
+        (
+            sm("00", plain, "00", "00020a00020001020a00020001"),
+            "! the parameter stands there twice (SMPP v3.4 §3.2.4)",
+        ),
+        (
+            sm(
+                "00",
+                "00003236303233303030303030303030302b000000",
+                "00",
+                "00",
+            ),
+            "! time names a date or time of day that does not exist (SMPP v3.4 §7.1.1)",
+        ),
+        (
+            framed("80000001", ""),
+            "! the response to a success has no body (SMPP v3.4 §4.1.4)",
+        ),
+        (
+            framed("80000005", ""),
+            "! the response to a success has no body (SMPP v3.4 §4.6.2)",
+        ),
+        (
+            framed("80000103", ""),
+            "! the response to a success has no body (SMPP v3.4 §4.7.2)",
+        ),
+        (
+            framed("80000112", ""),
+            "! the response to a success has no body (SMPP v5.0 §4.6.1.3)",
+        ),
+        (
+            framed("80000004", "3100042800020101"),
+            "! an optional parameter has another length (SMPP v5.0 §4.8.4)",
+        ),
+    ] {
+        let (table, good) = run("pdu decode", pdu.as_bytes());
+        assert!(good, "{table}");
+        assert!(
+            table.lines().any(|line| line.trim() == said),
+            "{said}\n{table}"
+        );
+    }
+}
+
+#[test]
+fn wishes_that_cannot_be_met_are_told_by_their_field() {
+    for (tool, line, field) in [
+        (
+            "text plan --json",
+            r#"{"text":"x","reference":300}"#,
+            "reference",
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"x","segment_octets":3}"#,
+            "segment_octets",
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"x","segments_max":0}"#,
+            "segments_max",
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"x","preferred_encoding":"utf8"}"#,
+            "preferred_encoding",
+        ),
+        (
+            "text plan --json",
+            r#"{"text":"x","text":"y"}"#,
+            "\\\"text\\\" is given twice",
+        ),
+        ("text decode", "0x45 41", "reserved (SMPP v3.4 §5.2.19)"),
+        ("text decode", "4 41", "announces octets that are no text"),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm","fields":{"destination_addr":"äö"}}"#,
+            "name it in deviations",
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm","deviations":["mising_nul"]}"#,
+            "did you mean \\\"missing_nul\\\"?",
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm","tlvs":[{"tag":"0x14000"}]}"#,
+            "\"field\":\"tag\"",
+        ),
+        (
+            "pdu encode",
+            r#"{"command":"submit_sm","command_status":"ESME_X"}"#,
+            "\"field\":\"command_status\"",
+        ),
+    ] {
+        let (answer, good) = run(tool, line.as_bytes());
+        assert!(!good && answer.contains(field), "{tool} {line}: {answer}");
+    }
+    let line = r#"{"text":"x","long_message":"udh16","reference":300}"#;
+    assert!(run("text plan --json", line.as_bytes()).1);
+    let line = r#"{"command":"submit_sm_resp","command_status":"ESME_RTHROTTLED","tlvs":[{"tag":"0x1400","value_hex":"01"}]}"#;
+    let (octets, good) = run("pdu encode", line.as_bytes());
+    assert!(good);
+    assert_eq!(octets, "00000016800000040000005800000001001400000101\n");
+}
+
+#[test]
+fn what_encoding_does_not_reproduce_is_told() {
+    let cut = framed("00000004", &format!("{}1400000501", "00".repeat(17)));
+    let (line, _) = run("pdu decode --json", cut.as_bytes());
+    assert!(line.contains("tlv_overrun"), "{line}");
+    for (is_strict, said) in [(false, "line 1: tlv_overrun is named"), (true, "")] {
+        let (mut output, mut reports) = (Vec::new(), Vec::new());
+        let line = Input::Lines(line.as_bytes());
+        let good = pdu_encode::run(is_strict, line, &mut output, &mut reports).unwrap();
+        let reports = String::from_utf8(reports).unwrap();
+        assert_eq!(good, !is_strict);
+        assert!(reports.starts_with(said), "{reports}");
+    }
+    let without_nul = framed("80000004", "616263");
+    let (line, _) = run("pdu decode --json", without_nul.as_bytes());
+    assert_eq!(
+        run("pdu encode", line.as_bytes()),
+        (format!("{without_nul}\n"), true)
+    );
 }
 
 /// Whatever the line, there is one answer for it, in its place, and no panic.

@@ -123,7 +123,11 @@ pub(crate) enum PduCommand {
         json: bool,
     },
     /// The JSON of `pdu decode --json` back to hexadecimal. Deviations from the specification that
-    /// the object does not name in `deviations` are made and told on stderr
+    /// the object does not name in `deviations` are made and told on stderr; so are those that it
+    /// names and that encoding does not reproduce
+    ///
+    /// By hand `command` is enough: fields that are not given are 0 or empty, sequence_number is 1.
+    /// A status may be given by name (ESME_RTHROTTLED), a tag by name or as "0x1400".
     Encode {
         /// JSON objects; `-` or none: lines of stdin
         #[arg(value_name = "JSON")]
@@ -137,6 +141,30 @@ pub(crate) enum PduCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TextCommand {
     /// Coding, septets or octets, and number of segments of each text; with --json the segments
+    ///
+    /// Beside `text` an object may have these wishes:
+    ///
+    /// preferred_encoding: auto (default), gsm7, ia5, octets, latin1, shift-jis, iso-8859-5,
+    /// iso-8859-8, ucs2, iso-2022-jp, euc-jp, euc-kr, or utf8 where default_alphabet is utf8
+    ///
+    /// encoding_strict: true makes a character that the preferred coding lacks an error, not a
+    /// reason for UCS-2
+    ///
+    /// default_alphabet: the coding that data_coding 0 means; default gsm7
+    ///
+    /// languages: list of tr, es, pt, bn, gu, hi, kn, ml, or, pa, ta, te, ur whose national tables
+    /// may be used
+    ///
+    /// transliterate: true replaces characters by similar ones rather than to go to UCS-2; the
+    /// answer tells them in `changed`
+    ///
+    /// long_message: udh8 (default), udh16, sar, payload
+    ///
+    /// reference: number of a message in several segments, 0 to 255 with udh8, else to 65535
+    ///
+    /// segments_max: 1 to 255 (default)
+    ///
+    /// segment_octets: user data of a segment, 20 to 140 (default)
     Plan {
         /// Texts (after `--` if one begins with `-`), or with --json objects as {"text": "…"}; `-` or
         /// none: lines of stdin
@@ -147,6 +175,10 @@ pub(crate) enum TextCommand {
         json: bool,
     },
     /// Text of octets
+    ///
+    /// Beside `data_coding` and `hex` an object may have `udh_hex`, the user data header whose
+    /// national tables count (taken off `hex` if it stands there too), and `default_alphabet`, the
+    /// coding that data_coding 0 means (default gsm7).
     Decode {
         /// `DATA_CODING HEX` in one argument, such as "8 0041", or with --json objects as
         /// {"data_coding": 8, "hex": "…"}; `-` or none: lines of stdin
@@ -161,6 +193,9 @@ pub(crate) enum TextCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReceiptCommand {
     /// Fields of each receipt text, what its state means, and whether it is the last
+    ///
+    /// What cannot be read is marked with `!`: a date with its text, a state of an unknown `stat`.
+    /// With --json such a receipt has `submit_date_text` or `done_date_text`, and `stat_known`.
     Parse {
         /// Receipt texts; `-` or none: lines of stdin
         #[arg(value_name = "TEXT")]

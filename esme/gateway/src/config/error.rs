@@ -133,7 +133,10 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// The word of `known` that is nearest to `written`, unless all are far.
-fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(
+    written: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
     let written = written.to_lowercase();
     known
         .into_iter()

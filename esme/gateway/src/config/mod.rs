@@ -35,6 +35,7 @@ pub use signalbox_esme::Secret;
 
 pub use self::account::{Account, CallbackEvent};
 pub use self::codes::{LanguageCode, TlvTag, TlvValue, command_status, tag};
+pub(crate) use self::error::nearest;
 pub use self::error::{ConfigError, Origin};
 pub use self::gateway::{Callback, Http, Inbound, Log, LogFormat, Retry, Store};
 pub(crate) use self::kinds::parse_duration;

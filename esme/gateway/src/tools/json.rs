@@ -1,8 +1,11 @@
 //! JSON written in the order of the specification, which a sorted map would lose, and the answer
 //! that all tools give to a bad line.
 
+use std::fmt;
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::hex;
@@ -174,13 +177,19 @@ impl Problem {
 
 /// Reads a line that must be an object.
 pub(super) fn read_object(line: &[u8]) -> Result<serde_json::Map<String, Json>, Problem> {
-    match serde_json::from_slice(line) {
+    match serde_json::from_slice(line).map(|Unique(value)| value) {
         Ok(Json::Object(object)) => Ok(object),
         Ok(_) => Err(Problem::of_line("json", "the line must be a JSON object")),
-        Err(error) => Err(Problem {
-            offset: Some(error.column()),
-            ..Problem::of_line("json", format!("the line is no JSON: {error}"))
-        }),
+        Err(error) => {
+            let detail = match error.classify() {
+                serde_json::error::Category::Data => error.to_string(),
+                _ => format!("the line is no JSON: {error}"),
+            };
+            Err(Problem {
+                offset: Some(error.column()),
+                ..Problem::of_line("json", detail)
+            })
+        }
     }
 }
 
@@ -204,13 +213,22 @@ pub(super) fn take_number(
     name: &str,
     max: u64,
 ) -> Result<Option<u64>, Problem> {
+    take_number_of(object, name, 0..=max)
+}
+
+/// A whole number of that range; `None` when it is absent or null.
+pub(super) fn take_number_of(
+    object: &serde_json::Map<String, Json>,
+    name: &str,
+    range: RangeInclusive<u64>,
+) -> Result<Option<u64>, Problem> {
     match object.get(name) {
         None | Some(Json::Null) => Ok(None),
-        Some(value) => match value.as_u64().filter(|number| *number <= max) {
+        Some(value) => match value.as_u64().filter(|number| range.contains(number)) {
             Some(number) => Ok(Some(number)),
             None => Err(Problem::of_field(
                 name,
-                format!("must be a number from 0 to {max}"),
+                format!("must be a number from {} to {}", range.start(), range.end()),
             )),
         },
     }
@@ -255,5 +273,72 @@ pub(super) fn take_flag(
         None | Some(Json::Null) => Ok(false),
         Some(Json::Bool(flag)) => Ok(*flag),
         Some(_) => Err(Problem::of_field(name, "must be true or false")),
+    }
+}
+
+/// JSON in which no object has a key twice, as nobody can tell which one is meant.
+struct Unique(Json);
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    }
+}
+
+struct UniqueVisitor;
+
+impl<'de> Visitor<'de> for UniqueVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Json, S::Error> {
+        let mut items = Vec::new();
+        while let Some(Unique(item)) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Json, M::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some((name, Unique(value))) = map.next_entry::<String, Unique>()? {
+            if object.contains_key(&name) {
+                let reason = format_args!("the field {name:?} is given twice");
+                return Err(serde::de::Error::custom(reason));
+            }
+            object.insert(name, value);
+        }
+        Ok(Json::Object(object))
     }
 }

@@ -8,7 +8,11 @@
 mod hex;
 mod json;
 mod lines;
+mod pdu_marks;
 mod pdu_text;
+mod pdu_values;
+mod tlv_words;
+mod user_data;
 mod words;
 
 pub mod pdu_decode;

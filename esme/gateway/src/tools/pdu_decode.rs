@@ -13,7 +13,7 @@ use super::lines::{self, Input};
 use super::{hex, pdu_text};
 
 /// Octets behind the first PDU of a line: what the deviation is called.
-const OCTETS_AFTER_PDU: &str = "octets_after_pdu";
+pub(super) const OCTETS_AFTER_PDU: &str = "octets_after_pdu";
 
 /// A PDU, taken apart.
 pub(super) struct Opened<'a> {

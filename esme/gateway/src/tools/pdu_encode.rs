@@ -4,15 +4,17 @@ use std::io::{self, BufRead, Write};
 
 use bytes::BytesMut;
 use serde_json::{Map, Value as Json};
-use signalbox_codec::pdu::{DestAddress, DestAddressBuf, UnsuccessSme, UnsuccessSmeBuf};
 use signalbox_codec::{
-    COMMAND_LENGTH_MAX_BOUND, COctetStr, CommandId, CommandStatus, DecodeError, Pdu, Quirks,
-    Sighting, Tag, TlvBuf, Value, encode_pdu, next_frame,
+    COMMAND_LENGTH_MAX_BOUND, CommandId, DecodeError, Deviation, HEADER_OCTETS, Pdu, Quirks,
+    Sighting, encode_pdu, next_frame,
 };
 
 use super::hex;
 use super::json::{self, Problem};
 use super::lines::{self, Input};
+use super::pdu_decode::OCTETS_AFTER_PDU;
+use super::pdu_values::{self, Owned};
+use crate::config;
 
 const NAMES: &[&str] = &[
     "command_length",
@@ -27,10 +29,12 @@ const NAMES: &[&str] = &[
     "deviations",
 ];
 
-/// Encodes each line of `input`. What is not given is 0 or empty, lengths and counts follow from
-/// what they count. A deviation from the specification that the wire can carry is made, and told in
-/// `reports` unless the line names it in `deviations`, as `pdu decode` does; with `is_strict` it is
-/// an error. Returns whether all could be encoded.
+/// Encodes each line of `input`. What is not given is 0 or empty, sequence_number is 1, lengths and
+/// counts follow from what they count. A deviation from the specification that the wire can carry
+/// is made, and told in `reports` unless the line names it in `deviations`, as `pdu decode` does;
+/// so is one that the line names and the octets have not. With `is_strict` both are errors.
+/// Characters that are not ASCII in a string are an error unless `not_ascii` is named. Returns
+/// whether all could be encoded.
 ///
 /// # Errors
 /// Reading or writing failed.
@@ -47,18 +51,19 @@ pub fn run(
             .map_err(|too_long| Problem::of_line("line_too_long", too_long.detail()))
             .and_then(json::read_object)
             .and_then(|line| {
-                let octets = encode(&line)?;
-                let mut unnamed = unnamed_deviations(&octets, &line)?;
-                if is_strict && !unnamed.is_empty() {
-                    return Err(unnamed.swap_remove(0));
+                let named = named_deviations(&line)?;
+                let octets = encode(&line, &named)?;
+                let mut differences = differences(&octets, &named)?;
+                if is_strict && !differences.is_empty() {
+                    return Err(differences.swap_remove(0));
                 }
-                Ok((octets, unnamed))
+                Ok((octets, differences))
             });
         match &pdu {
-            Ok((octets, unnamed)) => {
+            Ok((octets, differences)) => {
                 hex::write(octets, out);
                 out.push(b'\n');
-                for problem in unnamed {
+                for problem in differences {
                     // Who does not listen to reports need not get them.
                     let _ = writeln!(reports, "line {number}: {}", problem.detail);
                 }
@@ -69,13 +74,42 @@ pub fn run(
     })
 }
 
-/// How the PDU differs from the specification without the line saying so.
-fn unnamed_deviations(octets: &[u8], line: &Map<String, Json>) -> Result<Vec<Problem>, Problem> {
-    let named = match line.get("deviations") {
-        None | Some(Json::Null) => &[][..],
+/// The names of the deviations that the line wants.
+fn named_deviations(line: &Map<String, Json>) -> Result<Vec<&str>, Problem> {
+    let names = match line.get("deviations") {
+        None | Some(Json::Null) => return Ok(Vec::new()),
         Some(Json::Array(names)) => names,
         Some(_) => return Err(Problem::of_field("deviations", "must be a list")),
     };
+    let known = || {
+        Deviation::ALL
+            .iter()
+            .map(|one| one.name())
+            .chain([OCTETS_AFTER_PDU])
+    };
+    let name = |name: &'_ Json| match name {
+        Json::String(name) if known().any(|known| known == name) => Ok(()),
+        Json::String(name) => Err(match config::nearest(name, known()) {
+            Some(near) => format!("no deviation is called {name:?}; did you mean {near:?}?"),
+            None => {
+                let known: Vec<&str> = known().collect();
+                format!(
+                    "no deviation is called {name:?}; known are {}",
+                    known.join(", ")
+                )
+            }
+        }),
+        _ => Err("must be a list of names".to_owned()),
+    };
+    for one in names {
+        name(one).map_err(|detail| Problem::of_field("deviations", detail))?;
+    }
+    Ok(names.iter().filter_map(Json::as_str).collect())
+}
+
+/// How the PDU differs from the specification without the line saying so, and what the line names
+/// that the octets have not.
+fn differences(octets: &[u8], named: &[&str]) -> Result<Vec<Problem>, Problem> {
     let problem = |kind, error: &DecodeError, detail| Problem {
         kind,
         field: Some(error.field.to_owned()),
@@ -89,58 +123,53 @@ fn unnamed_deviations(octets: &[u8], line: &Map<String, Json>) -> Result<Vec<Pro
     };
     let mut sightings = Vec::new();
     let decoded = Pdu::decode_noting(&frame, Quirks::LENIENT, &mut sightings);
-    let is_named = |one: &Sighting| named.iter().any(|name| name == one.deviation.name());
-    let mut problems: Vec<Problem> = sightings
-        .iter()
-        .filter(|one| !is_named(one))
-        .map(|Sighting { deviation, error }| {
-            let (name, section) = (deviation.name(), deviation.section());
-            problem(
-                "deviation",
-                error,
-                format!("{error} ({name}, SMPP v3.4 {section})"),
-            )
-        })
-        .collect();
-    if let Err(error) = decoded {
-        problems.push(problem(error.reason.kind(), &error, error.to_string()));
+    let is_named = |one: &Sighting| named.contains(&one.deviation.name());
+    let mut problems = Vec::new();
+    for one in sightings.iter().filter(|one| !is_named(one)) {
+        let Sighting { deviation, error } = one;
+        let detail = format!("{error} ({}, {})", deviation.name(), one.source());
+        if *deviation == Deviation::NotAscii {
+            let detail = format!("{detail}; name it in deviations to send Latin-1");
+            return Err(problem("deviation", error, detail));
+        }
+        problems.push(problem("deviation", error, detail));
+    }
+    match decoded {
+        Err(error) => problems.push(problem(error.reason.kind(), &error, error.to_string())),
+        Ok(decoded) => {
+            let is_there = |name| {
+                let mut there = decoded.deviations.iter();
+                there.any(|deviation| deviation.name() == name)
+            };
+            problems.extend(
+                named
+                    .iter()
+                    .filter(|name| !is_there(**name))
+                    .map(|name| Problem {
+                        kind: "deviation",
+                        ..Problem::of_field(
+                            "deviations",
+                            format!("{name} is named, and the encoded octets do not have it"),
+                        )
+                    }),
+            );
+        }
     }
     Ok(problems)
 }
 
-/// What a field's value is made of until the PDU borrows it.
-enum Owned {
-    Integer(u32),
-    Octets(Vec<u8>),
-    String(Vec<u8>),
-    DestAddresses(DestAddressBuf),
-    UnsuccessSmes(UnsuccessSmeBuf),
-}
-
-impl Owned {
-    fn as_value(&self, name: &str) -> Result<Value<'_>, Problem> {
-        Ok(match self {
-            Self::Integer(value) => Value::Integer(*value),
-            Self::Octets(octets) => Value::Octets(octets),
-            Self::String(octets) => Value::String(c_octet_string(name, octets)?),
-            Self::DestAddresses(addresses) => Value::DestAddresses(addresses.as_dest_addresses()),
-            Self::UnsuccessSmes(smes) => Value::UnsuccessSmes(smes.as_unsuccess_smes()),
-        })
-    }
-}
-
-fn encode(line: &Map<String, Json>) -> Result<Vec<u8>, Problem> {
+fn encode(line: &Map<String, Json>, named: &[&str]) -> Result<Vec<u8>, Problem> {
     json::refuse_unknown(line, NAMES)?;
     let command_id = command_id(line)?;
     let header_number = |name| json::take_number(line, name, u64::from(u32::MAX));
-    let command_status = header_number("command_status")?.unwrap_or(0);
-    let sequence_number = header_number("sequence_number")?.unwrap_or(0);
+    let command_status = pdu_values::command_status(line, "command_status")?;
+    let sequence_number = header_number("sequence_number")?.unwrap_or(1);
     let mut owned = Vec::new();
     match line.get("fields") {
         None | Some(Json::Null) => {}
         Some(Json::Object(fields)) => {
             for (name, value) in fields {
-                owned.push(field(name, value)?);
+                owned.push(pdu_values::field(name, value)?);
             }
         }
         Some(_) => return Err(Problem::of_field("fields", "must be an object")),
@@ -154,26 +183,46 @@ fn encode(line: &Map<String, Json>) -> Result<Vec<u8>, Problem> {
     for (name, value) in &owned {
         fields.push((*name, value.as_value(name)?));
     }
-    let tlvs = tlvs(line)?;
+    let tlvs = pdu_values::tlvs(line)?;
     let pdu = Pdu::from_fields(command_id, &fields, tlvs.as_tlvs())
         .map_err(|error| Problem::of_field(&error.field, error.to_string()))?;
     let mut out = BytesMut::new();
-    encode_pdu(
-        &pdu,
-        CommandStatus(command_status as u32),
-        sequence_number as u32,
-        &mut out,
-    );
+    encode_pdu(&pdu, command_status, sequence_number as u32, &mut out);
     let mut octets = Vec::from(out);
     octets.extend(json::take_octets(line, "trailing_hex")?.unwrap_or_default());
+    if named.contains(&Deviation::MissingNul.name()) {
+        take_last_nul(&mut octets);
+    }
     let command_length = octets.len() as u64;
     let declared = header_number("command_length")?;
     if let Some(declared) = declared.filter(|declared| *declared != command_length) {
         let detail = format!("{declared} is not {command_length}; it need not be given");
         return Err(Problem::of_field("command_length", detail));
     }
-    octets[..4].copy_from_slice(&(command_length as u32).to_be_bytes());
+    put_length(&mut octets);
     Ok(octets)
+}
+
+fn put_length(octets: &mut [u8]) {
+    let command_length = octets.len() as u32;
+    octets[..4].copy_from_slice(&command_length.to_be_bytes());
+}
+
+/// Takes the last octet away if it is the NUL of a string that may end with the PDU.
+fn take_last_nul(octets: &mut Vec<u8>) {
+    if octets.last() != Some(&0) || octets.len() == HEADER_OCTETS {
+        return;
+    }
+    octets.pop();
+    put_length(octets);
+    let frame = next_frame(octets, COMMAND_LENGTH_MAX_BOUND);
+    let lacks_nul = frame.ok().flatten().is_some_and(|frame| {
+        let decoded = Pdu::decode_with(&frame, Quirks::LENIENT);
+        decoded.is_ok_and(|decoded| decoded.deviations.contains(Deviation::MissingNul))
+    });
+    if !lacks_nul {
+        octets.push(0);
+    }
 }
 
 /// The command by number, by name, or by both if they agree.
@@ -197,151 +246,4 @@ fn command_id(line: &Map<String, Json>) -> Result<CommandId, Problem> {
         }
         _ => Ok(named),
     }
-}
-
-fn field<'l>(name: &'l str, value: &'l Json) -> Result<(&'l str, Owned), Problem> {
-    let kind = |expected: &str| Problem::of_field(name, format!("must be {expected}"));
-    Ok(match (name, value) {
-        ("dest_addresses", Json::Array(items)) => {
-            (name, Owned::DestAddresses(dest_addresses(items)?))
-        }
-        ("unsuccess_smes", Json::Array(items)) => {
-            (name, Owned::UnsuccessSmes(unsuccess_smes(items)?))
-        }
-        (_, Json::Number(number)) => {
-            let number = number
-                .as_u64()
-                .and_then(|number| u32::try_from(number).ok());
-            (
-                name,
-                Owned::Integer(number.ok_or_else(|| kind("a number from 0 to 4294967295"))?),
-            )
-        }
-        (_, Json::String(text)) => match name.strip_suffix("_hex") {
-            Some(field) => (field, Owned::Octets(octets(name, text)?)),
-            None => (name, Owned::String(latin1(name, text)?)),
-        },
-        _ => return Err(kind("a number, a text, or octets as digits in NAME_hex")),
-    })
-}
-
-fn octets(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
-    let mut octets = Vec::new();
-    let detail = |at| format!("must be pairs of hexadecimal digits; wrong at character {at}");
-    hex::read(text.as_bytes(), &mut octets).map_err(|at| Problem::of_field(name, detail(at)))?;
-    Ok(octets)
-}
-
-/// Each character as the octet of that number.
-fn latin1(name: &str, text: &str) -> Result<Vec<u8>, Problem> {
-    let octet = |character: char| u8::try_from(u32::from(character)).ok();
-    let octets: Option<Vec<u8>> = text.chars().map(octet).collect();
-    octets.ok_or_else(|| Problem::of_field(name, "has a character above U+00FF"))
-}
-
-fn c_octet_string<'o>(name: &str, octets: &'o [u8]) -> Result<COctetStr<'o>, Problem> {
-    COctetStr::new(octets).ok_or_else(|| Problem::of_field(name, "has a NUL inside"))
-}
-
-fn tlvs(line: &Map<String, Json>) -> Result<TlvBuf, Problem> {
-    let mut tlvs = TlvBuf::new();
-    let items = match line.get("tlvs") {
-        None | Some(Json::Null) => return Ok(tlvs),
-        Some(Json::Array(items)) => items,
-        Some(_) => return Err(Problem::of_field("tlvs", "must be a list")),
-    };
-    for item in items {
-        let Json::Object(tlv) = item else {
-            return Err(Problem::of_field("tlvs", "must be a list of objects"));
-        };
-        json::refuse_unknown(tlv, &["tag", "name", "value_hex"])?;
-        let number = json::take_number(tlv, "tag", u64::from(u16::MAX))?;
-        let name = json::take_text(tlv, "name")?;
-        // The number decides: vendors have names of their own for tags.
-        let tag = match number {
-            Some(number) => Some(Tag(number as u16)),
-            None => name.and_then(Tag::from_name),
-        };
-        let tag = tag.ok_or_else(|| Problem::of_field("tag", "a tag, or its name, is missing"))?;
-        let value = json::take_octets(tlv, "value_hex")?.unwrap_or_default();
-        tlvs.push(tag, &value).map_err(|octets| {
-            Problem::of_field(
-                "value_hex",
-                format!("{octets} octets, at most 65535 are allowed"),
-            )
-        })?;
-    }
-    Ok(tlvs)
-}
-
-fn dest_addresses(items: &[Json]) -> Result<DestAddressBuf, Problem> {
-    let mut addresses = DestAddressBuf::new();
-    for item in items {
-        let Json::Object(item) = item else {
-            return Err(Problem::of_field(
-                "dest_addresses",
-                "must be a list of objects",
-            ));
-        };
-        let dest_flag = json::take_number(item, "dest_flag", u64::from(u8::MAX))?;
-        let name = if dest_flag == Some(2) {
-            "dl_name"
-        } else {
-            "destination_addr"
-        };
-        let string = latin1(name, text(item, name)?)?;
-        let string = c_octet_string(name, &string)?;
-        let address = match dest_flag {
-            Some(1) => DestAddress::Sme {
-                dest_addr_ton: octet(item, "dest_addr_ton")?,
-                dest_addr_npi: octet(item, "dest_addr_npi")?,
-                destination_addr: string,
-            },
-            Some(2) => DestAddress::DistributionList { dl_name: string },
-            _ => return Err(Problem::of_field("dest_flag", "must be 1 or 2")),
-        };
-        if !addresses.push(address) {
-            return Err(Problem::of_field(
-                "dest_addresses",
-                "has more entries than fit a PDU",
-            ));
-        }
-    }
-    Ok(addresses)
-}
-
-fn unsuccess_smes(items: &[Json]) -> Result<UnsuccessSmeBuf, Problem> {
-    let mut smes = UnsuccessSmeBuf::new();
-    for item in items {
-        let Json::Object(item) = item else {
-            return Err(Problem::of_field(
-                "unsuccess_smes",
-                "must be a list of objects",
-            ));
-        };
-        let string = latin1("destination_addr", text(item, "destination_addr")?)?;
-        let status = json::take_number(item, "error_status_code", u64::from(u32::MAX))?;
-        let sme = UnsuccessSme {
-            dest_addr_ton: octet(item, "dest_addr_ton")?,
-            dest_addr_npi: octet(item, "dest_addr_npi")?,
-            destination_addr: c_octet_string("destination_addr", &string)?,
-            error_status_code: CommandStatus(status.unwrap_or(0) as u32),
-        };
-        if !smes.push(sme) {
-            return Err(Problem::of_field(
-                "unsuccess_smes",
-                "has more entries than fit a PDU",
-            ));
-        }
-    }
-    Ok(smes)
-}
-
-fn text<'o>(object: &'o Map<String, Json>, name: &str) -> Result<&'o str, Problem> {
-    Ok(json::take_text(object, name)?.unwrap_or_default())
-}
-
-fn octet(object: &Map<String, Json>, name: &str) -> Result<u8, Problem> {
-    let number = json::take_number(object, name, u64::from(u8::MAX))?;
-    Ok(number.unwrap_or(0) as u8)
 }

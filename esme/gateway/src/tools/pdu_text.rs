@@ -4,10 +4,11 @@
 use std::io::Write as _;
 use std::ops::Range;
 
-use signalbox_codec::{CommandId, Item, Sighting, Tag, Tlv, Value, inspect};
+use signalbox_codec::{Item, Sighting, Tag, Tlv, Value, inspect};
 
 use super::pdu_decode::{Failure, Opened};
-use super::{hex, words};
+use super::pdu_marks::{Context, Mark, is_time};
+use super::{hex, tlv_words, user_data, words};
 
 /// Octets in one row; a longer field goes on in the next.
 const ROW_OCTETS: usize = 16;
@@ -20,39 +21,49 @@ pub(super) fn write(opened: &Opened<'_>, out: &mut Vec<u8>) {
         sightings: opened.sightings.clone(),
         out,
     };
-    let is_deliver = header.command_id == CommandId::DELIVER_SM;
-    let mut has_header = false;
-    table.rows(0, 4, "command_length", &header.command_length.to_string());
-    table.rows(4, 4, "command_id", &header.command_id.to_string());
-    table.rows(8, 4, "command_status", &header.command_status.to_string());
+    let mut context = Context::new(header.command_id);
+    table.rows(
+        0,
+        4,
+        "command_length",
+        &header.command_length.to_string(),
+        &[],
+    );
+    table.rows(4, 4, "command_id", &header.command_id.to_string(), &[]);
+    table.rows(
+        8,
+        4,
+        "command_status",
+        &header.command_status.to_string(),
+        &[],
+    );
     table.rows(
         12,
         4,
         "sequence_number",
         &header.sequence_number.to_string(),
+        &[],
     );
     inspect(&opened.frame, &opened.decoded.pdu, |placed| {
+        let marks = context.judge(placed.item);
         let (name, value) = match placed.item {
-            Item::Field { name, value } => {
-                if let ("esm_class", Value::Integer(esm_class)) = (name, value) {
-                    has_header = esm_class & 0x40 != 0;
-                }
-                (name.to_owned(), value_text(name, value, is_deliver))
-            }
-            Item::Tlv(tlv) => (tlv_name(tlv.tag), tlv_text(tlv)),
-            Item::Body(octets) => ("body".to_owned(), format!("{} octets", octets.len())),
-            Item::Trailing(octets) => ("trailing".to_owned(), format!("{} octets", octets.len())),
+            Item::Field { name, value } => (name.to_owned(), value_text(name, value, &context)),
+            Item::Tlv(tlv) => (tlv_name(tlv.tag), tlv_text(tlv, &context)),
+            Item::Body(octets) => ("body".to_owned(), user_data::count(octets.len())),
+            Item::Trailing(octets) => ("trailing".to_owned(), user_data::count(octets.len())),
         };
-        table.rows(placed.offset, placed.octets, &name, &value);
-        if has_header && let Some(user_data) = user_data(placed.item) {
-            table.line(format_args!("{:41}{}", "", words::of_header(user_data)));
+        table.rows(placed.offset, placed.octets, &name, &value, &marks);
+        if context.has_header
+            && let Some(octets) = octets_of_text(placed.item)
+        {
+            table.line(format_args!("{:41}{}", "", user_data::header(octets)));
         }
     });
     table.deviations(0..usize::MAX);
     if opened.octets_after > 0 {
         table.line(format_args!(
-            "   ! {} octets follow the PDU",
-            opened.octets_after
+            "   ! {} behind the PDU",
+            user_data::count(opened.octets_after)
         ));
     }
     table.line(format_args!(""));
@@ -74,7 +85,7 @@ pub(super) fn write_failure(failure: &Failure, octets: &[u8], out: &mut Vec<u8>)
         table.line(format_args!(
             "   field {field}; to be answered with {command_status}"
         ));
-        table.rows(0, octets.len(), "", "");
+        table.rows(0, octets.len(), "", "", &[]);
     }
     table.line(format_args!(""));
 }
@@ -87,7 +98,7 @@ struct Table<'t> {
 }
 
 impl Table<'_> {
-    fn rows(&mut self, offset: usize, octets: usize, name: &str, value: &str) {
+    fn rows(&mut self, offset: usize, octets: usize, name: &str, value: &str, marks: &[Mark]) {
         let field = self.octets.get(offset..offset + octets).unwrap_or_default();
         let mut rows = field.chunks(ROW_OCTETS);
         let mut digits = Vec::new();
@@ -95,11 +106,8 @@ impl Table<'_> {
         let digits = String::from_utf8_lossy(&digits);
         let place = offset..offset + octets;
         let here = |one: &Sighting| place.contains(&one.error.offset);
-        let mark = if self.sightings.iter().any(here) {
-            '!'
-        } else {
-            ' '
-        };
+        let is_marked = !marks.is_empty() || self.sightings.iter().any(here);
+        let mark = if is_marked { '!' } else { ' ' };
         self.line(format_args!(
             "{offset:5}{mark} {digits:32}  {name:24} {value}"
         ));
@@ -110,15 +118,17 @@ impl Table<'_> {
             self.line(format_args!("{:5}  {digits}", offset + row * ROW_OCTETS));
         }
         self.deviations(place);
+        for Mark { what, source } in marks {
+            self.line(format_args!("   ! {what} ({source})"));
+        }
     }
 
     /// Shows the deviations at these octets.
     fn deviations(&mut self, place: Range<usize>) {
         let here = |one: &Sighting| place.contains(&one.error.offset);
         for sighting in self.sightings.clone().into_iter().filter(here) {
-            let deviation = sighting.deviation;
-            let (meaning, section) = (deviation.meaning(), deviation.section());
-            self.line(format_args!("   ! {meaning} (SMPP v3.4 {section})"));
+            let meaning = sighting.deviation.meaning();
+            self.line(format_args!("   ! {meaning} ({})", sighting.source()));
         }
         self.sightings.retain(|one| !here(one));
     }
@@ -134,7 +144,7 @@ impl Table<'_> {
 }
 
 /// The octets that may begin with a user data header.
-fn user_data(item: Item<'_>) -> Option<&[u8]> {
+fn octets_of_text(item: Item<'_>) -> Option<&[u8]> {
     match item {
         Item::Field {
             name: "short_message",
@@ -152,35 +162,38 @@ fn tlv_name(tag: Tag) -> String {
     }
 }
 
-fn tlv_text(tlv: Tlv<'_>) -> String {
-    match (tlv.tag, tlv.value) {
-        (Tag::MESSAGE_STATE, [state]) => format!("{state} ({})", words::message_state(*state)),
-        (_, [octet]) => octet.to_string(),
-        (_, [high, low]) => u16::from_be_bytes([*high, *low]).to_string(),
-        (_, octets) => printable(octets),
+fn tlv_text(tlv: Tlv<'_>, context: &Context) -> String {
+    match tlv.tag {
+        Tag::MESSAGE_PAYLOAD => user_data::text(tlv.value, context.data_coding, context.has_header),
+        _ => tlv_words::value(tlv),
     }
 }
 
-fn value_text(name: &str, value: Value<'_>, is_deliver: bool) -> String {
+fn value_text(name: &str, value: Value<'_>, context: &Context) -> String {
+    let with = |shown: String, words: Option<String>| match words {
+        Some(words) => format!("{shown} ({words})"),
+        None => shown,
+    };
     match value {
-        Value::Integer(value) => match words::of_field(name, value as u8, is_deliver) {
-            Some(words) => format!("{value} ({words})"),
-            None => value.to_string(),
-        },
+        Value::Integer(value) => with(
+            value.to_string(),
+            words::of_field(name, value as u8, context.command_id),
+        ),
+        Value::String(time) if is_time(name) => {
+            with(format!("{time:?}"), words::time(time.as_octets()))
+        }
         Value::String(string) => format!("{string:?}"),
-        Value::Octets(octets) => printable(octets),
+        Value::Octets(octets) if name == "short_message" => {
+            user_data::text(octets, context.data_coding, context.has_header)
+        }
+        Value::Octets(octets) => user_data::printable(octets),
         Value::DestAddresses(addresses) => {
-            let addresses: Vec<String> = addresses.iter().map(|one| format!("{one:?}")).collect();
+            let addresses: Vec<String> = addresses.iter().map(words::dest_address).collect();
             addresses.join(", ")
         }
         Value::UnsuccessSmes(smes) => {
-            let smes: Vec<String> = smes.iter().map(|one| format!("{one:?}")).collect();
+            let smes: Vec<String> = smes.iter().map(words::unsuccess_sme).collect();
             smes.join(", ")
         }
     }
-}
-
-/// Octets as ASCII, with escapes for what is none.
-fn printable(octets: &[u8]) -> String {
-    format!("\"{}\"", octets.escape_ascii())
 }

@@ -2,15 +2,17 @@
 
 use std::io::{self, BufRead, Write};
 
-use signalbox_codec::receipt::{Receipt, ReceiptState, parse};
+use signalbox_codec::receipt::{Receipt, ReceiptDate, ReceiptState, date_texts, parse};
 
 use super::json::{Object, Problem};
 use super::lines::{self, Input};
 
 /// Parses each line of `input`. With `as_json` the answer is an object whose absent fields are
 /// null. Behind the fields it tells what `stat` means: `state`, which is `unknown` for a word that
-/// nobody knows, and `final`, whether no further receipt is to be expected. Otherwise the answer is
-/// a line for people with the fields that are there. Returns whether all were receipts.
+/// nobody knows, and `final`, whether no further receipt is to be expected. Such a word adds
+/// `stat_known`, which is false; a date that cannot be read adds its text as `submit_date_text` or
+/// `done_date_text`. Otherwise the answer is a line for people with the fields that are there, what
+/// cannot be read marked with `!`. Returns whether all were receipts.
 ///
 /// # Errors
 /// Reading or writing failed.
@@ -20,11 +22,12 @@ pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) ->
         let receipt = line.and_then(|line| {
             parse(line)
                 .filter(says_something)
+                .map(|receipt| (receipt, unread_dates(line, &receipt)))
                 .ok_or_else(|| Problem::of_line("not_a_receipt", "the text is no delivery receipt"))
         });
         match &receipt {
-            Ok(receipt) if as_json => write_json(receipt, out),
-            Ok(receipt) => write_text(receipt, out),
+            Ok((receipt, unread)) if as_json => write_json(receipt, unread, out),
+            Ok((receipt, unread)) => write_text(receipt, unread, out),
             Err(problem) => problem.write(as_json, out),
         }
         receipt.is_ok()
@@ -38,6 +41,15 @@ fn says_something(receipt: &Receipt<'_>) -> bool {
         ..Receipt::default()
     };
     *receipt != nothing
+}
+
+/// The submit date and the done date, as they stand, where they cannot be read.
+fn unread_dates<'l>(line: &'l [u8], receipt: &Receipt<'_>) -> [Option<&'l [u8]>; 2] {
+    let [submit, done] = date_texts(line);
+    [
+        submit.filter(|_| receipt.submit_date.is_none()),
+        done.filter(|_| receipt.done_date.is_none()),
+    ]
 }
 
 /// A value as text: UTF-8 where it is that, else each octet as the character of its value
@@ -55,7 +67,12 @@ fn state(receipt: &Receipt<'_>) -> Option<ReceiptState> {
     Some(receipt.state().unwrap_or(ReceiptState::Unknown))
 }
 
-fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
+/// Whether `stat` is a word that nobody knows, and not the one for an unknown state.
+fn is_unknown_word(receipt: &Receipt<'_>) -> bool {
+    receipt.stat.is_some() && receipt.state().is_none()
+}
+
+fn write_json(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<u8>) {
     let mut object = Object::new(out);
     let number = |object: &mut Object<'_>, name, value: Option<u32>| match value {
         Some(value) => object.number(name, u64::from(value)),
@@ -64,8 +81,7 @@ fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     object.text("id", words(receipt.id).as_deref());
     number(&mut object, "sub", receipt.sub);
     number(&mut object, "dlvrd", receipt.dlvrd);
-    let date =
-        |date: Option<_>| date.map(|date: signalbox_codec::receipt::ReceiptDate| date.to_string());
+    let date = |date: Option<ReceiptDate>| date.map(|date| date.to_string());
     object.text("submit_date", date(receipt.submit_date).as_deref());
     object.text("done_date", date(receipt.done_date).as_deref());
     object.text("stat", words(receipt.stat).as_deref());
@@ -78,11 +94,22 @@ fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
         Some(state) => object.flag("final", state.is_final()),
         None => object.text("final", None),
     }
+    if is_unknown_word(receipt) {
+        object.flag("stat_known", false);
+    }
+    for (name, date) in ["submit_date_text", "done_date_text"]
+        .into_iter()
+        .zip(unread)
+    {
+        if date.is_some() {
+            object.text(name, words(*date).as_deref());
+        }
+    }
     object.end();
     out.push(b'\n');
 }
 
-fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
+fn write_text(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<u8>) {
     let state = state(receipt).map(|state| {
         let word = super::words::message_state(state.message_state());
         let finality = if state.is_final() {
@@ -90,8 +117,15 @@ fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
         } else {
             "not final"
         };
-        format!("{word} ({finality})")
+        match is_unknown_word(receipt) {
+            true => format!("!{word} (no known stat, {finality})"),
+            false => format!("{word} ({finality})"),
+        }
     });
+    let date = |date: Option<ReceiptDate>, unread: Option<&[u8]>| {
+        let unread = words(unread).map(|text| format!("!{text:?}"));
+        date.map(|date| date.to_string()).or(unread)
+    };
     let fields = [
         ("id", words(receipt.id)),
         ("stat", words(receipt.stat)),
@@ -99,11 +133,8 @@ fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
         ("err", words(receipt.err)),
         ("sub", receipt.sub.map(|sub| sub.to_string())),
         ("dlvrd", receipt.dlvrd.map(|dlvrd| dlvrd.to_string())),
-        (
-            "submit_date",
-            receipt.submit_date.map(|date| date.to_string()),
-        ),
-        ("done_date", receipt.done_date.map(|date| date.to_string())),
+        ("submit_date", date(receipt.submit_date, unread[0])),
+        ("done_date", date(receipt.done_date, unread[1])),
         ("text", words(receipt.text).map(|text| format!("{text:?}"))),
     ];
     let present = fields

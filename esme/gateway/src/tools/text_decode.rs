@@ -8,7 +8,7 @@ use signalbox_codec::udh::Udh;
 
 use super::json::{self, Object, Problem};
 use super::lines::{self, Input};
-use super::{hex, text_plan};
+use super::{hex, text_plan, user_data};
 
 const NAMES: &[&str] = &["data_coding", "hex", "udh_hex", "default_alphabet"];
 
@@ -62,11 +62,12 @@ fn decode_words(line: &[u8]) -> Result<String, Problem> {
     let data_coding = data_coding.map_err(|_| usage())?;
     let mut octets = Vec::new();
     hex::read(digits.as_bytes(), &mut octets).map_err(|_| usage())?;
-    text::decode(&octets, data_coding, Encoding::Gsm7, None).map_err(no_text)
+    text::decode(&octets, data_coding, Encoding::Gsm7, None)
+        .map_err(|error| no_text(error, data_coding))
 }
 
-fn no_text(error: text::TextError) -> Problem {
-    Problem::of_field("hex", error.to_string())
+fn no_text(error: text::TextError, data_coding: u8) -> Problem {
+    Problem::of_field("hex", user_data::no_text(error, data_coding))
 }
 
 fn decode_object(line: &Map<String, Json>) -> Result<String, Problem> {
@@ -91,5 +92,7 @@ fn decode_object(line: &Map<String, Json>) -> Result<String, Problem> {
             )
         }
     };
-    text::decode(body, data_coding as u8, default_alphabet, udh).map_err(no_text)
+    let data_coding = data_coding as u8;
+    text::decode(body, data_coding, default_alphabet, udh)
+        .map_err(|error| no_text(error, data_coding))
 }

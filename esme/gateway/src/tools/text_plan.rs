@@ -1,12 +1,16 @@
 //! `signalbox text plan`: how a text would be sent, and what it costs.
 
 use std::io::{self, BufRead, Write};
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value as Json};
 use signalbox_codec::segment::{
-    LongMessage, SEGMENTS_MAX, Segment, SegmentOptions, USER_DATA_OCTETS,
+    LongMessage, SEGMENTS_MAX, Segment, SegmentError, SegmentOptions, USER_DATA_OCTETS,
+    USER_DATA_OCTETS_RANGE,
 };
-use signalbox_codec::text::{Encoding, Language, Plan, PlanOptions, PreferredEncoding, plan};
+use signalbox_codec::text::{
+    Encoding, Language, Plan, PlanError, PlanOptions, PreferredEncoding, plan,
+};
 
 use super::json::{self, Object, Problem, list};
 use super::lines::{self, Input};
@@ -66,8 +70,13 @@ fn plan_text(line: &[u8], out: &mut Vec<u8>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn unplannable(error: signalbox_codec::text::PlanError) -> Problem {
-    Problem::of_field("text", error.to_string())
+fn unplannable(error: PlanError) -> Problem {
+    let field = match error {
+        PlanError::NoDataCoding { .. } => "preferred_encoding",
+        PlanError::Segment(SegmentError::HeaderTooLong { .. }) => "segment_octets",
+        PlanError::Segment(_) | PlanError::Unencodable { .. } => "text",
+    };
+    Problem::of_field(field, error.to_string())
 }
 
 fn plan_object(line: &Map<String, Json>, out: &mut Vec<u8>) -> Result<(), Problem> {
@@ -82,8 +91,16 @@ fn plan_object(line: &Map<String, Json>, out: &mut Vec<u8>) -> Result<(), Proble
         None => Encoding::Gsm7,
         Some(name) => encoding("default_alphabet", name)?,
     };
-    let number = |name, max: u8| json::take_number(line, name, u64::from(max));
-    let reference = json::take_number(line, "reference", u64::from(u16::MAX))?;
+    let long_message = long_message(line)?;
+    let reference_max = match long_message {
+        LongMessage::Udh8 => u16::from(u8::MAX),
+        LongMessage::Udh16 | LongMessage::Sar | LongMessage::Payload => u16::MAX,
+    };
+    let reference = json::take_number(line, "reference", u64::from(reference_max))?;
+    let number = |name, range: RangeInclusive<u8>| {
+        let range = u64::from(*range.start())..=u64::from(*range.end());
+        json::take_number_of(line, name, range)
+    };
     let languages = languages(line)?;
     let options = PlanOptions {
         preferred_encoding,
@@ -92,10 +109,11 @@ fn plan_object(line: &Map<String, Json>, out: &mut Vec<u8>) -> Result<(), Proble
         languages: &languages,
         transliterate: json::take_flag(line, "transliterate")?,
         segment: SegmentOptions {
-            long_message: long_message(line)?,
+            long_message,
             reference: reference.unwrap_or(0) as u16,
-            segments_max: number("segments_max", SEGMENTS_MAX)?.map_or(SEGMENTS_MAX, |n| n as u8),
-            user_data_octets_max: number("segment_octets", USER_DATA_OCTETS)?
+            segments_max: number("segments_max", 1..=SEGMENTS_MAX)?
+                .map_or(SEGMENTS_MAX, |n| n as u8),
+            user_data_octets_max: number("segment_octets", USER_DATA_OCTETS_RANGE)?
                 .map_or(USER_DATA_OCTETS, |n| n as u8),
             elements: &[],
         },
@@ -107,7 +125,12 @@ fn plan_object(line: &Map<String, Json>, out: &mut Vec<u8>) -> Result<(), Proble
 pub(super) fn encoding(field: &str, name: &str) -> Result<Encoding, Problem> {
     Encoding::from_name(name).ok_or_else(|| {
         let known = Encoding::ALL.map(Encoding::name).join(", ");
-        Problem::of_field(field, format!("{name:?} is none of {known}"))
+        // No data_coding announces UTF-8.
+        let limit = match field {
+            "preferred_encoding" => " (that one only as default_alphabet too), auto",
+            _ => "",
+        };
+        Problem::of_field(field, format!("{name:?} is none of {known}{limit}"))
     })
 }
 
