@@ -5,8 +5,7 @@
 //! Accepted     sent      the remote id is stored; a receipt parked under it is applied
 //! Delivered    delivered
 //! RetryAfter   waits     an attempt; after the schedule, or failed when they are used up
-//! Throttled    waits     not an attempt; old place in the queue, but `throttled` tells from when on
-//!                        it lets others go first
+//! Throttled    waits     not an attempt; old place in the queue, unless it comes again and again
 //! NotSent      waits     not an attempt; old place in the queue
 //! NextRoute    rejected  failed if a part was taken or there is no other provider
 //! Rejected     failed
@@ -115,9 +114,7 @@ impl<L: Ledger> Step<'_, L> {
             Outcome::Throttled { error } => {
                 wait(state, at, error.clone());
                 let delay_ms = self.router.throttled.delay_ms(part.delivery, parts_total);
-                if delay_ms > 0 {
-                    state.due_at = state.due_at.max(self.now.plus_ms(delay_ms));
-                }
+                self.let_others_go_first(state, delay_ms);
                 Event::Throttled { error }
             }
             Outcome::NotSent => {
@@ -141,6 +138,12 @@ impl<L: Ledger> Step<'_, L> {
                 self.mark_unknown(part, message, state, &error, policy, true);
                 Event::OutcomeUnknown { error }
             }
+        }
+    }
+
+    fn let_others_go_first(&self, state: &mut DeliveryState, delay_ms: u64) {
+        if delay_ms > 0 {
+            state.due_at = state.due_at.max(self.now.plus_ms(delay_ms));
         }
     }
 
