@@ -387,7 +387,9 @@ fn encode_part<'a>(
     buffer.split().freeze()
 }
 
-/// The message's expiry as a relative time, at least one second.
+/// The message's expiry as a relative time, at least one second. Not for a message that the SMSC
+/// is to send later: its life there begins with schedule_delivery_time, and the SMSC knows its own
+/// default.
 fn validity_period(
     config: &SubmitConfig,
     dispatch: &Dispatch,
@@ -397,7 +399,7 @@ fn validity_period(
     if let Some(own) = options.validity_period {
         return own.as_bytes().try_into().ok();
     }
-    if !config.validity {
+    if !config.validity || options.schedule_delivery_time.is_some() {
         return None;
     }
     let unix_ms = |time: Timestamp| i64::try_from(time.0).unwrap_or(i64::MAX);

@@ -98,7 +98,7 @@ impl<'m> SmsOptions<'m> {
                 let octets = if value.contains(':') {
                     tlv_value(value)
                 } else {
-                    hex(value)
+                    hex(value).and_then(within_tlv)
                 };
                 self.tlvs.push((tlv_tag(tag)?, octets?));
             }
@@ -163,6 +163,11 @@ pub fn tlv_value(text: &str) -> Result<Vec<u8>, String> {
         "u32" => integer(4)?,
         _ => return Err(FORMS.to_owned()),
     };
+    within_tlv(octets)
+}
+
+/// The octets, if a TLV can hold so many.
+fn within_tlv(octets: Vec<u8>) -> Result<Vec<u8>, String> {
     if octets.len() > TLV_OCTETS_MAX {
         return Err(format!(
             "{} octets, at most {TLV_OCTETS_MAX} are allowed",
@@ -279,6 +284,10 @@ mod tests {
             ("sms.tlv.0x1400", "u8:256", "0 to 255"),
             ("sms.flsh", "true", "no such option"),
         ];
+        let long = "00".repeat(TLV_OCTETS_MAX + 1);
+        let rows = rows
+            .into_iter()
+            .chain([("sms.tlv.0x1400", long.as_str(), "at most 65535")]);
         for (option, value, reason) in rows {
             let message = message_with(&[(option, value)]);
             let error = SmsOptions::parse(&message).expect_err(option);

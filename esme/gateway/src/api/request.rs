@@ -11,6 +11,7 @@ use signalbox_router::{
 
 use super::fields::Fields;
 use super::problem::Problem;
+use super::sms_options::is_printable;
 
 use crate::config::parse_duration;
 
@@ -93,9 +94,8 @@ pub(super) fn message(raw: &[u8], defaults: &Defaults) -> Result<Message, Proble
     let from = fields
         .string("from", ADDRESS_CHARACTERS_MAX)?
         .unwrap_or_default();
-    if from.len() > SMS_SENDER_OCTETS_MAX && to.iter().all(|to| to.starts_with("sms:")) {
-        let detail = format!("longer than {SMS_SENDER_OCTETS_MAX} octets, which SMS cannot carry");
-        return Err(fields.problem("from", detail));
+    if to.iter().any(|to| to.starts_with("sms:")) {
+        check_sms_sender(&from).map_err(|detail| fields.problem("from", detail))?;
     }
     let message = Message {
         id: MessageId(uuid::Uuid::now_v7().as_u128()),
@@ -180,10 +180,27 @@ fn address_of(text: &str) -> Result<String, String> {
             Ok(text.to_owned())
         }
         _ => Err(format!(
-            "`{text}` is no address: a phone number, or sms: email: xmpp: apns: fcm: uri: user: \
-             group: and what follows"
+            "`{text}` is no address: a phone number, with or without sms: in front"
         )),
     }
+}
+
+/// Whether a submit_sm can carry the sender. The `+` of a number is not among its octets: it
+/// becomes the type of number.
+fn check_sms_sender(from: &str) -> Result<(), String> {
+    if !is_printable(from) {
+        return Err("not printable ASCII, which is all that SMS can carry".to_owned());
+    }
+    let is_number = |text: &str| {
+        let digit = |octet: u8| octet.is_ascii_digit() || matches!(octet, b'*' | b'#');
+        text.bytes().all(digit)
+    };
+    let number = from.strip_prefix('+').filter(|digits| is_number(digits));
+    if number.unwrap_or(from).len() > SMS_SENDER_OCTETS_MAX {
+        let detail = format!("longer than {SMS_SENDER_OCTETS_MAX} octets, which SMS cannot carry");
+        return Err(detail);
+    }
+    Ok(())
 }
 
 fn content(fields: &mut Fields, options: &[(String, String)]) -> Result<Content, Problem> {

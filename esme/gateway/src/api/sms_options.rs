@@ -2,6 +2,7 @@
 //! here and travel as options named `sms.…`.
 
 use serde_json::Value;
+use signalbox_router::parse_rfc3339;
 
 use super::fields::Fields;
 use super::problem::Problem;
@@ -25,6 +26,15 @@ const BINARY_OCTETS_MAX: usize = 65_535;
 /// Most octets of a user data header given by the caller.
 const UDH_OCTETS_MAX: usize = 140;
 const TLVS_MAX: usize = 32;
+/// Most octets of a TLV's value: its length is written in two.
+const TLV_OCTETS_MAX: usize = 65_535;
+/// TLVs that Signalbox sets itself, as the content wants them: message_payload,
+/// sar_msg_ref_num, sar_total_segments, sar_segment_seqnum (SMPP v3.4 §5.3.2).
+const TLVS_OF_THE_CONTENT: [u16; 4] = [0x0424, 0x020C, 0x020E, 0x020F];
+/// Octets of a time (SMPP v3.4 §7.1.1).
+const TIME_OCTETS: usize = 16;
+/// Most quarter hours of a time's offset from UTC: 12 hours.
+const OFFSET_QUARTERS_MAX: u8 = 48;
 
 /// Takes and checks the `sms` object.
 pub(super) fn take(message: &mut Fields) -> Result<Vec<(String, String)>, Problem> {
@@ -55,19 +65,25 @@ pub(super) fn take(message: &mut Fields) -> Result<Vec<(String, String)>, Proble
     }
     for name in ["flash", "replace_if_present"] {
         if fields.boolean(name)? == Some(true) {
+            if name == "flash" && options.iter().any(|(other, _)| other == "sms.data_coding") {
+                return Err(fields.problem(name, "give only one of data_coding, flash"));
+            }
             options.push((format!("sms.{name}"), "true".into()));
         }
     }
     if let Some(service_type) = fields.string("service_type", 5)? {
-        if !service_type.is_ascii() {
-            return Err(fields.problem("service_type", "not ASCII"));
+        if !is_printable(&service_type) {
+            return Err(fields.problem("service_type", "not printable ASCII"));
         }
         options.push(("sms.service_type".into(), service_type));
     }
     for name in ["validity_period", "schedule_delivery_time"] {
-        if let Some(time) = fields.string(name, 16)? {
+        if let Some(time) = fields.string(name, TIME_OCTETS)? {
             if !is_smpp_time(&time) {
-                let detail = format!("`{time}` is no SMPP time: YYMMDDhhmmsstnnp, p one of + - R");
+                let detail = format!(
+                    "`{time}` is no SMPP time: YYMMDDhhmmsstnnp; p is + or - with a date that \
+                     exists and nn up to {OFFSET_QUARTERS_MAX}, or R with a span above zero"
+                );
                 return Err(fields.problem(name, detail));
             }
             options.push((format!("sms.{name}"), time));
@@ -105,19 +121,56 @@ fn tlvs(fields: &mut Fields, options: &mut Vec<(String, String)>) -> Result<(), 
         let Some(tag) = tag else {
             return Err(fields.problem(&name, "no tag: a number up to 65535, or 0x and hex"));
         };
-        if octets_of_hex(&hex).is_none() {
-            return Err(fields.problem(&name, "not hexadecimal: two digits an octet"));
+        if TLVS_OF_THE_CONTENT.contains(&tag) {
+            let detail = "Signalbox sets this TLV itself; give text, content or binary_hex";
+            return Err(fields.problem(&name, detail));
         }
-        options.push((format!("sms.tlv.{tag}"), hex));
+        let option = format!("sms.tlv.{tag}");
+        if options.iter().any(|(known, _)| *known == option) {
+            let detail = format!("tag {tag} is given twice, in two spellings");
+            return Err(fields.problem(&name, detail));
+        }
+        match octets_of_hex(&hex) {
+            Some(octets) if octets.len() <= TLV_OCTETS_MAX => options.push((option, hex)),
+            Some(_) => {
+                let detail = format!("more than {TLV_OCTETS_MAX} octets");
+                return Err(fields.problem(&name, detail));
+            }
+            None => return Err(fields.problem(&name, "not hexadecimal: two digits an octet")),
+        }
     }
     Ok(())
 }
 
+/// Whether SMPP has such a time (SMPP v3.4 §7.1.1): an empty one, a date that exists, or a span.
+/// A span of nothing is refused, as no message lives that long.
 fn is_smpp_time(text: &str) -> bool {
-    let Some((digits, sign)) = text.split_at_checked(15) else {
+    let Some((digits, sign)) = text.split_at_checked(TIME_OCTETS - 1) else {
         return text.is_empty();
     };
-    digits.bytes().all(|octet| octet.is_ascii_digit()) && matches!(sign, "+" | "-" | "R")
+    if !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+        return false;
+    }
+    let pair = |at: usize| &digits[at..at + 2];
+    match sign {
+        "+" | "-" => {
+            let date = format!("20{}-{}-{}", pair(0), pair(2), pair(4));
+            let time = format!("{}:{}:{}", pair(6), pair(8), pair(10));
+            // A leap second, which RFC 3339 has and SMPP has not.
+            let leaps = pair(10) == "60";
+            let near = pair(13)
+                .parse()
+                .is_ok_and(|quarters: u8| quarters <= OFFSET_QUARTERS_MAX);
+            near && !leaps && parse_rfc3339(&format!("{date}T{time}Z")).is_some()
+        }
+        "R" => digits[..12].bytes().any(|digit| digit != b'0'),
+        _ => false,
+    }
+}
+
+/// Whether it is ASCII without control characters: what the text fields of a PDU take.
+pub(super) fn is_printable(text: &str) -> bool {
+    text.bytes().all(|octet| matches!(octet, 0x20..=0x7E))
 }
 
 /// The octets that hexadecimal digits stand for.
@@ -142,4 +195,36 @@ pub(super) fn to_json(options: &[(String, String)]) -> Option<Value> {
         }
     }
     (!map.is_empty()).then_some(Value::Object(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_no_smsc_can_read_are_none() {
+        for (text, valid) in [
+            ("", true),
+            ("261122013000000+", true),
+            ("240229235959948-", true),
+            ("000000000001000R", true),
+            ("999999999999000R", true),
+            ("250229000000000+", false),
+            ("261301000000000+", false),
+            ("260001000000000+", false),
+            ("261132000000000+", false),
+            ("261100000000000+", false),
+            ("261122240000000+", false),
+            ("261122006000000+", false),
+            ("261122000060000+", false),
+            ("261122000000049-", false),
+            ("000000000000000R", false),
+            ("000000000000999R", false),
+            ("261122013000000Z", false),
+            ("26112201300000+", false),
+            ("26112201300000é", false),
+        ] {
+            assert_eq!(is_smpp_time(text), valid, "{text}");
+        }
+    }
 }

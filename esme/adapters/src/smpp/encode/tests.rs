@@ -305,6 +305,19 @@ fn wishes_of_the_message() {
 }
 
 #[test]
+fn what_the_smsc_sends_later_does_not_expire_by_our_clock() {
+    let options = [("sms.schedule_delivery_time", "300101000000000+")];
+    encoded(
+        &SubmitConfig::default(),
+        &dispatch(message_with(&options)),
+        |_, sm| {
+            assert_eq!(sm.schedule_delivery_time.as_octets(), b"300101000000000+");
+            assert!(sm.validity_period.is_empty());
+        },
+    );
+}
+
+#[test]
 fn refusals_have_a_code_and_say_what_is_wrong() {
     let standard = SubmitConfig::default();
     let strict = SubmitConfig {
