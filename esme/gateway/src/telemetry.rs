@@ -53,6 +53,37 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
             upkeep.run_upkeep();
         }
     });
+    describe();
     metrics::gauge!("signalbox_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
+}
+
+/// Says of each metric what it is, for `# HELP`.
+fn describe() {
+    for (name, help) in [
+        ("bind_up", "1 while bound"),
+        ("window_inflight", "Parts without a response"),
+        ("limiter", "1 for what keeps the provider from sending more"),
+        ("deliveries", "Deliveries under way, by phase"),
+        ("parked_receipts", "Receipts that wait for their message"),
+        ("store_bytes", "Size of the journal"),
+        ("store_failures", "Writes and fsyncs that failed"),
+        ("build_info", "1; the version is a label"),
+    ] {
+        metrics::describe_gauge!(format!("signalbox_{name}"), help);
+    }
+    for (name, help) in [
+        ("submits_total", "Attempts to hand over a part, by outcome"),
+        ("callbacks_total", "Attempts to make a callback, by outcome"),
+        ("store_records_total", "Records written"),
+        ("requests_total", "Answers to HTTP requests, by status"),
+        ("inbound_total", "Messages from phones"),
+        ("receipts_total", "Receipts, by the state that they tell"),
+    ] {
+        metrics::describe_counter!(format!("signalbox_{name}"), help);
+    }
+    metrics::describe_histogram!(
+        "signalbox_store_commit_seconds",
+        "One batch: written and fsynced"
+    );
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use signalbox::client::Client;
 use smsc_sim::Smsc;
 use support::{GatewayProcess, Home, KEY, Settings, exchange, send, wait_for_message};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Rig {
     smsc: Smsc,
@@ -391,6 +392,30 @@ async fn arrays_and_streams_refuse_only_what_is_wrong() {
         "{answer}"
     );
     assert_eq!(answers[1]["type"], "urn:signalbox:problem:body");
+    assert_eq!(answers[1]["line"], 2, "{answer}");
+}
+
+#[tokio::test]
+async fn a_stream_that_expects_100_continue_gets_it_before_the_answer() {
+    let rig = rig().await;
+    let address = rig.gateway.ready["http"].as_str().unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let line = "{\"to\":\"+491700000001\",\"text\":\"a\"}\n";
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/x-ndjson\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\nConnection: close\r\n\r\n",
+        line.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).await.unwrap();
+    assert_eq!(interim, *b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(line.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(answer.contains("\"state\":\"accepted\""), "{answer}");
 }
 
 #[tokio::test]
@@ -472,4 +497,17 @@ async fn a_message_from_a_phone_is_kept_and_listed() {
         (&json!("+491700000042"), &json!("sms:100"))
     );
     assert_eq!(first["text"], "STOP");
+    assert_eq!(first["remote_ids"], json!([]));
+    let metrics = rig.raw("GET /metrics HTTP/1.1", "").await;
+    for line in [
+        "# HELP signalbox_inbound_total Messages from phones",
+        "signalbox_inbound_total{provider=\"sim\"} 1",
+        "signalbox_receipts_total{provider=\"sim\",state=\"delivered\"} 1",
+        "signalbox_requests_total{status=\"202\"} 1",
+    ] {
+        assert!(
+            metrics.lines().any(|shown| shown == line),
+            "{line}: {metrics}"
+        );
+    }
 }

@@ -20,6 +20,8 @@ mod stream;
 use std::sync::{Arc, RwLock};
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use signalbox_store::{History, HistoryError};
@@ -110,9 +112,16 @@ pub fn admin_routes(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-/// Answers for all other paths and methods.
+/// Answers for all other paths and methods, and counts all answers.
 pub fn with_refusals(routes: Router) -> Router {
     routes
         .fallback(|| async { Problem::not_found("this path; the README lists what is here") })
         .method_not_allowed_fallback(|| async { Problem::method() })
+        .layer(map_response(counted))
+}
+
+async fn counted(response: Response) -> Response {
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("signalbox_requests_total", "status" => status).increment(1);
+    response
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
@@ -22,13 +22,33 @@ const GROUP_LINES_MAX: usize = 512;
 /// Groups under way at once. A sender that does not read its answers is stopped by this.
 const GROUPS_MAX: usize = 8;
 
+/// A line that was read, with its number.
+type NumberedLine = (u64, Parsed);
+
+/// What reading the body gives: the next piece, or that there is none.
+type Frame = Option<Result<hyper::body::Frame<Bytes>, axum::Error>>;
+
 /// Reads the request's lines and writes the answer's.
-pub(super) fn respond(api: Arc<Api>, caller: Arc<Caller>, body: Body) -> Response {
+pub(super) async fn respond(
+    api: Arc<Api>,
+    caller: Arc<Caller>,
+    headers: &HeaderMap,
+    mut body: Body,
+) -> Response {
+    // `100 Continue` goes out when the body is asked for, and no longer once the answer has begun:
+    // a caller who waits for it would wait in vain.
+    let expects = headers.get(header::EXPECT);
+    let first = match expects.filter(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
+        Some(_) => Some(body.frame().await),
+        None => None,
+    };
     let (groups, groups_in) = mpsc::channel(GROUPS_MAX);
     let (answers, answers_in) = mpsc::channel(GROUPS_MAX);
     tokio::spawn(read_lines(
         Arc::clone(&api),
         Arc::clone(&caller),
+        first,
         body,
         groups,
     ));
@@ -42,16 +62,25 @@ pub(super) fn respond(api: Arc<Api>, caller: Arc<Caller>, body: Body) -> Respons
         .into_response()
 }
 
-/// Cuts the body into lines and hands them on in groups. Ends with the body or the receiver.
+/// Cuts the body, whose first piece may have been read, into lines and hands them on in groups.
+/// Ends with the body or the receiver.
 async fn read_lines(
     api: Arc<Api>,
     caller: Arc<Caller>,
+    mut first: Option<Frame>,
     mut body: Body,
-    groups: mpsc::Sender<Vec<Parsed>>,
+    groups: mpsc::Sender<Vec<NumberedLine>>,
 ) {
     let mut lines = Lines::default();
     let mut group = Vec::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = match first.take() {
+            Some(frame) => frame,
+            None => body.frame().await,
+        };
+        let Some(frame) = frame else {
+            break;
+        };
         let Ok(frame) = frame else {
             // The caller went away in mid-line: what was whole is submitted, the rest is not.
             break;
@@ -60,7 +89,9 @@ async fn read_lines(
             continue;
         };
         let defaults = defaults(&api, &caller.account);
-        lines.push(&data, |line| group.push(parse_line(line, &defaults)));
+        lines.push(&data, |at, line| {
+            group.push((at, parse_line(line, &defaults)));
+        });
         while !group.is_empty() {
             let rest = group.split_off(group.len().min(group_lines_max(&api)));
             if groups
@@ -73,7 +104,7 @@ async fn read_lines(
         }
     }
     let defaults = defaults(&api, &caller.account);
-    lines.finish(|line| group.push(parse_line(line, &defaults)));
+    lines.finish(|at, line| group.push((at, parse_line(line, &defaults))));
     if !group.is_empty() {
         // Nobody left to answer: nothing to submit for either.
         let _ = groups.send(group).await;
@@ -88,10 +119,11 @@ fn group_lines_max(api: &Api) -> usize {
 async fn submit_groups(
     api: Arc<Api>,
     caller: Arc<Caller>,
-    mut groups: mpsc::Receiver<Vec<Parsed>>,
+    mut groups: mpsc::Receiver<Vec<NumberedLine>>,
     answers: mpsc::Sender<Bytes>,
 ) {
     while let Some(group) = groups.recv().await {
+        let (numbers, group): (Vec<u64>, Vec<Parsed>) = group.into_iter().unzip();
         let own: Vec<Option<Problem>> = group
             .iter()
             .map(|parsed| parsed.as_ref().err().cloned())
@@ -106,7 +138,10 @@ async fn submit_groups(
         };
         let count = lines.len();
         let mut octets = Vec::with_capacity(count * 160);
-        for line in lines {
+        for (number, mut line) in numbers.into_iter().zip(lines) {
+            if let Line::Problem(problem) = &mut line {
+                problem.line = Some(number);
+            }
             serde_json::to_writer(&mut octets, &line).expect("a Vec takes any JSON value");
             octets.push(b'\n');
         }
@@ -122,20 +157,23 @@ fn parse_line(line: Result<&[u8], ()>, defaults: &Defaults) -> Parsed {
 }
 
 /// Cuts octets into lines of at most [`LINE_OCTETS_MAX`]; a longer one is passed over to its end
-/// and reported once. Empty lines are nothing.
+/// and reported once. Empty lines are nothing but counted: each line is told with its number.
 #[derive(Default)]
 struct Lines {
     partial: Vec<u8>,
     too_long: bool,
+    /// Number of the last whole line.
+    number: u64,
 }
 
 impl Lines {
-    fn push(&mut self, mut octets: &[u8], mut each: impl FnMut(Result<&[u8], ()>)) {
+    fn push(&mut self, mut octets: &[u8], mut each: impl FnMut(u64, Result<&[u8], ()>)) {
         while let Some(end) = memchr::memchr(b'\n', octets) {
             let (line, rest) = octets.split_at(end);
             octets = &rest[1..];
             if self.partial.is_empty() && !self.too_long && line.len() <= LINE_OCTETS_MAX {
-                emit(line, &mut each);
+                self.number += 1;
+                emit(self.number, line, &mut each);
             } else {
                 self.extend(line);
                 self.finish(&mut each);
@@ -144,11 +182,12 @@ impl Lines {
         self.extend(octets);
     }
 
-    fn finish(&mut self, mut each: impl FnMut(Result<&[u8], ()>)) {
+    fn finish(&mut self, mut each: impl FnMut(u64, Result<&[u8], ()>)) {
+        self.number += 1;
         if self.too_long {
-            each(Err(()));
+            each(self.number, Err(()));
         } else {
-            emit(&self.partial, &mut each);
+            emit(self.number, &self.partial, &mut each);
         }
         self.partial.clear();
         self.too_long = false;
@@ -165,10 +204,10 @@ impl Lines {
     }
 }
 
-fn emit(line: &[u8], each: &mut impl FnMut(Result<&[u8], ()>)) {
+fn emit(number: u64, line: &[u8], each: &mut impl FnMut(u64, Result<&[u8], ()>)) {
     let line = line.trim_ascii();
     if !line.is_empty() {
-        each(Ok(line));
+        each(number, Ok(line));
     }
 }
 
@@ -176,11 +215,12 @@ fn emit(line: &[u8], each: &mut impl FnMut(Result<&[u8], ()>)) {
 mod tests {
     use super::*;
 
-    fn cut(pieces: &[&[u8]]) -> Vec<Result<String, ()>> {
+    fn cut(pieces: &[&[u8]]) -> Vec<(u64, Result<String, ()>)> {
         let mut lines = Lines::default();
         let mut found = Vec::new();
-        let mut each = |line: Result<&[u8], ()>| {
-            found.push(line.map(|line| String::from_utf8_lossy(line).into_owned()));
+        let mut each = |at: u64, line: Result<&[u8], ()>| {
+            let line = line.map(|line| String::from_utf8_lossy(line).into_owned());
+            found.push((at, line));
         };
         for piece in pieces {
             lines.push(piece, &mut each);
@@ -192,8 +232,8 @@ mod tests {
     #[test]
     fn lines_are_the_same_however_the_octets_arrive() {
         let whole = b"{1}\r\n\n {22} \n{333}";
-        let expected: Vec<_> = ["{1}", "{22}", "{333}"]
-            .map(|line| Ok(line.to_owned()))
+        let expected: Vec<_> = [(1, "{1}"), (3, "{22}"), (4, "{333}")]
+            .map(|(at, line)| (at, Ok(line.to_owned())))
             .into();
         for at in 0..whole.len() {
             let (first, second) = whole.split_at(at);
@@ -205,6 +245,11 @@ mod tests {
     fn a_line_over_the_limit_is_refused_alone() {
         let long = vec![b'x'; LINE_OCTETS_MAX];
         let found = cut(&[b"a\n", &long, b"y\nb\n"]);
-        assert_eq!(found, [Ok("a".to_owned()), Err(()), Ok("b".to_owned())]);
+        let expected = [
+            (1, Ok("a".to_owned())),
+            (2, Err(())),
+            (3, Ok("b".to_owned())),
+        ];
+        assert_eq!(found, expected);
     }
 }

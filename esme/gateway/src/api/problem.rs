@@ -26,6 +26,9 @@ pub struct Problem {
     /// The field, for errors of the request's content: `to[1]`, `expires_in`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The line of a stream, counted from 1, blank ones too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 impl Problem {
@@ -36,6 +39,7 @@ impl Problem {
             status: status.as_u16(),
             detail: String::new(),
             field: None,
+            line: None,
         }
     }
 

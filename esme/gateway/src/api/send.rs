@@ -65,7 +65,7 @@ pub(super) async fn post_messages(
             post_json(&api, &caller, &headers, &octets).await
         }
         "application/x-ndjson" | "application/ndjson" => {
-            Ok(ndjson::respond(Arc::clone(&api), caller, body))
+            Ok(ndjson::respond(Arc::clone(&api), caller, &headers, body).await)
         }
         other => Err(Problem::content_type(other)),
     }

@@ -151,6 +151,8 @@ fn part_json(number: usize, part: &PartView) -> Value {
 
 /// A delivery as an entry of a list: what identifies it and how it stands.
 pub(super) fn summary(delivery: &DeliveryView) -> Value {
+    let parts = delivery.parts.iter();
+    let remote_ids = parts.filter_map(|part| part.remote_id.as_ref());
     let mut value = json!({
         "id": delivery.id.message.to_string(),
         "recipient": delivery.id.recipient,
@@ -159,7 +161,7 @@ pub(super) fn summary(delivery: &DeliveryView) -> Value {
         "text": delivery.text,
         "state": delivery.state.name(),
         "provider": delivery.provider,
-        "remote_ids": delivery.parts.iter().map(|part| &part.remote_id).collect::<Vec<_>>(),
+        "remote_ids": remote_ids.collect::<Vec<_>>(),
         "duplicate_possible": delivery.duplicate_possible,
         "accepted_at": Rfc3339(delivery.accepted_at).to_string(),
         "changed_at": Rfc3339(delivery.changed_at).to_string(),
