@@ -63,6 +63,10 @@ const WHOLE: &[Case] = &[
         ],
     },
     Case {
+        text: "[store]\npath = \"a\"\npath = \"b\"\n",
+        expected: &["3:1: path: duplicate key"],
+    },
+    Case {
         text: "http = 3\nprovider = \"acme\"\n",
         expected: &["1:8: http: 3: a table", "2:12: provider: \"acme\": a table"],
     },

@@ -51,6 +51,22 @@ fn nothing_at_all_gives_the_defaults_and_warnings() {
 }
 
 #[test]
+fn a_bind_without_a_password_is_told() {
+    for (password, told) in [
+        ("", true),
+        ("password = \"\"", false),
+        ("password = \"x\"", false),
+    ] {
+        let folder = Folder::new();
+        let file = folder.write("signalbox.toml", &format!("{MINIMAL}{password}"));
+        let warnings = load(Some(&file), &[]).warnings;
+        let key = "provider.acme.bind.main.password";
+        let found = warnings.iter().any(|warning| warning.key == key);
+        assert_eq!(found, told, "{password}");
+    }
+}
+
+#[test]
 fn the_defaults_of_a_provider_are_those_of_the_manual() {
     let config = load_text(MINIMAL);
     let provider = &config.provider["acme"];

@@ -355,14 +355,33 @@ fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
             warnings.push(ConfigError::new(&url.key, &key, problem));
         }
     }
+    warnings.extend(binds_without_password(place.table));
     if let Some(path) = path
         && let Ok(metadata) = std::fs::metadata(path)
         && metadata.permissions().mode() & 0o044 != 0
         && let Some((key, node)) = inline_secret(place.table, "")
         && matches!(node.origin, Origin::File { .. })
     {
-        let problem = "a secret in a file that others on this machine can read (chmod 640)";
+        let problem = "a secret in a file that others on this machine can read; `chmod 600` it, or \
+                       give the secret by a file of its own";
         warnings.push(ConfigError::new(&node.origin, &key, problem));
+    }
+    warnings
+}
+
+/// Binds whose password was most likely forgotten.
+fn binds_without_password(table: &Table) -> Vec<ConfigError> {
+    let mut warnings = Vec::new();
+    for (name, entry) in entries(table, "provider") {
+        let provider = entry.node.as_table().into_iter();
+        for (bind, entry) in provider.flat_map(|provider| entries(provider, "bind")) {
+            let settings = entry.node.as_table();
+            if settings.is_some_and(|keys| !keys.keys().any(|key| key.starts_with("password"))) {
+                let key = format!("provider.{name}.bind.{bind}.password");
+                let problem = "not set, so it is empty; `password = \"\"` says that this is meant";
+                warnings.push(ConfigError::new(&entry.key, &key, problem));
+            }
+        }
     }
     warnings
 }

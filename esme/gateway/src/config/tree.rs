@@ -99,12 +99,15 @@ pub(crate) fn parse(path: &Path, text: &str, errors: &mut Vec<ConfigError>) -> T
     let source = Source::new(path, text);
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     for error in syntax_errors {
-        let offset = error.span().map_or(0, |span| span.start);
-        errors.push(ConfigError::new(
-            &source.origin(offset),
-            "",
-            error.message(),
-        ));
+        let span = error.span().unwrap_or_default();
+        // Of these errors the parser points at the key; of others at any piece of the file.
+        let key = if error.message() == "duplicate key" {
+            text.get(span.clone()).unwrap_or("")
+        } else {
+            ""
+        };
+        let origin = source.origin(span.start);
+        errors.push(ConfigError::new(&origin, key, error.message()));
     }
     source.table(table.into_inner(), DEPTH_MAX, errors)
 }
