@@ -54,6 +54,8 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
+        // A reader that has seen enough, as `head` does.
+        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(format_args!("smsc-sim: {error}"));
             ExitCode::FAILURE
@@ -113,6 +115,12 @@ fn print_line(line: &impl ToString) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", line.to_string())?;
     stdout.flush()
+}
+
+/// Whether nobody reads stdout any more. Peers that go away are told by errors of other types.
+fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Prints a line to stderr. Where nobody reads it, there is nobody left to tell.

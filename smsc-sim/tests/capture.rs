@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::program::{Program, run};
+use support::program::{Program, command, run};
 use support::{Client, peers, submit_sm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -376,6 +376,25 @@ async fn captures_of_all_smscs_share_one_bound() {
         let created = program.http("POST", "/api/v1/smscs", "").await.body;
         let text = |name: &str| created[name].as_str().unwrap().to_owned();
         smscs.push((text("id"), text("smpp").parse().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_ends_it_quietly() {
+    let file = TestFile::new("enough.pcapng");
+    let program = Program::start(&[]);
+    talk(&program).await;
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    for what in ["decode", "stats"] {
+        let (_, unread) = std::io::pipe().unwrap();
+        let mut command = command(&["capture", what, file.path()]);
+        let output = command.stdout(unread).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{what}"
+        );
     }
 }
 

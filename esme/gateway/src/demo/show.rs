@@ -42,8 +42,8 @@ pub(super) fn inbound(number: usize, view: &Value) -> bool {
     outln!("{number:>2}  a message from a phone to the application  ({mark})");
     outln!(
         "    {} -> {}  \"{}\"",
-        text("from"),
-        text("to"),
+        without_scheme(&text("from")),
+        without_scheme(&text("to")),
         shortened(&text("text"))
     );
     outln!("    {}", timeline(view));
@@ -106,6 +106,11 @@ fn event(entry: &Value) -> String {
 
 fn at_ms(entry: &Value) -> Option<u64> {
     signalbox_router::parse_rfc3339(entry["at"].as_str()?).map(|at| at.0)
+}
+
+/// Addresses as people write them, as those of the samples.
+fn without_scheme(address: &str) -> &str {
+    address.strip_prefix("sms:").unwrap_or(address)
 }
 
 fn shortened(text: &str) -> String {
