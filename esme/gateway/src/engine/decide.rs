@@ -118,8 +118,7 @@ impl Engine {
 fn count(input: &Input) {
     match input {
         Input::Inbound { message, .. } => {
-            let provider = message.provider.as_ref().map(|name| Arc::clone(&name.0));
-            let provider = provider.unwrap_or_default();
+            let provider = message.provider.clone().unwrap_or_default();
             metrics::counter!("signalbox_inbound_total", "provider" => provider).increment(1);
         }
         Input::Receipt {
