@@ -104,8 +104,8 @@ pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
     timeline
 }
 
-/// The receipts about one recipient, of a timeline: when each was sent, with which state, and how it
-/// was answered. The answers come in the order of the receipts unless the client mixes them up.
+/// The receipts about one recipient, of a timeline: when each was sent, with which state, and how
+/// it was answered. The answers come in the order of the receipts unless the client mixes them up.
 pub(crate) fn receipts(timeline: &[Value], to: &Value) -> Vec<Value> {
     let about = |event: &&Value| event["to"] == *to;
     let sent = |event: &&Value| event["event"] == "delivery_sent";
