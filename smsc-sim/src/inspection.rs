@@ -211,9 +211,8 @@ fn deviations(decoded: &Decoded<'_>) -> Vec<&'static str> {
 }
 
 fn told(sighting: &Sighting) -> String {
-    let Sighting { deviation, error } = sighting;
-    let (name, section) = (deviation.name(), deviation.section());
-    format!("{}: {error} ({section})", name.replace('_', " "))
+    let name = sighting.deviation.name().replace('_', " ");
+    format!("{name}: {} ({})", sighting.error, sighting.source())
 }
 
 /// The four fields of the header, as far as they are there. SMPP v3.4 §3.2.

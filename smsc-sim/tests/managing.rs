@@ -44,6 +44,19 @@ async fn submitted(client: &mut Client, pdu: &Pdu<'_>) -> String {
 }
 
 /// message_state, final_date and error_code, or the status that refuses.
+/// The id in a submit_multi_resp, and who was refused with what.
+async fn multi_response(client: &mut Client) -> (String, Vec<(String, CommandStatus)>) {
+    let resp = client.read().await;
+    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
+        panic!("{resp:?}");
+    };
+    let refused = fields
+        .unsuccess_smes
+        .iter()
+        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code));
+    (fields.message_id.to_latin1(), refused.collect())
+}
+
 async fn query(
     client: &mut Client,
     id: &str,
@@ -319,21 +332,12 @@ async fn each_recipient_of_a_submit_multi_is_decided_about() {
         ..SubmitMulti::default()
     };
     client.send(&Pdu::SubmitMulti(multi)).await;
-    let resp = client.read().await;
-    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
-        panic!("{resp:?}");
-    };
-    let refused: Vec<_> = fields
-        .unsuccess_smes
-        .iter()
-        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code))
-        .collect();
+    let (id, refused) = multi_response(&mut client).await;
     let expected = [
         ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
         ("friends".to_owned(), CommandStatus::ESME_RINVDLNAME),
     ];
     assert_eq!(refused, expected);
-    let id = fields.message_id.to_latin1();
     for (stat, state) in [("DELIVRD", 2), ("UNDELIV", 5)] {
         let receipt = client.read().await.receipt();
         assert_eq!(receipt, (stat.to_owned(), id.clone(), state));
@@ -391,15 +395,7 @@ async fn the_members_of_a_list_get_the_message_and_an_unknown_list_is_refused() 
     let mut client = Client::transceiver(smsc.addr()).await;
     let addresses = named(&["[friends]", "[nobody]"]);
     client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
-    let resp = client.read().await;
-    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
-        panic!("{resp:?}");
-    };
-    let refused: Vec<_> = fields
-        .unsuccess_smes
-        .iter()
-        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code))
-        .collect();
+    let (_, refused) = multi_response(&mut client).await;
     let expected = [
         ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
         ("nobody".to_owned(), CommandStatus::ESME_RINVDLNAME),

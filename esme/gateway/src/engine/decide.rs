@@ -1,6 +1,5 @@
 //! From an input to records in the store, and from a batch to the disk.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -45,7 +44,7 @@ impl Engine {
         }
         let actions = self.effects.actions.len();
         self.batch_octets += weight(&input);
-        count(&input);
+        self.incoming.count(&input);
         let now = self.clock.now();
         let result = self
             .router
@@ -111,25 +110,6 @@ impl Engine {
         }
         let ready = !self.failing && matches!(self.store.condition(), Condition::Ready);
         self.shared.store_ready.store(ready, Ordering::Release);
-    }
-}
-
-/// Counts what comes from providers.
-fn count(input: &Input) {
-    match input {
-        Input::Inbound { message, .. } => {
-            let provider = message.provider.clone().unwrap_or_default();
-            metrics::counter!("signalbox_inbound_total", "provider" => provider).increment(1);
-        }
-        Input::Receipt {
-            provider, state, ..
-        } => {
-            let provider = Arc::clone(&provider.0);
-            let state = state.name();
-            metrics::counter!("signalbox_receipts_total", "provider" => provider, "state" => state)
-                .increment(1);
-        }
-        _ => {}
     }
 }
 

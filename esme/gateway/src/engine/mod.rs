@@ -11,6 +11,7 @@
 
 mod decide;
 mod handle;
+mod incoming;
 mod perform;
 mod run;
 

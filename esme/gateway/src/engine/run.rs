@@ -11,6 +11,7 @@ use signalbox_store::{Condition, Position, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::handle::{Command, EngineHandle, Refusal, Shared, Submitted};
+use super::incoming::Incoming;
 use crate::clock::Clock;
 
 /// Inputs decided before a commit. More wait for the next batch; a larger batch would only add
@@ -60,6 +61,7 @@ pub struct Engine {
     pub(super) outbound: Vec<(ProviderName, Outbound)>,
     pub(super) clock: Clock,
     pub(super) shared: Arc<Shared>,
+    pub(super) incoming: Incoming,
     /// Records of the batch.
     pub(super) records: usize,
     /// Octets of the batch, roughly.
@@ -139,6 +141,7 @@ impl Engine {
             outbound: Vec::new(),
             clock: parts.clock,
             shared,
+            incoming: Incoming::default(),
             records: 0,
             batch_octets: 0,
             failing: false,

@@ -1,5 +1,6 @@
 //! How sessions end, and what becomes of the requests that were under way.
 
+use bytes::BytesMut;
 use signalbox_codec::{CommandId, CommandStatus};
 use signalbox_session::{BindType, CloseReason, PduProblem, RequestFailure, SendError};
 
@@ -158,6 +159,24 @@ fn close_gives_out_answers_but_no_requests() {
             Seen::Closed(CloseReason::LocalClose)
         ]
     );
+}
+
+#[test]
+fn raw_octets_are_the_last_behind_the_answers() {
+    let mut pair = Pair::bound(BindType::Transceiver);
+    let number = pair.submit(1);
+    pair.run();
+    pair.answer(number);
+    let session = &mut pair.smsc.session;
+    session.close_with_raw(pair.now, b"half of a PDU");
+    session.close_with_raw(pair.now, b"and more");
+    session.send_raw(b"and more");
+    let mut out = BytesMut::new();
+    assert!(session.poll_transmit(&mut out));
+    let length = u32::from_be_bytes(out[..4].try_into().unwrap()) as usize;
+    assert_eq!(out[4..8], CommandId::SUBMIT_SM_RESP.0.to_be_bytes());
+    assert_eq!(out[length..], b"half of a PDU"[..]);
+    assert_eq!(session.close_reason(), Some(CloseReason::LocalClose));
 }
 
 #[test]
