@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! 0        4        8         9      10
-//! | length | crc32c | version | kind | payload (length octets) |
+//! | crc32c | length | version | kind | payload (length octets) |
 //! ```
-//! The checksum covers all but itself and starts from the frame's position and the store's salt:
+//! The checksum covers all behind it and starts from the frame's position and the store's salt:
 //! octets that a sender put into a message can never pass for a frame.
 
 use std::io;
@@ -15,13 +15,16 @@ use crate::disk::{DiskFile, read_full};
 /// Octets of a frame before its payload.
 pub(crate) const FRAME_OCTETS: usize = 10;
 
+/// Where the length stands in a frame.
+const LENGTH: Range<usize> = 4..8;
+
 /// Longest payload: a message of 1 MiB with 1,000 recipients and their states fits many times.
 pub(crate) const PAYLOAD_OCTETS_MAX: usize = 16 << 20;
 
 /// Octets read at once while scanning.
 const CHUNK_OCTETS: usize = 1 << 20;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +83,11 @@ pub(crate) fn put_frame(
         return Err(payload);
     }
     let frame = &mut out[start..];
-    frame[..4].copy_from_slice(&(payload as u32).to_le_bytes());
+    frame[LENGTH].copy_from_slice(&(payload as u32).to_le_bytes());
     frame[8] = VERSION;
     frame[9] = kind as u8;
     let crc = checksum(frame, salt, position);
-    frame[4..8].copy_from_slice(&crc.to_le_bytes());
+    frame[..4].copy_from_slice(&crc.to_le_bytes());
     Ok(Location {
         position,
         octets: (FRAME_OCTETS + payload) as u32,
@@ -96,11 +99,11 @@ pub(crate) fn get_frame(octets: &[u8], salt: u64, position: u64) -> Parsed<'_> {
     let Some((header, rest)) = octets.split_at_checked(FRAME_OCTETS) else {
         return Parsed::Damaged;
     };
-    let length = u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize;
+    let length = length_of(header);
     if length > PAYLOAD_OCTETS_MAX || length > rest.len() {
         return Parsed::Damaged;
     }
-    let crc = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+    let crc = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     if crc != checksum(&octets[..FRAME_OCTETS + length], salt, position) {
         return Parsed::Damaged;
     }
@@ -118,8 +121,12 @@ pub(crate) fn get_frame(octets: &[u8], salt: u64, position: u64) -> Parsed<'_> {
 
 fn checksum(frame: &[u8], salt: u64, position: u64) -> u32 {
     let seed = (salt ^ position).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let crc = crc32c::crc32c_append((seed >> 32) as u32, &frame[..4]);
-    crc32c::crc32c_append(crc, &frame[8..])
+    crc32c::crc32c_append((seed >> 32) as u32, &frame[LENGTH.start..])
+}
+
+fn length_of(header: &[u8]) -> usize {
+    let length = header[LENGTH].try_into().expect("four octets");
+    u32::from_le_bytes(length) as usize
 }
 
 /// What stands at a position.
@@ -197,8 +204,8 @@ impl<'a> Scan<'a> {
         }
         self.fill(FRAME_OCTETS)?;
         let at = self.offset(self.position);
-        if let Some(length) = self.buffer.get(at..at + 4) {
-            let length = u32::from_le_bytes(length.try_into().expect("four octets")) as usize;
+        if let Some(header) = self.buffer.get(at..at + FRAME_OCTETS) {
+            let length = length_of(header);
             if length <= PAYLOAD_OCTETS_MAX {
                 self.fill(FRAME_OCTETS + length)?;
             }

@@ -74,7 +74,8 @@ impl Journal {
         report: &mut OpenReport,
     ) -> Result<Self, StoreError> {
         let start = manifest.position;
-        let mut segments = open_segments(&*disk, &config.path, report)?;
+        let known_salt = (manifest.salt != 0).then_some(manifest.salt);
+        let mut segments = open_segments(&*disk, &config.path, known_salt, report)?;
         let salt = segments
             .values()
             .next_back()
@@ -101,7 +102,7 @@ impl Journal {
         let fresh = segments
             .values()
             .next_back()
-            .is_none_or(|last| last.end != committed);
+            .is_none_or(|last| last.end != committed || last.headers_damaged == 2);
         Ok(Self {
             disk,
             dir: config.path.clone(),
@@ -394,17 +395,19 @@ impl Journal {
 fn open_segments(
     disk: &dyn Disk,
     dir: &std::path::Path,
+    mut salt: Option<u64>,
     report: &mut OpenReport,
 ) -> Result<BTreeMap<u64, Segment>, StoreError> {
     let firsts = segment::list(disk, dir)?;
     let mut segments = BTreeMap::new();
     for (at, first) in firsts.iter().copied().enumerate() {
         let next = firsts.get(at + 1).copied();
-        let Some((mut segment, damaged)) = Segment::open(disk, dir, first)? else {
+        let Some(mut segment) = Segment::open(disk, dir, first, salt)? else {
             // Never finished, so it holds nothing; the name is free for the next segment.
             continue;
         };
-        if damaged {
+        salt = Some(segment.salt);
+        if segment.headers_damaged > 0 {
             report.damage(first, 0);
         }
         if let Some(next) = next {

@@ -5,7 +5,8 @@
 //! | header | header again | frames …
 //! header: magic 8 | version 4 | salt 8 | first position 8 | created at 8 | crc32c 4
 //! ```
-//! The header stands twice so that a damaged octet in it costs nothing. A segment ends where the
+//! The header stands twice so that a damaged octet in it costs nothing; a segment that has lost
+//! both is read, but not written to any more. A segment ends where the
 //! next begins: octets beyond belong to a batch whose fsync failed and that was written again.
 
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ pub(crate) const HEADERS_OCTETS: u64 = 2 * HEADER_OCTETS as u64;
 
 const HEADER_OCTETS: usize = 40;
 const MAGIC: &[u8; 8] = b"SBXJRNL\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// An open segment.
 #[derive(Clone)]
@@ -33,7 +34,10 @@ pub(crate) struct Segment {
     /// Position after its last frame.
     pub(crate) end: u64,
     pub(crate) salt: u64,
+    /// 0 where no header tells.
     pub(crate) created_at: Timestamp,
+    /// Of the two.
+    pub(crate) headers_damaged: usize,
 }
 
 impl Segment {
@@ -73,16 +77,18 @@ impl Segment {
             end: first,
             salt,
             created_at,
+            headers_damaged: 0,
         })
     }
 
-    /// Opens a segment. `None`: its creation was never finished, so nothing is in it. The flag
-    /// tells that one of the headers is damaged.
+    /// Opens a segment. `None`: its creation was never finished, so nothing is in it. Where both
+    /// headers are damaged, its name and the store's salt are enough, if it is known.
     pub(crate) fn open(
         disk: &dyn Disk,
         dir: &Path,
         first: u64,
-    ) -> Result<Option<(Self, bool)>, StoreError> {
+        salt: Option<u64>,
+    ) -> Result<Option<Self>, StoreError> {
         let path = dir.join(name_of(first));
         let file = disk
             .open(&path)
@@ -98,28 +104,28 @@ impl Segment {
         }
         let (one, two) = headers.split_at(HEADER_OCTETS);
         let copies = [parse_header(&path, one)?, parse_header(&path, two)?];
-        let damaged = copies.contains(&None);
-        let Some((salt, created_at)) = copies.into_iter().flatten().next() else {
-            if octets == HEADERS_OCTETS || read < headers.len() {
-                return Ok(None);
-            }
+        let headers_damaged = copies.iter().filter(|copy| copy.is_none()).count();
+        let known = copies.into_iter().flatten().next();
+        if known.is_none() && (octets == HEADERS_OCTETS || read < headers.len()) {
+            return Ok(None);
+        }
+        let known = known.or_else(|| salt.map(|salt| (salt, Timestamp(0))));
+        let Some((salt, created_at)) = known else {
             return Err(StoreError::malformed(
                 &path,
                 "both headers of the segment are damaged",
             ));
         };
         let end = first + octets.saturating_sub(HEADERS_OCTETS);
-        Ok(Some((
-            Self {
-                file,
-                path,
-                first,
-                end,
-                salt,
-                created_at,
-            },
-            damaged,
-        )))
+        Ok(Some(Self {
+            file,
+            path,
+            first,
+            end,
+            salt,
+            created_at,
+            headers_damaged,
+        }))
     }
 }
 

@@ -1,5 +1,6 @@
-//! The octets of records and index entries: little-endian, lengths and most numbers as varints
-//! (LEB128). Knows primitives only; what they mean is in [`crate::record`].
+//! The octets of records and index entries: little-endian; lengths, counts and small numbers as
+//! varints (LEB128), times and large numbers at their full width. Knows primitives only; what they
+//! mean is in [`crate::record`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,77 +26,74 @@ pub(crate) fn put_u8(out: &mut Vec<u8>, value: u8) {
     out.push(value);
 }
 
-pub(crate) fn put_u64(out: &mut Vec<u8>, value: u64) {
-    let mut fields = Fields::new();
-    fields.u64(value);
-    fields.put(out);
+/// Nearly all of these numbers are lengths and counts of one octet.
+#[inline]
+pub(crate) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
-/// A few short fields, put together before they are appended: that takes half of the time that
-/// each by itself takes.
-pub(crate) struct Fields {
-    octets: [u8; FIELDS_OCTETS],
-    count: usize,
+/// Fields of a fixed length, put together and appended at once. Times and other numbers that are
+/// large as a rule stand in such blocks: as varints they take a tenth less room, and ten times
+/// the instructions.
+pub(crate) struct Block<const OCTETS: usize> {
+    octets: [u8; OCTETS],
+    at: usize,
 }
 
-/// Room for what stands between two strings.
-const FIELDS_OCTETS: usize = 96;
-
-impl Fields {
+impl<const OCTETS: usize> Block<OCTETS> {
     pub(crate) const fn new() -> Self {
         Self {
-            octets: [0; FIELDS_OCTETS],
-            count: 0,
+            octets: [0; OCTETS],
+            at: 0,
         }
     }
 
-    #[inline]
-    pub(crate) fn u8(&mut self, value: u8) {
-        self.octets[self.count] = value;
-        self.count += 1;
+    #[inline(always)]
+    fn add<const FIELD: usize>(&mut self, field: [u8; FIELD]) -> &mut Self {
+        self.octets[self.at..self.at + FIELD].copy_from_slice(&field);
+        self.at += FIELD;
+        self
     }
 
-    /// Most numbers are times, of six octets: their groups of seven bits are spread at once.
-    #[inline]
-    pub(crate) fn u64(&mut self, mut value: u64) {
-        if value < 0x80 {
-            self.u8(value as u8);
-        } else if value < 1 << 56 {
-            let mut groups = (value & 0x0FFF_FFFF) | (value & 0x00FF_FFFF_F000_0000) << 4;
-            groups = (groups & 0x0000_3FFF_0000_3FFF) | (groups & 0x0FFF_C000_0FFF_C000) << 2;
-            groups = (groups & 0x007F_007F_007F_007F) | (groups & 0x3F80_3F80_3F80_3F80) << 1;
-            let last = (63 - groups.leading_zeros()) / 8;
-            let more = 0x8080_8080_8080_8080 & ((1 << (8 * last)) - 1);
-            let octets = (groups | more).to_le_bytes();
-            self.octets[self.count..self.count + 8].copy_from_slice(&octets);
-            self.count += last as usize + 1;
-        } else {
-            while value >= 0x80 {
-                self.u8(value as u8 | 0x80);
-                value >>= 7;
-            }
-            self.u8(value as u8);
-        }
+    #[inline(always)]
+    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
+        self.add([value])
     }
 
-    pub(crate) fn id(&mut self, id: MessageId) {
-        self.octets[self.count..self.count + 16].copy_from_slice(&id.0.to_le_bytes());
-        self.count += 16;
+    #[inline(always)]
+    pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
+        self.add(value.to_le_bytes())
     }
 
-    /// Appends what there is, and a text behind it.
-    pub(crate) fn put_str(&mut self, out: &mut Vec<u8>, text: &str) {
-        self.u64(text.len() as u64);
-        self.put(out);
-        out.extend_from_slice(text.as_bytes());
+    #[inline(always)]
+    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
+        self.add(value.to_le_bytes())
     }
 
-    /// Appends what there is, and begins anew.
-    #[inline]
-    pub(crate) fn put(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.octets[..self.count]);
-        self.count = 0;
+    #[inline(always)]
+    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
+        self.add(value.to_le_bytes())
     }
+
+    #[inline(always)]
+    pub(crate) fn id(&mut self, id: MessageId) -> &mut Self {
+        self.add(id.0.to_le_bytes())
+    }
+
+    /// Appends the block, which must be full.
+    #[inline(always)]
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        debug_assert_eq!(self.at, OCTETS, "every field of a block is given");
+        out.extend_from_slice(&self.octets);
+    }
+}
+
+pub(crate) fn put_u16(out: &mut Vec<u8>, value: u16) {
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 pub(crate) fn put_fixed_u64(out: &mut Vec<u8>, value: u64) {
@@ -115,12 +113,11 @@ pub(crate) fn put_id(out: &mut Vec<u8>, id: MessageId) {
     out.extend_from_slice(&id.0.to_le_bytes());
 }
 
-/// Behind what is in `fields`.
-pub(crate) fn put_pairs(out: &mut Vec<u8>, fields: &mut Fields, pairs: &[(String, String)]) {
-    fields.u64(pairs.len() as u64);
+pub(crate) fn put_pairs(out: &mut Vec<u8>, pairs: &[(String, String)]) {
+    put_u64(out, pairs.len() as u64);
     for (name, value) in pairs {
-        fields.put_str(out, name);
-        fields.put_str(out, value);
+        put_str(out, name);
+        put_str(out, value);
     }
 }
 
@@ -178,13 +175,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, Malformed> {
-        u16::try_from(self.u64(field)?).map_err(|_| Malformed {
-            field,
-            reason: "a number above 65535",
-        })
-    }
-
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, Malformed> {
         u32::try_from(self.u64(field)?).map_err(|_| Malformed {
             field,
@@ -192,11 +182,24 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn array<const OCTETS: usize>(
+        &mut self,
+        field: &'static str,
+    ) -> Result<[u8; OCTETS], Malformed> {
+        let octets = self.take(field, OCTETS)?;
+        Ok(octets.try_into().expect("so many octets were taken"))
+    }
+
+    pub(crate) fn fixed_u16(&mut self, field: &'static str) -> Result<u16, Malformed> {
+        self.array(field).map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn fixed_u32(&mut self, field: &'static str) -> Result<u32, Malformed> {
+        self.array(field).map(u32::from_le_bytes)
+    }
+
     pub(crate) fn fixed_u64(&mut self, field: &'static str) -> Result<u64, Malformed> {
-        let octets = self.take(field, 8)?;
-        Ok(u64::from_le_bytes(
-            octets.try_into().expect("eight octets were taken"),
-        ))
+        self.array(field).map(u64::from_le_bytes)
     }
 
     /// A number of things that follow, each at least one octet long: never more than octets left,
@@ -233,10 +236,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn id(&mut self, field: &'static str) -> Result<MessageId, Malformed> {
-        let octets = self.take(field, 16)?;
-        Ok(MessageId(u128::from_le_bytes(
-            octets.try_into().expect("sixteen octets were taken"),
-        )))
+        self.array(field)
+            .map(|octets| MessageId(u128::from_le_bytes(octets)))
     }
 
     pub(crate) fn pairs(
@@ -269,6 +270,24 @@ mod tests {
             assert!(Reader::new(&out[..out.len() - 1]).u64("n").is_err());
         }
         assert!(Reader::new(&[0x80; 11]).u64("n").is_err());
+    }
+
+    #[test]
+    fn a_block_comes_back_field_by_field() {
+        let mut out = vec![9];
+        let mut block = Block::<31>::new();
+        block.u8(1).u16(0xFFFE).u32(3 << 24);
+        block
+            .u64(u64::MAX - 1)
+            .id(MessageId(1 << 127))
+            .put(&mut out);
+        let mut reader = Reader::new(&out[1..]);
+        assert_eq!(reader.u8("a"), Ok(1));
+        assert_eq!(reader.fixed_u16("b"), Ok(0xFFFE));
+        assert_eq!(reader.fixed_u32("c"), Ok(3 << 24));
+        assert_eq!(reader.fixed_u64("d"), Ok(u64::MAX - 1));
+        assert_eq!(reader.id("e"), Ok(MessageId(1 << 127)));
+        assert!(reader.is_empty() && reader.fixed_u16("f").is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::index::remote_ids;
 use crate::record::{AcceptedHead, get_record, put_receipt};
 
 /// Raised with every change of the tables: an older database is made again from the journal.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// Message ids are keys, which sort by time. A delivery has a row for each time that it was
 /// written, with what is in [`super::entry`]; how it is found is in [`super::terms`]. `open` has

@@ -57,8 +57,8 @@ impl Tail {
             .as_ref()
             .is_none_or(|known| known.first != first)
         {
-            let opened = Segment::open(&RealDisk, &self.dir, first)?;
-            self.segment = opened.map(|(segment, _)| segment);
+            let salt = self.segment.as_ref().map(|segment| segment.salt);
+            self.segment = Segment::open(&RealDisk, &self.dir, first, salt)?;
         }
         let Some(mut segment) = self.segment.clone() else {
             return Ok(None);

@@ -12,7 +12,7 @@ use crate::wire::{Malformed, Reader, put_fixed_u64, put_id, put_octets, put_u64}
 
 const NAME: &str = "manifest";
 const MAGIC: &[u8; 8] = b"SBXMANI\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_OCTETS: usize = 16;
 
 /// State of the index at a position of the journal.

@@ -26,7 +26,7 @@ const WRITE_OCTETS: usize = 1 << 20;
 
 const FOOTER_OCTETS: usize = 32;
 const MAGIC: &[u8; 8] = b"SBXRUN\n\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// An open run.
 pub(crate) struct Run {

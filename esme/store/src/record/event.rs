@@ -3,7 +3,7 @@
 use signalbox_router::{Event, ProviderName, Timestamp};
 
 use super::state::{get_error, put_error, state_of};
-use crate::wire::{Malformed, Reader, put_id, put_str, put_u8, put_u64};
+use crate::wire::{Malformed, Reader, put_fixed_u64, put_id, put_str, put_u8};
 
 const DISPATCHED: u8 = 0;
 const PART_SENT: u8 = 1;
@@ -38,7 +38,7 @@ pub(super) fn put_event(out: &mut Vec<u8>, event: &Event) {
         Event::RetryScheduled { error, retry_at } => {
             put_u8(out, RETRY_SCHEDULED);
             put_error(out, error);
-            put_u64(out, retry_at.0);
+            put_fixed_u64(out, retry_at.0);
         }
         Event::Throttled { error } => {
             put_u8(out, THROTTLED);
@@ -108,7 +108,7 @@ pub(super) fn get_event(reader: &mut Reader<'_>) -> Result<Event, Malformed> {
         },
         RETRY_SCHEDULED => Event::RetryScheduled {
             error: get_error(reader)?,
-            retry_at: Timestamp(reader.u64("event.retry_at")?),
+            retry_at: Timestamp(reader.fixed_u64("event.retry_at")?),
         },
         THROTTLED => Event::Throttled {
             error: get_error(reader)?,

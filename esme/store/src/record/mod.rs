@@ -18,7 +18,7 @@ pub(crate) use skim::{AcceptedHead, ChangedHead};
 pub(crate) use state::{get_error, get_state, put_error, put_state, state_of};
 
 use crate::frame::Kind;
-use crate::wire::{Fields, Malformed, Reader, put_id, put_octets, put_str, put_u8, put_u64};
+use crate::wire::{Block, Malformed, Reader, put_fixed_u64, put_octets, put_str, put_u8, put_u64};
 
 /// Kind of the frame that carries `record`.
 pub(crate) const fn kind_of(record: &Record) -> Kind {
@@ -45,11 +45,8 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record) {
             event,
             state,
         } => {
-            let mut head = Fields::new();
-            head.id(delivery.message);
-            head.u64(u64::from(delivery.recipient));
-            head.u64(at.0);
-            head.put(out);
+            put_delivery(out, *delivery);
+            put_fixed_u64(out, at.0);
             event::put_event(out, event);
             put_state(out, state);
         }
@@ -66,7 +63,7 @@ pub(crate) fn put_record(out: &mut Vec<u8>, record: &Record) {
             if let Some(part) = matched {
                 put_part(out, *part);
             }
-            put_u64(out, at.0);
+            put_fixed_u64(out, at.0);
         }
     }
 }
@@ -91,7 +88,7 @@ pub(crate) fn get_record(kind: Kind, payload: &[u8]) -> Result<Record, Malformed
         }
         Kind::Changed => Record::Changed {
             delivery: get_delivery(reader)?,
-            at: Timestamp(reader.u64("at")?),
+            at: Timestamp(reader.fixed_u64("at")?),
             event: event::get_event(reader)?,
             state: get_state(reader)?,
         },
@@ -103,7 +100,7 @@ pub(crate) fn get_record(kind: Kind, payload: &[u8]) -> Result<Record, Malformed
                 0 => None,
                 _ => Some(get_part(reader)?),
             },
-            at: Timestamp(reader.u64("at")?),
+            at: Timestamp(reader.fixed_u64("at")?),
         },
     };
     if reader.is_empty() {
@@ -121,15 +118,19 @@ pub(crate) fn get_accepted_message(payload: &[u8]) -> Result<Message, Malformed>
     get_message(&mut Reader::new(payload))
 }
 
+const DELIVERY_OCTETS: usize = 16 + 2;
+
 pub(crate) fn put_delivery(out: &mut Vec<u8>, delivery: DeliveryId) {
-    put_id(out, delivery.message);
-    put_u64(out, u64::from(delivery.recipient));
+    Block::<DELIVERY_OCTETS>::new()
+        .id(delivery.message)
+        .u16(delivery.recipient)
+        .put(out);
 }
 
 pub(crate) fn get_delivery(reader: &mut Reader<'_>) -> Result<DeliveryId, Malformed> {
     Ok(DeliveryId {
         message: reader.id("message")?,
-        recipient: reader.u16("recipient")?,
+        recipient: reader.fixed_u16("recipient")?,
     })
 }
 
@@ -156,8 +157,8 @@ pub(crate) fn put_receipt(out: &mut Vec<u8>, receipt: &ParkedReceipt) {
     if let Some(error) = &receipt.error {
         put_error(out, error);
     }
-    put_u64(out, receipt.at.0);
-    put_u64(out, receipt.deadline_at.0);
+    put_fixed_u64(out, receipt.at.0);
+    put_fixed_u64(out, receipt.deadline_at.0);
 }
 
 pub(crate) fn get_receipt(reader: &mut Reader<'_>) -> Result<ParkedReceipt, Malformed> {
@@ -174,8 +175,8 @@ pub(crate) fn get_receipt(reader: &mut Reader<'_>) -> Result<ParkedReceipt, Malf
             0 => None,
             _ => Some(get_error(reader)?),
         },
-        at: Timestamp(reader.u64("at")?),
-        deadline_at: Timestamp(reader.u64("deadline_at")?),
+        at: Timestamp(reader.fixed_u64("at")?),
+        deadline_at: Timestamp(reader.fixed_u64("deadline_at")?),
     })
 }
 

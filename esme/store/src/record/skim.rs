@@ -3,7 +3,7 @@
 
 use signalbox_router::{DeliveryId, Kind, MessageId, Phase, Timestamp};
 
-use super::message::{CONTENT_EVENT, CONTENT_TEXT, KINDS};
+use super::message::{CONTENT_EVENT, Head};
 use super::state::phase_of;
 use super::{event, get_delivery};
 use crate::wire::{Malformed, Reader};
@@ -13,6 +13,8 @@ use crate::wire::{Malformed, Reader};
 pub(crate) struct AcceptedHead<'a> {
     pub(crate) id: MessageId,
     pub(crate) kind: Kind,
+    /// The message that it is about.
+    parent: Option<MessageId>,
     pub(crate) account: &'a str,
     pub(crate) from: &'a str,
     pub(crate) recipients: usize,
@@ -24,12 +26,7 @@ pub(crate) struct AcceptedHead<'a> {
 impl<'a> AcceptedHead<'a> {
     pub(crate) fn get(payload: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(payload);
-        let id = reader.id("id")?;
-        let kind = KINDS.get(usize::from(reader.u8("kind")?));
-        let kind = *kind.ok_or(Malformed {
-            field: "kind",
-            reason: "not a kind of message",
-        })?;
+        let head = Head::get(&mut reader)?;
         let account = reader.str("account")?;
         let from = reader.str("from")?;
         let recipients = reader.count("to")?;
@@ -39,8 +36,9 @@ impl<'a> AcceptedHead<'a> {
         }
         reader.octets("subject")?;
         Ok(Self {
-            id,
-            kind,
+            id: head.id,
+            kind: head.kind,
+            parent: head.parent,
             account,
             from,
             recipients,
@@ -64,30 +62,14 @@ impl<'a> AcceptedHead<'a> {
         reader.u8("event.state")?;
         Ok(Some(DeliveryId {
             message: reader.id("event.message")?,
-            recipient: reader.u16("event.recipient")?,
+            recipient: reader.fixed_u16("event.recipient")?,
         }))
     }
 
     /// The message that it is about, unless it is a callback.
     pub(crate) fn parent(&self) -> Result<Option<MessageId>, Malformed> {
-        let mut reader = self.rest.clone();
-        match reader.u8("content")? {
-            CONTENT_EVENT => return Ok(None),
-            CONTENT_TEXT => reader.octets("text")?,
-            _ => reader.octets("binary")?,
-        };
-        reader.u8("priority")?;
-        for field in ["accepted_at", "not_before", "expires_at"] {
-            reader.u64(field)?;
-        }
-        reader.octets("idempotency_key")?;
-        reader.fixed_u64("request_hash")?;
-        reader.octets("callback_url")?;
-        reader.u64("callback_states")?;
-        match reader.u8("parent")? {
-            0 => Ok(None),
-            _ => Ok(Some(reader.id("parent")?)),
-        }
+        let callback = self.rest.clone().u8("content")? == CONTENT_EVENT;
+        Ok(self.parent.filter(|_| !callback))
     }
 }
 
@@ -105,7 +87,7 @@ impl ChangedHead {
     pub(crate) fn get(payload: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(payload);
         let delivery = get_delivery(&mut reader)?;
-        let at = Timestamp(reader.u64("at")?);
+        let at = Timestamp(reader.fixed_u64("at")?);
         let sent = event::skip_event(&mut reader)?;
         reader.u8("flags")?;
         let phase = phase_of(reader.u8("state")?)?;

@@ -1,18 +1,26 @@
-//! [`DeliveryState`] as octets: a word of flags tells which optional fields follow, so that the
-//! usual state of a short message takes about forty octets.
+//! [`DeliveryState`] as octets: what every state has stands in a block in front, with flags that
+//! tell which optional fields follow. The usual state of a short message takes about sixty octets.
+//!
+//! ```text
+//! 0       1       2                3          4          6       7        15      23
+//! | flags | state | route_position | priority | attempts | parts | due_at | order | deadline_at |
+//! ```
+//! `state` has the phase in its upper half; `parts` counts them.
 
 use signalbox_router::{
     DeliveryState, ErrorCode, PartState, Phase, Priority, ProviderName, State, Timestamp,
 };
 
-use crate::wire::{Fields, Malformed, Reader, put_id};
+use crate::wire::{Block, Malformed, Reader, put_id, put_str, put_u8, put_u64};
 
 const HAS_PROVIDER: u8 = 1 << 0;
-const HAS_PARTS: u8 = 1 << 1;
-const HAS_ERROR: u8 = 1 << 2;
-const HAS_LAST_CALLBACK: u8 = 1 << 3;
-const HAS_SUCCESSOR: u8 = 1 << 4;
-const DUPLICATE_POSSIBLE: u8 = 1 << 5;
+const HAS_ERROR: u8 = 1 << 1;
+const HAS_LAST_CALLBACK: u8 = 1 << 2;
+const HAS_SUCCESSOR: u8 = 1 << 3;
+const DUPLICATE_POSSIBLE: u8 = 1 << 4;
+
+/// Octets of the block in front.
+const HEAD_OCTETS: usize = 31;
 
 const PART_REMOTE_ID: u8 = 1 << 4;
 const PART_ERROR: u8 = 1 << 5;
@@ -64,30 +72,28 @@ pub(crate) fn priority_of(number: u8) -> Result<Priority, Malformed> {
 pub(crate) fn put_state(out: &mut Vec<u8>, state: &DeliveryState) {
     let flag = |set: bool, flag: u8| if set { flag } else { 0 };
     let flags = flag(state.provider.is_some(), HAS_PROVIDER)
-        | flag(!state.parts.is_empty(), HAS_PARTS)
         | flag(state.error.is_some(), HAS_ERROR)
         | flag(state.last_callback.is_some(), HAS_LAST_CALLBACK)
         | flag(state.successor.is_some(), HAS_SUCCESSOR)
         | flag(state.duplicate_possible, DUPLICATE_POSSIBLE);
-    let mut fields = Fields::new();
-    fields.u8(flags);
-    fields.u8(state.state as u8 | (state.phase as u8) << 4);
+    let parts = u8::try_from(state.parts.len()).expect("parts are numbered by one octet");
+    Block::<HEAD_OCTETS>::new()
+        .u8(flags)
+        .u8(state.state as u8 | (state.phase as u8) << 4)
+        .u8(state.route_position)
+        .u8(state.priority as u8)
+        .u16(state.attempts)
+        .u8(parts)
+        .u64(state.due_at.0)
+        .u64(state.order)
+        .u64(state.deadline_at.0)
+        .put(out);
     if let Some(provider) = &state.provider {
-        fields.put_str(out, provider.as_str());
+        put_str(out, provider.as_str());
     }
-    fields.u8(state.route_position);
-    fields.u8(state.priority as u8);
-    fields.u64(state.due_at.0);
-    fields.u64(state.order);
-    fields.u64(state.deadline_at.0);
-    fields.u64(u64::from(state.attempts));
-    if !state.parts.is_empty() {
-        fields.u64(state.parts.len() as u64);
-        for part in &state.parts {
-            put_part_state(out, &mut fields, part);
-        }
+    for part in &state.parts {
+        put_part_state(out, part);
     }
-    fields.put(out);
     if let Some(error) = &state.error {
         put_error(out, error);
     }
@@ -103,46 +109,38 @@ pub(crate) fn get_state(reader: &mut Reader<'_>) -> Result<DeliveryState, Malfor
     let flags = reader.u8("flags")?;
     let has = |flag: u8| flags & flag != 0;
     let state_and_phase = reader.u8("state")?;
-    Ok(DeliveryState {
+    let mut state = DeliveryState {
         state: state_of(state_and_phase & 0x0F)?,
         phase: phase_of(state_and_phase)?,
-        provider: match has(HAS_PROVIDER) {
-            true => Some(ProviderName(reader.shared("provider")?)),
-            false => None,
-        },
         route_position: reader.u8("route_position")?,
         priority: priority_of(reader.u8("priority")?)?,
-        due_at: Timestamp(reader.u64("due_at")?),
-        order: reader.u64("order")?,
-        deadline_at: Timestamp(reader.u64("deadline_at")?),
-        attempts: reader.u16("attempts")?,
-        parts: match has(HAS_PARTS) {
-            true => {
-                let count = reader.count("parts")?;
-                (0..count)
-                    .map(|_| get_part_state(reader))
-                    .collect::<Result<_, _>>()?
-            }
-            false => Vec::new(),
-        },
-        error: match has(HAS_ERROR) {
-            true => Some(get_error(reader)?),
-            false => None,
-        },
+        attempts: reader.fixed_u16("attempts")?,
         duplicate_possible: has(DUPLICATE_POSSIBLE),
-        last_callback: match has(HAS_LAST_CALLBACK) {
-            true => Some(reader.id("last_callback")?),
-            false => None,
-        },
-        successor: match has(HAS_SUCCESSOR) {
-            true => Some(reader.id("successor")?),
-            false => None,
-        },
-    })
+        ..DeliveryState::default()
+    };
+    let parts = reader.u8("parts")?;
+    state.due_at = Timestamp(reader.fixed_u64("due_at")?);
+    state.order = reader.fixed_u64("order")?;
+    state.deadline_at = Timestamp(reader.fixed_u64("deadline_at")?);
+    if has(HAS_PROVIDER) {
+        state.provider = Some(ProviderName(reader.shared("provider")?));
+    }
+    state.parts = (0..parts)
+        .map(|_| get_part_state(reader))
+        .collect::<Result<_, _>>()?;
+    if has(HAS_ERROR) {
+        state.error = Some(get_error(reader)?);
+    }
+    if has(HAS_LAST_CALLBACK) {
+        state.last_callback = Some(reader.id("last_callback")?);
+    }
+    if has(HAS_SUCCESSOR) {
+        state.successor = Some(reader.id("successor")?);
+    }
+    Ok(state)
 }
 
-/// Behind what is in `fields`, and leaves nothing there.
-fn put_part_state(out: &mut Vec<u8>, fields: &mut Fields, part: &PartState) {
+fn put_part_state(out: &mut Vec<u8>, part: &PartState) {
     let mut head = part.state as u8;
     if part.remote_id.is_some() {
         head |= PART_REMOTE_ID;
@@ -150,11 +148,10 @@ fn put_part_state(out: &mut Vec<u8>, fields: &mut Fields, part: &PartState) {
     if part.error.is_some() {
         head |= PART_ERROR;
     }
-    fields.u8(head);
+    put_u8(out, head);
     if let Some(remote_id) = &part.remote_id {
-        fields.put_str(out, remote_id);
+        put_str(out, remote_id);
     }
-    fields.put(out);
     if let Some(error) = &part.error {
         put_error(out, error);
     }
@@ -176,9 +173,8 @@ fn get_part_state(reader: &mut Reader<'_>) -> Result<PartState, Malformed> {
 }
 
 pub(crate) fn put_error(out: &mut Vec<u8>, error: &ErrorCode) {
-    let mut fields = Fields::new();
-    fields.u64(u64::from(error.value));
-    fields.put_str(out, &error.name);
+    put_u64(out, u64::from(error.value));
+    put_str(out, &error.name);
 }
 
 pub(crate) fn get_error(reader: &mut Reader<'_>) -> Result<ErrorCode, Malformed> {
