@@ -73,6 +73,43 @@ async fn tests_that_run_at_the_same_time_do_not_meet() {
 }
 
 #[tokio::test]
+async fn each_checks_its_own_clients_or_none() {
+    let program = Program::start(&["--conformance", "--conformance-window", "1"]);
+    let (checked, checked_address) = create(&program, json!({})).await;
+    let (lenient, lenient_address) = create(&program, json!({"conformance_window": 2})).await;
+    let (unchecked, unchecked_address) = create(&program, json!({"conformance": false})).await;
+    let mut clients = Vec::new();
+    for address in [checked_address, lenient_address, unchecked_address] {
+        let mut client = Client::transceiver(address).await;
+        client.submit_many("49171", 2).await;
+        client.steps(4).await;
+        clients.push(client);
+    }
+    let table = [
+        ("main", 200, json!([])),
+        (&*checked, 200, json!(["window"])),
+        (&*lenient, 200, json!([])),
+        (&*unchecked, 404, Value::Null),
+    ];
+    for (name, status, expected) in table {
+        let path = format!("/api/v1/smscs/{name}/conformance");
+        let answer = program.http("GET", &path, "").await;
+        assert_eq!(answer.status, status, "{name}");
+        let departures = answer.body["departures"].as_array();
+        let checks = departures.map(|list| list.iter().map(|d| d["check"].clone()).collect());
+        assert_eq!(checks.unwrap_or(Value::Null), expected, "{name}");
+        let shown = program
+            .http("GET", &format!("/api/v1/smscs/{name}"), "")
+            .await;
+        assert_eq!(shown.body["conformance"], status == 200, "{name}");
+        let page = format!("/page/conformance?smsc={name}");
+        let page = program.http("GET", &page, "").await.body;
+        let is_checked = !page.as_str().unwrap().contains("are not checked");
+        assert_eq!(is_checked, status == 200, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_scenario_is_of_one_smsc_and_comes_back_with_a_reset() {
     let program = Program::start(&[]);
     let rule = json!({"match": {"destination": "49*"}, "respond": {"status": "ESME_RSYSERR"}});
@@ -134,7 +171,25 @@ async fn an_smsc_that_cannot_be_is_refused_and_main_stays() {
         (json!({"accounts": [{"system_id": "a"}]}), 422, "accounts"),
         (json!({"system_id": "x".repeat(16)}), 422, "system_id"),
         (json!({"colour": 1}), 422, "colour"),
-        (json!({"tls": true}), 422, "tls"),
+        (json!({"tls": 1}), 422, "tls"),
+        (json!({"tls": {"flaw": "expird"}}), 422, "flaw"),
+        (json!({"tls": {"colour": 1}}), 422, "colour"),
+        (json!({"tls": {"port": taken}}), 409, "port"),
+        (json!({"tls": {"certificate_pem": ""}}), 422, "key_pem"),
+        (json!({"tls": {"key_pem": ""}}), 422, "certificate_pem"),
+        (
+            json!({"tls": {"certificate_pem": "", "key_pem": ""}}),
+            422,
+            "tls",
+        ),
+        (
+            json!({"tls": {"certificate_pem": "", "key_pem": "", "flaw": "none"}}),
+            422,
+            "flaw",
+        ),
+        (json!({"tls": {"client_ca_pem": "x"}}), 422, "tls"),
+        (json!({"conformance": 1}), 422, "conformance"),
+        (json!({"conformance_window": -1}), 422, "conformance_window"),
     ];
     for (body, status, field) in table {
         let answer = program

@@ -192,6 +192,55 @@ async fn the_program_makes_a_certificate_and_tells_what_to_trust() {
     assert_eq!(bind(&mut stream).await.unwrap(), CommandStatus::ESME_ROK);
 }
 
+#[tokio::test]
+async fn a_virtual_smsc_has_tls_and_its_faults_of_its_own() {
+    let program = Program::start(&[]);
+    let client = generated(CertificateFlaw::None);
+    let pair = generated(CertificateFlaw::None);
+    let given = json!({"certificate_pem": pair.certificate_pem, "key_pem": pair.key_pem});
+    let closing = json!({"faults": [{"type": "tls_close"}]});
+    // Those who close in the middle leave no word.
+    let refusals = ["expired", "not valid for name", "ertificate", ""];
+    let table = [
+        (json!({"tls": true}), None),
+        (json!({"tls": {}}), None),
+        (json!({"tls": given}), None),
+        (json!({"tls": {"flaw": "expired"}}), Some(refusals[0])),
+        (json!({"tls": {"flaw": "wrong_name"}}), Some(refusals[1])),
+        (
+            json!({"tls": {"client_ca_pem": client.trust_pem}}),
+            Some(refusals[2]),
+        ),
+        (json!({"tls": true, "scenario": closing}), Some(refusals[3])),
+    ];
+    for (body, refusal) in table {
+        let answer = program
+            .http("POST", "/api/v1/smscs", &body.to_string())
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let address = answer.body["smpp_tls"].as_str().unwrap().parse().unwrap();
+        let id = answer.body["id"].as_str().unwrap();
+        let path = format!("/api/v1/smscs/{id}/tls");
+        let shown = program.http("GET", &path, "").await.body;
+        assert_eq!(shown["mutual"], body["tls"]["client_ca_pem"].is_string());
+        let trust_pem = match body["tls"]["certificate_pem"].is_string() {
+            true => pair.trust_pem.as_str(),
+            false => shown["trust_pem"].as_str().unwrap(),
+        };
+        let bound = match connect(address, trust_pem, None).await {
+            Ok(mut stream) => bind(&mut stream).await,
+            Err(error) => Err(error),
+        };
+        match (bound, refusal) {
+            (Ok(status), None) => assert_eq!(status, CommandStatus::ESME_ROK),
+            (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (bound, _) => panic!("{body}: {bound:?}"),
+        }
+    }
+    let main = program.http("GET", "/api/v1/smscs/main/tls", "").await;
+    assert_eq!(main.status, 404, "{main:?}");
+}
+
 #[test]
 fn certificate_files_that_cannot_be_used_are_named() {
     let output = run(&[

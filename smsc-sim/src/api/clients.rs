@@ -1,4 +1,4 @@
-//! What a client of the TLS port has to know, and what clients do that they must not.
+//! What clients do: how much of it in each second, and what they must not.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,6 @@ use super::problem::Problem;
 use crate::control::Control;
 use crate::samples::Rate;
 
-/// `GET tls`: the certificates to trust, in PEM, and whether the client must show one.
-pub(crate) async fn tls(State(control): State<Control>) -> Result<Json<Value>, Problem> {
-    match &control.settings().tls {
-        None => Err(Problem::not_found("this SMSC has no TLS port")),
-        Some(tls) => Ok(Json(json!({
-            "trust_pem": tls.trust_pem,
-            "mutual": tls.client_ca_pem.is_some(),
-        }))),
-    }
-}
-
 /// `GET conformance?session=`: which PDUs clients have sent, how each check came out, and the last
 /// departures.
 pub(crate) async fn conformance(
@@ -32,7 +21,11 @@ pub(crate) async fn conformance(
     let mut fields = Fields::of_query(query);
     let session = fields.whole_number("session", u64::MAX)?;
     fields.end_of_query()?;
-    let absent = || Problem::not_found("clients are not checked: start with --conformance");
+    let absent = || {
+        Problem::not_found(
+            "clients are not checked: start with --conformance, or create the SMSC with it",
+        )
+    };
     let report = control.conformance().ok_or_else(absent)?;
     if report.departures(session).is_empty() {
         check_session(&control, session)?;

@@ -93,6 +93,12 @@ impl Fields {
         }
     }
 
+    /// A port of TCP; 0, any free one, when it is absent or null.
+    pub(crate) fn port(&mut self, name: &str) -> Result<u16, Problem> {
+        let port = self.number(name, u64::from(u16::MAX))?.flatten();
+        Ok(u16::try_from(port.unwrap_or(0)).expect("65535 is the largest"))
+    }
+
     /// A duration such as `48h`, at most `max`; `None` when it is absent or null.
     pub(crate) fn duration(
         &mut self,

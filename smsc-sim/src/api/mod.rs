@@ -15,6 +15,7 @@ mod problem;
 mod scenario;
 mod sessions;
 mod smscs;
+mod tls;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -139,7 +140,7 @@ fn plain_of_smsc() -> Router<Control> {
         .route("/verify-sequence", post(verify::sequence))
         .route("/mo", post(messages::mobile_originated))
         .route("/clock", get(clock::show).post(clock::change))
-        .route("/tls", get(clients::tls))
+        .route("/tls", get(tls::show))
         .route("/rates", get(clients::rates))
         .route("/scenario", get(scenario::show).put(scenario::replace))
         .route("/rules", post(scenario::add_rule))

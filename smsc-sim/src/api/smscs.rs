@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::problem::Problem;
+use super::tls;
 use crate::builder::StartError;
 use crate::clock::ClockMode;
 use crate::control::Control;
@@ -43,8 +44,8 @@ pub(crate) async fn show(
 }
 
 /// `POST smscs {name, smpp_port, tls, seed, system_id, accounts: [{system_id, password}], clock,
-/// scenario}`: what is left out is as in `main`, on a free port. With `tls` it also has a port for
-/// TLS, with the certificate of `main`.
+/// scenario, conformance, conformance_window}`: what is left out is as in `main`, on a free port.
+/// With `tls` it also has a port for TLS.
 pub(crate) async fn create(
     State(smscs): State<Smscs>,
     body: Result<Bytes, BytesRejection>,
@@ -120,9 +121,17 @@ impl From<SmscsError> for Problem {
             SmscsError::Name => Self::field("name", detail),
             SmscsError::Taken => Self::body(StatusCode::CONFLICT, detail).about("name"),
             SmscsError::TooMany => Self::body(StatusCode::SERVICE_UNAVAILABLE, detail),
-            SmscsError::Start(StartError::Listen { address, error, .. }) => {
-                let detail = format!("smpp_port: cannot listen on {address}: {error}");
-                Self::body(StatusCode::CONFLICT, detail).about("smpp_port")
+            SmscsError::Start(StartError::Listen {
+                setting,
+                address,
+                error,
+            }) => {
+                let field = match setting {
+                    "tls.address" => "port",
+                    _ => "smpp_port",
+                };
+                let detail = format!("{field}: cannot listen on {address}: {error}");
+                Self::body(StatusCode::CONFLICT, detail).about(field)
             }
             SmscsError::Start(_) => Self::body(StatusCode::CONFLICT, detail),
         }
@@ -130,8 +139,7 @@ impl From<SmscsError> for Problem {
 }
 
 fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
-    let port = fields.number("smpp_port", u64::from(u16::MAX))?.flatten();
-    let port = u16::try_from(port.unwrap_or(0)).expect("65535 is the largest");
+    let port = fields.port("smpp_port")?;
     let seed = fields.number("seed", u64::MAX)?.flatten();
     let system_id = fields.text("system_id")?;
     if let Some(system_id) = &system_id
@@ -145,15 +153,12 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
     let scenario = scenario
         .map(|json| Scenario::from_json(&json))
         .transpose()?;
-    let tls = match (fields.boolean("tls")?, &main.tls) {
-        (Some(true), Some(tls)) => {
-            let mut tls = tls.clone();
-            tls.address.set_port(0);
-            Some(tls)
-        }
-        (Some(true), None) => return Err(Problem::field("tls", "main has no certificate")),
-        _ => None,
-    };
+    let tls = tls::read(fields.take("tls"), main)?;
+    let conformance = fields.boolean("conformance")?;
+    let window_size = fields.number("conformance_window", u64::from(u32::MAX))?;
+    let window_size = window_size
+        .flatten()
+        .and_then(|size| usize::try_from(size).ok());
     let virtual_clock_unix_ms = fields.time("clock")?.map(|time| time.unix_ms());
     let mut smpp_address = main.smpp_address;
     smpp_address.set_port(port);
@@ -168,6 +173,8 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
             .transpose()?
             .unwrap_or_else(|| main.accounts.clone()),
         virtual_clock_unix_ms,
+        conformance: conformance.unwrap_or(main.conformance),
+        conformance_window_size: window_size.unwrap_or(main.conformance_window_size),
         capture_file: None,
         ..main.clone()
     })
@@ -200,6 +207,7 @@ fn shape(listed: &Listed) -> Value {
         "smpp_tls": listed.tls_address.map(|address| address.to_string()),
         "seed": listed.control.settings().seed,
         "system_id": listed.control.settings().system_id,
+        "conformance": listed.control.settings().conformance,
         "sessions": listed.control.sessions().len(),
         "messages": listed.control.messages_total(),
     })
