@@ -1,11 +1,14 @@
 //! Which messages are meant: the filter of searches and of `verify`. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::Value as Json;
 use signalbox_codec::receipt::ReceiptState;
 
 use crate::message::{Message, Recipient};
 use crate::pattern::Pattern;
+use crate::tlv::{TLVS_MAX, TlvPattern};
 
 /// What a message must be like; what is not said may be anything. `to`, `from`, `system_id` and
 /// `text` are patterns as in rules: `*` is any text, `?` any character, `/…/` a regular expression.
@@ -21,6 +24,11 @@ pub struct Match {
     pub text: Option<String>,
     /// A part of the text, taken literally.
     pub text_contains: Option<String>,
+    /// data_coding.
+    pub data_coding: Option<u8>,
+    /// Optional parameters by the name or number of their tag, 16 at most. A value is a whole number, a
+    /// pattern of a text, octets such as `"0x00ff"`, or whether there is one at all.
+    pub tlvs: BTreeMap<String, Json>,
     /// The state that it is in; of a submit_multi with `to`: the state of such a recipient.
     pub state: Option<ReceiptState>,
     /// It came then or later, ms since 1970.
@@ -30,8 +38,8 @@ pub struct Match {
 /// How a message differs from what was wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The field of [`Match`].
-    pub field: &'static str,
+    /// The field of [`Match`]; `tlvs.` and the tag for an optional parameter.
+    pub field: String,
     /// What was wanted.
     pub wanted: String,
     /// What was found.
@@ -46,13 +54,14 @@ pub(crate) struct Filter {
     from: Option<Pattern>,
     system_id: Option<Pattern>,
     text: Option<Pattern>,
+    tlvs: Vec<TlvPattern>,
 }
 
 /// A pattern of a [`Match`] that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BadPattern {
-    /// The field of [`Match`].
-    pub(crate) field: &'static str,
+    /// The field of [`Match`]; `tlvs.` and the tag for an optional parameter.
+    pub(crate) field: String,
     /// What is wrong with it.
     pub(crate) problem: String,
 }
@@ -94,6 +103,20 @@ impl Match {
         self
     }
 
+    /// And with this data_coding.
+    #[must_use]
+    pub const fn data_coding(mut self, data_coding: u8) -> Self {
+        self.data_coding = Some(data_coding);
+        self
+    }
+
+    /// And with this optional parameter: [`Match::tlvs`] says what tag and value may be.
+    #[must_use]
+    pub fn tlv(mut self, tag: &str, value: impl Into<Json>) -> Self {
+        self.tlvs.insert(tag.to_owned(), value.into());
+        self
+    }
+
     /// And in this state.
     #[must_use]
     pub const fn state(mut self, state: ReceiptState) -> Self {
@@ -108,15 +131,32 @@ impl Match {
     pub(crate) fn read(self) -> Result<Filter, BadPattern> {
         let read = |field, text: &Option<String>, read: fn(&str) -> Result<Pattern, String>| {
             let pattern = text.as_deref().map(read).transpose();
-            pattern.map_err(|problem| BadPattern { field, problem })
+            pattern.map_err(|problem| BadPattern::new(field, format!("is no pattern: {problem}")))
         };
+        if self.tlvs.len() > TLVS_MAX {
+            return Err(BadPattern::new("tlvs", format!("more than {TLVS_MAX}")));
+        }
+        let tlvs = self.tlvs.iter().map(|(tag, value)| {
+            let read = TlvPattern::read(tag, value);
+            read.map_err(|problem| BadPattern::new(&format!("tlvs.{tag}"), problem))
+        });
         Ok(Filter {
             to: read("to", &self.to, address)?,
             from: read("from", &self.from, address)?,
             system_id: read("system_id", &self.system_id, Pattern::new)?,
             text: read("text", &self.text, Pattern::new)?,
+            tlvs: tlvs.collect::<Result<_, _>>()?,
             wanted: self,
         })
+    }
+}
+
+impl BadPattern {
+    fn new(field: &str, problem: String) -> Self {
+        Self {
+            field: field.to_owned(),
+            problem,
+        }
     }
 }
 
@@ -160,6 +200,20 @@ impl Filter {
             differences.add(found, "system_id", system_id, || message.system_id.clone());
         }
         self.add_differences_of_text(message, &mut differences);
+        if let Some(data_coding) = wanted.data_coding {
+            let found = message.data_coding == data_coding;
+            let shown = || message.data_coding.to_string();
+            differences.add(found, "data_coding", &data_coding.to_string(), shown);
+        }
+        if !self.tlvs.is_empty() {
+            message.with_tlvs(|tlvs| {
+                for wanted in &self.tlvs {
+                    let (field, written) = (wanted.to_string(), wanted.written());
+                    let shown = || wanted.found(tlvs);
+                    differences.add(wanted.matches(tlvs), &field, written, shown);
+                }
+            });
+        }
         if let Some(state) = wanted.state {
             let seen = match self.recipients_meant(message) {
                 recipients if recipients.is_empty() => vec![message.state],
@@ -202,12 +256,14 @@ impl Filter {
 impl fmt::Display for Match {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.since_unix_ms.map(|since| since.to_string());
+        let data_coding = self.data_coding.map(|coding| coding.to_string());
         let parts = [
             ("to", self.to.as_deref()),
             ("from", self.from.as_deref()),
             ("system_id", self.system_id.as_deref()),
             ("text", self.text.as_deref()),
             ("text~", self.text_contains.as_deref()),
+            ("data_coding", data_coding.as_deref()),
             ("state", self.state.map(ReceiptState::stat)),
             ("since", since.as_deref()),
         ];
@@ -217,6 +273,10 @@ impl fmt::Display for Match {
                 write!(f, "{separator}{name} {value:?}")?;
                 separator = ", ";
             }
+        }
+        for (tag, value) in &self.tlvs {
+            write!(f, "{separator}tlvs.{tag} {value}")?;
+            separator = ", ";
         }
         match separator {
             "" => f.write_str("anything"),
@@ -229,16 +289,10 @@ impl fmt::Display for Match {
 struct Differences(Vec<Difference>);
 
 impl Differences {
-    fn add(
-        &mut self,
-        matches: bool,
-        field: &'static str,
-        wanted: &str,
-        found: impl FnOnce() -> String,
-    ) {
+    fn add(&mut self, matches: bool, field: &str, wanted: &str, found: impl FnOnce() -> String) {
         if !matches {
             self.0.push(Difference {
-                field,
+                field: field.to_owned(),
                 wanted: wanted.to_owned(),
                 found: found(),
             });

@@ -72,6 +72,7 @@ mod smsc;
 mod smscs;
 mod socket;
 mod tls;
+mod tlv;
 mod verify;
 mod wait;
 mod words;

@@ -5,7 +5,7 @@ use signalbox_codec::pdu::DestAddress;
 use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::text::{self, Encoding};
 use signalbox_codec::udh::Udh;
-use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
+use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag, Tlvs};
 
 use crate::clock::SmscTime;
 use crate::record::{self, Addressee, Batch, Entry};
@@ -100,6 +100,13 @@ impl Message {
         self.to.split(',').chain(recipients)
     }
 
+    /// Hands its optional parameters over.
+    pub(crate) fn with_tlvs<R>(&self, read: impl FnOnce(&Tlvs<'_>) -> R) -> R {
+        let decoded = record::decode(&self.pdu);
+        let fields = decoded.as_ref().and_then(|(_, pdu)| Fields::of(pdu));
+        read(&fields.map_or(Tlvs::EMPTY, |fields| fields.tlvs))
+    }
+
     /// The word of its state in receipts, such as `DELIVRD`.
     #[must_use]
     pub fn state_name(&self) -> Option<&'static str> {
@@ -149,58 +156,51 @@ struct Fields<'a> {
     registered_delivery: u8,
     data_coding: u8,
     user_data: &'a [u8],
+    tlvs: Tlvs<'a>,
 }
 
 impl<'a> Fields<'a> {
     fn of(pdu: &Pdu<'a>) -> Option<Self> {
-        let (fields, tlvs) = match pdu {
-            Pdu::SubmitSm(sm) => (
-                Self {
-                    from: sm.source_addr.to_latin1(),
-                    to: sm.destination_addr.to_latin1(),
-                    esm_class: sm.esm_class,
-                    registered_delivery: sm.registered_delivery,
-                    data_coding: sm.data_coding,
-                    user_data: sm.short_message.as_octets(),
-                },
-                sm.tlvs,
-            ),
-            Pdu::DataSm(sm) => (
-                Self {
-                    from: sm.source_addr.to_latin1(),
-                    to: sm.destination_addr.to_latin1(),
-                    esm_class: sm.esm_class,
-                    registered_delivery: sm.registered_delivery,
-                    data_coding: sm.data_coding,
-                    user_data: &[],
-                },
-                sm.tlvs,
-            ),
-            Pdu::SubmitMulti(sm) => (
-                Self {
-                    from: sm.source_addr.to_latin1(),
-                    to: recipients(sm.dest_addresses.iter()),
-                    esm_class: sm.esm_class,
-                    registered_delivery: sm.registered_delivery,
-                    data_coding: sm.data_coding,
-                    user_data: sm.short_message.as_octets(),
-                },
-                sm.tlvs,
-            ),
-            Pdu::BroadcastSm(sm) => (
-                Self {
-                    from: sm.source_addr.to_latin1(),
-                    to: String::new(),
-                    esm_class: 0,
-                    registered_delivery: 0,
-                    data_coding: sm.data_coding,
-                    user_data: &[],
-                },
-                sm.tlvs,
-            ),
+        let fields = match pdu {
+            Pdu::SubmitSm(sm) => Self {
+                from: sm.source_addr.to_latin1(),
+                to: sm.destination_addr.to_latin1(),
+                esm_class: sm.esm_class,
+                registered_delivery: sm.registered_delivery,
+                data_coding: sm.data_coding,
+                user_data: sm.short_message.as_octets(),
+                tlvs: sm.tlvs,
+            },
+            Pdu::DataSm(sm) => Self {
+                from: sm.source_addr.to_latin1(),
+                to: sm.destination_addr.to_latin1(),
+                esm_class: sm.esm_class,
+                registered_delivery: sm.registered_delivery,
+                data_coding: sm.data_coding,
+                user_data: &[],
+                tlvs: sm.tlvs,
+            },
+            Pdu::SubmitMulti(sm) => Self {
+                from: sm.source_addr.to_latin1(),
+                to: recipients(sm.dest_addresses.iter()),
+                esm_class: sm.esm_class,
+                registered_delivery: sm.registered_delivery,
+                data_coding: sm.data_coding,
+                user_data: sm.short_message.as_octets(),
+                tlvs: sm.tlvs,
+            },
+            Pdu::BroadcastSm(sm) => Self {
+                from: sm.source_addr.to_latin1(),
+                to: String::new(),
+                esm_class: 0,
+                registered_delivery: 0,
+                data_coding: sm.data_coding,
+                user_data: &[],
+                tlvs: sm.tlvs,
+            },
             _ => return None,
         };
-        let payload = tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
+        let payload = fields.tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value);
         Some(Self {
             user_data: payload.unwrap_or(fields.user_data),
             ..fields

@@ -125,7 +125,7 @@ pub(crate) fn unreadable(
     BadPattern { field, problem }: &BadPattern,
 ) -> VerifyError {
     VerifyError {
-        wanted: format!("{wanted}, but {field} is no pattern ({problem})"),
+        wanted: format!("{wanted}, but {field}: {problem}"),
         matched: 0,
         nearest: Vec::new(),
     }

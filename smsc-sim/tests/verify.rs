@@ -414,7 +414,7 @@ async fn a_pattern_that_is_none_is_said_in_the_library_too() {
     let refused = smsc.verify(Match::any().text("/(/")).within(LONG).await;
     let said = refused.unwrap_err().to_string();
     assert!(
-        said.contains("text is no pattern (unclosed group)"),
+        said.contains("text: is no pattern: unclosed group"),
         "{said}"
     );
     let wanted = [Match::to("/(/")];

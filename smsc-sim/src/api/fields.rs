@@ -154,6 +154,17 @@ impl Fields {
         self.remove(name).filter(|value| !value.is_null())
     }
 
+    /// All fields whose names begin so, by the rest of their names.
+    pub(crate) fn take_below(&mut self, prefix: &str) -> Vec<(String, Value)> {
+        let is_below = |name: &&String| name.starts_with(prefix);
+        let names: Vec<String> = self.left.keys().filter(is_below).cloned().collect();
+        let taken = names.into_iter().filter_map(|name| {
+            let value = self.left.remove(&name)?;
+            Some((name[prefix.len()..].to_owned(), value))
+        });
+        taken.collect()
+    }
+
     /// A text under one of two words for the same; `None` when both are absent.
     pub(crate) fn text_of_either(
         &mut self,

@@ -21,13 +21,15 @@ use crate::delivery::{DeliveryResult, Mo};
 use crate::filter::{BadPattern, Filter, Match};
 use crate::input::nearest;
 use crate::message::{Message, Recipient};
+use crate::tlv::TlvPattern;
 
 /// Messages in an answer, unless `limit` says otherwise.
 const LIMIT_DEFAULT: usize = 100;
 /// Messages in an answer at most.
 const LIMIT_MAX: usize = 10_000;
 
-/// `GET messages?to=&from=&text~=&state=&since=&system_id=&limit=`: the newest ones, oldest first.
+/// `GET messages?to=&from=&text~=&state=&since=&system_id=&data_coding=&tlvs.TAG=&limit=`: the newest
+/// ones, oldest first.
 pub(crate) async fn list(
     State(control): State<Control>,
     Query(query): Query<BTreeMap<String, String>>,
@@ -131,15 +133,53 @@ pub(crate) fn read_match(fields: &mut Fields) -> Result<Filter, Problem> {
         system_id: fields.text("system_id")?,
         text: fields.text("text")?,
         text_contains: fields.text("text~")?,
+        data_coding: data_coding(fields.take("data_coding"))?,
+        tlvs: tlvs(fields)?,
         state: state.as_deref().map(state_of).transpose()?,
         since_unix_ms: fields.time("since")?.map(SmscTime::unix_ms),
     };
     Ok(wanted.read()?)
 }
 
+/// A number, or in a query its digits.
+fn data_coding(value: Option<Value>) -> Result<Option<u8>, Problem> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let number = match &value {
+        Value::String(digits) => digits.parse().ok(),
+        value => value.as_u64(),
+    };
+    match number.and_then(|number| u8::try_from(number).ok()) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let detail = format!("{value} is no whole number from 0 to 255");
+            Err(Problem::field("data_coding", detail))
+        }
+    }
+}
+
+/// Optional parameters: `tlvs`, an object, or `tlvs.TAG=` in a query.
+fn tlvs(fields: &mut Fields) -> Result<BTreeMap<String, Value>, Problem> {
+    let mut tlvs = BTreeMap::new();
+    for (tag, value) in fields.take_below("tlvs.") {
+        let value = value
+            .as_str()
+            .map(TlvPattern::value_of_query)
+            .unwrap_or(value);
+        tlvs.insert(tag, value);
+    }
+    match fields.take("tlvs") {
+        None => {}
+        Some(Value::Object(object)) => tlvs.extend(object),
+        Some(other) => return Err(Problem::field("tlvs", format!("{other} is no object"))),
+    }
+    Ok(tlvs)
+}
+
 impl From<BadPattern> for Problem {
     fn from(bad: BadPattern) -> Self {
-        Self::field(bad.field, format!("is no pattern: {}", bad.problem))
+        Self::field(&bad.field, bad.problem)
     }
 }
 

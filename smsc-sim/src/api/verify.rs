@@ -25,7 +25,7 @@ const MESSAGES_MAX: usize = 100;
 /// Messages of a sequence at most.
 const SEQUENCE_MAX: usize = 1_000;
 
-/// `POST verify {match: {to, from, text, "text~", state, system_id, since}, count: {exactly |
+/// `POST verify {match: {to, from, text, "text~", state, system_id, since, data_coding, tlvs}, count: {exactly |
 /// at_least | at_most}, within: "5s"}`: a list of matches is a sequence, in any order unless
 /// `in_order` is true.
 pub(crate) async fn one(

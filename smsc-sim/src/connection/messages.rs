@@ -184,7 +184,7 @@ impl Connection {
             (original.source.2.as_octets(), submission.destination),
             (original.esm_class, original.data_coding),
             arrival.header.sequence_number,
-            original.user_data,
+            (original.user_data, original.tlvs),
         );
         let scenario = &script.scenario;
         let rule = scenario.first_candidate(&subject).and_then(|first| {

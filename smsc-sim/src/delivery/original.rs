@@ -16,6 +16,7 @@ pub(crate) struct Original<'a> {
     pub(crate) replaces: bool,
     /// short_message, or message_payload if that is there.
     pub(crate) user_data: &'a [u8],
+    pub(crate) tlvs: Tlvs<'a>,
 }
 
 impl<'a> Original<'a> {
@@ -31,6 +32,7 @@ impl<'a> Original<'a> {
                 replaces: sm.replace_if_present_flag == 1,
                 data_coding: sm.data_coding,
                 user_data: payload(&sm.tlvs).unwrap_or(sm.short_message.as_octets()),
+                tlvs: sm.tlvs,
             }),
             Pdu::DataSm(sm) => Some(Self {
                 service_type: sm.service_type,
@@ -41,6 +43,7 @@ impl<'a> Original<'a> {
                 replaces: false,
                 data_coding: sm.data_coding,
                 user_data: payload(&sm.tlvs).unwrap_or_default(),
+                tlvs: sm.tlvs,
             }),
             Pdu::SubmitMulti(multi) => {
                 let first = multi.dest_addresses.iter().next()?;
@@ -69,6 +72,7 @@ impl<'a> Original<'a> {
                 Some(payload) => payload,
                 None => multi.short_message.as_octets(),
             },
+            tlvs: multi.tlvs,
         }
     }
 
@@ -87,6 +91,7 @@ impl<'a> Original<'a> {
             data_coding: broadcast.data_coding,
             replaces: false,
             user_data: &[],
+            tlvs: broadcast.tlvs,
         }
     }
 }

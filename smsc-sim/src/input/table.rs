@@ -202,6 +202,28 @@ impl<'n, 'e> Table<'n, 'e> {
         })
     }
 
+    /// What `read` makes of each entry of the table behind a key, whatever the keys in it.
+    pub(crate) fn entries<R>(
+        &mut self,
+        key: &'static str,
+        entries_max: usize,
+        mut read: impl FnMut(&str, &Node) -> Result<R, String>,
+    ) -> Option<Vec<R>> {
+        let text = format!("{} with at most {entries_max} keys", self.node.table_word());
+        let entries = self.parse(key, Allowed::text(&text), |node| match &node.value {
+            Value::Table(entries) if entries.len() <= entries_max => Some(entries),
+            _ => None,
+        })?;
+        let path = self.path_of(key);
+        let read = entries.iter().filter_map(|(name, _, node)| {
+            let error = |text| problem(&format!("{path}.{name}"), node, text);
+            read(name, node)
+                .map_err(|text| self.errors.push(error(text)))
+                .ok()
+        });
+        Some(read.collect())
+    }
+
     /// What `read` makes of the table behind a key.
     pub(crate) fn table<R>(
         &mut self,

@@ -74,6 +74,13 @@ impl Rule {
         self.matching("data_coding", data_coding)
     }
 
+    /// And with this optional parameter, by the name or number of its tag. Its value is a whole
+    /// number, a pattern of a text, octets such as `"0x00ff"`, or whether there is one at all.
+    pub fn tlv(mut self, tag: &str, value: impl Into<Json>) -> Self {
+        self.0["match"]["tlvs"][tag] = value.into();
+        self
+    }
+
     /// Only the nth of those that match all else, from 1.
     pub fn nth(self, nth: u64) -> Self {
         self.matching("nth", nth)
@@ -248,6 +255,7 @@ mod tests {
             .system_id("e*")
             .text("hi")
             .data_coding(8)
+            .tlv("source_port", 80)
             .every(2)
             .chance(0.5)
             .id("all")

@@ -12,8 +12,9 @@ use super::{RULES_MAX, Scenario, profile};
 use crate::delivery::{self, ReceiptForm, ReceiptText};
 use crate::fault::{self, FAULTS_MAX, Fault};
 use crate::ids::IdForm;
-use crate::input::{Allowed, Table};
+use crate::input::{Allowed, Node, Table};
 use crate::pattern::Pattern;
+use crate::tlv::{TLVS_MAX, TlvPattern};
 
 /// Receipts of one rule at most.
 const RECEIPTS_MAX: usize = 16;
@@ -113,6 +114,7 @@ fn matching(table: &mut Table<'_, '_>) -> Match {
         data_coding: table
             .integer("data_coding", 0..=255)
             .map(|coding| coding as u8),
+        tlvs: table.entries("tlvs", TLVS_MAX, tlv).unwrap_or_default(),
         sequence_number_is_even: table.choice("sequence_number", &[("even", true), ("odd", false)]),
         nth: table.integer("nth", 1..=i64::MAX).map(|nth| nth as u64),
         every: table
@@ -120,6 +122,10 @@ fn matching(table: &mut Table<'_, '_>) -> Match {
             .map(|every| every as u64),
         chance: table.number("chance", 0.0..=1.0),
     }
+}
+
+fn tlv(tag: &str, value: &Node) -> Result<TlvPattern, String> {
+    TlvPattern::read(tag, &value.to_json())
 }
 
 fn pattern(
@@ -278,7 +284,7 @@ mod tests {
         fault = { type = "bad_sequence", attributes = { add = 3 } }
         mo = { text = "You said stop", after = "2s" }
         [[rules]]
-        match = { data_coding = 8, every = 2, chance = 0.5 }
+        match = { data_coding = 8, every = 2, chance = 0.5, tlvs = { 0x1401 = "0x00ff" } }
         mo = { from = "+4917", to = "100", hex = "00FF", data_coding = 4 }
         [[faults]]
         type = "slicer"
@@ -461,6 +467,15 @@ mod tests {
                 "lists = [{name = 'a', members = ['1']}, {name = 'a', members = ['2']}]",
                 "lists[1].name",
             ),
+            (
+                "[[rules]]\nmatch = { tlvs = { colour = 1 } }",
+                "rules[0].match.tlvs.colour",
+            ),
+            (
+                "[[rules]]\nmatch = { tlvs = { source_port = -1 } }",
+                "rules[0].match.tlvs.source_port",
+            ),
+            ("[[rules]]\nmatch = { tlvs = 1 }", "rules[0].match.tlvs"),
             ("rules = 5", "rules"),
             ("rules = [5]", "rules[0]"),
         ];

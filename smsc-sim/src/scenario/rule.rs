@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::ids::IdForm;
 use crate::pattern::Pattern;
 use crate::random::Draws;
+use crate::tlv::TlvPattern;
 
 /// Type of number of an international address. SMPP v3.4 §5.2.5.
 const TON_INTERNATIONAL: u8 = 1;
@@ -52,6 +53,8 @@ pub(crate) struct Match {
     /// Over the decoded text; what is no text never matches.
     pub(crate) text: Option<Pattern>,
     pub(crate) data_coding: Option<u8>,
+    /// Each of them; none: whatever there is.
+    pub(crate) tlvs: Vec<TlvPattern>,
     /// Whether the sequence_number is even; `None`: either.
     pub(crate) sequence_number_is_even: Option<bool>,
     /// Only the nth of those for which the rest holds, from 1.

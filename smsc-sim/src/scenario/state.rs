@@ -4,6 +4,8 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
+use signalbox_codec::Tlvs;
+
 use super::Scenario;
 use super::rule::{Match, Rule, Scope};
 use crate::message;
@@ -22,18 +24,19 @@ pub(crate) struct Subject<'a> {
     data_coding: u8,
     sequence_number: u32,
     user_data: &'a [u8],
+    tlvs: Tlvs<'a>,
     text: OnceCell<Option<String>>,
 }
 
 impl<'a> Subject<'a> {
-    /// `addresses`: source and destination; `coding`: esm_class and data_coding; the last are
-    /// sequence_number and user data.
+    /// `addresses`: source and destination; `coding`: esm_class and data_coding; `content`: user
+    /// data and optional parameters.
     pub(crate) const fn new(
         system_id: &'a str,
         addresses: (&'a [u8], &'a [u8]),
         coding: (u8, u8),
         sequence_number: u32,
-        user_data: &'a [u8],
+        content: (&'a [u8], Tlvs<'a>),
     ) -> Self {
         Self {
             system_id,
@@ -42,7 +45,8 @@ impl<'a> Subject<'a> {
             esm_class: coding.0,
             data_coding: coding.1,
             sequence_number,
-            user_data,
+            user_data: content.0,
+            tlvs: content.1,
             text: OnceCell::new(),
         }
     }
@@ -128,6 +132,7 @@ impl Match {
                 .system_id
                 .as_ref()
                 .is_none_or(|p| p.matches(subject.system_id))
+            && self.tlvs.iter().all(|wanted| wanted.matches(&subject.tlvs))
             && self
                 .text
                 .as_ref()
@@ -203,17 +208,27 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    use signalbox_codec::{Tag, TlvBuf};
+
     use super::*;
 
     /// The ids of the rules that apply to messages of two binds: `a:text` or `b:text`.
     fn run(toml: &str, messages: &[&str]) -> Vec<String> {
         let scenario = Scenario::from_toml("test", toml).unwrap_or_else(|e| panic!("{e}"));
         let (mut progress, mut binds) = (Progress::default(), HashMap::new());
+        let mut tlvs = TlvBuf::new();
+        tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 17);
         let applied = messages.iter().enumerate().map(|(number, message)| {
             let (bind, text) = message.split_once(':').unwrap();
             let of_bind: &mut Counts = binds.entry(bind).or_default();
             let user_data = text.as_bytes();
-            let subject = Subject::new(bind, (b"100", b"49171"), (0, 0), 1, user_data);
+            let subject = Subject::new(
+                bind,
+                (b"100", b"49171"),
+                (0, 0),
+                1,
+                (user_data, tlvs.as_tlvs()),
+            );
             let mut draws = Draws::new(number as u64);
             let first = scenario.first_candidate(&subject);
             let rule = first.and_then(|first| {
@@ -248,6 +263,14 @@ mod tests {
             ),
             (
                 "[[rules]]\nid = 'x'\nmatch = { data_coding = 8 }",
+                "- - - - - -",
+            ),
+            (
+                "[[rules]]\nid = 'x'\nmatch = { tlvs = { user_message_reference = 17 } }",
+                "x x x x x x",
+            ),
+            (
+                "[[rules]]\nid = 'x'\nmatch = { tlvs = { 0x0204 = 17, source_port = true } }",
                 "- - - - - -",
             ),
             ("[[rules]]\nid = 'x'\ntimes = 2", "x x - - - -"),
