@@ -129,7 +129,7 @@ fn tag_of(text: &str) -> Option<Tag> {
         Some(digits) => u16::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    Tag::from_name(text).or(number.ok().map(Tag))
+    Tag::from_name(text).or_else(|| number.ok().map(Tag))
 }
 
 fn allowed(value: &Json) -> String {
