@@ -22,6 +22,9 @@ pub(crate) enum CaptureCommand {
     Stats {
         /// pcap or pcapng.
         file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Play one side of a session again.
     Replay {
@@ -52,10 +55,12 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
             out.flush()?;
             Ok(judge(&file, decoded))
         }
-        CaptureCommand::Stats { file } => {
+        CaptureCommand::Stats { file, json } => {
             let counted = open(&file).and_then(stats::run);
-            if let Ok(stats) = &counted {
-                print_line(stats)?;
+            match &counted {
+                Ok(stats) if json => print_line(&stats.to_json())?,
+                Ok(stats) => print_line(stats)?,
+                Err(_) => {}
             }
             Ok(judge(&file, counted.map(|_| ())))
         }

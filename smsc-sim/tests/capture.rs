@@ -223,6 +223,26 @@ async fn a_capture_file_holds_everything_and_its_pcap_is_the_same() {
         said.contains("on 1 connection") && said.contains(", 0 octets lost"),
         "{said}"
     );
+    let output = run(&["capture", "stats", "--json", file.path()]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (pointer, expected) in [
+        ("/commands/submit_sm", 4),
+        ("/commands/deliver_sm", 3),
+        ("/responses/ESME_RINVDSTADR", 1),
+        ("/connections", 1),
+        ("/unanswered_requests", 0),
+        ("/not_smpp_pieces", 0),
+        ("/lost_octets", 0),
+        ("/repeated_segments", 0),
+        ("/early_segments", 0),
+    ] {
+        assert_eq!(json.pointer(pointer), Some(&json!(expected)), "{pointer}");
+    }
+    let pdus = said.split_once(" PDUs in ").unwrap().0;
+    assert_eq!(json["pdus"].to_string(), pdus);
+    let times = ["p50", "p99", "max"].map(|name| &json[format!("response_time_{name}_us")]);
+    assert!(times.iter().all(|time| time.as_u64() > Some(0)), "{json}");
+    assert!(json["elapsed_s"].as_f64() > Some(0.0), "{json}");
 }
 
 #[tokio::test]

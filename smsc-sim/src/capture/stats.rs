@@ -6,6 +6,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 
 use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
 use signalbox_codec::{CommandId, CommandStatus, Header};
 
 use super::decode::each;
@@ -70,6 +71,46 @@ pub fn run(input: impl Read) -> Result<Stats, CaptureError> {
 }
 
 impl Stats {
+    /// The same facts as in the text; units stand at the end of the names, and response times are
+    /// null when there are none.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let time = |share: f64| {
+            let time = self.response_times.value_at_quantile(share);
+            (!self.response_times.is_empty()).then_some(time)
+        };
+        let commands = self.commands.iter();
+        let commands = commands.map(|(id, count)| (CommandId(*id).to_string(), (*count).into()));
+        let statuses = self.statuses.iter();
+        let statuses =
+            statuses.map(|(status, count)| (CommandStatus(*status).to_string(), (*count).into()));
+        json!({
+            "pdus": self.pdus(),
+            "connections": self.connections,
+            "elapsed_s": self.seconds(),
+            "commands": commands.collect::<Map<_, Value>>(),
+            "responses": statuses.collect::<Map<_, Value>>(),
+            "response_time_p50_us": time(0.5),
+            "response_time_p99_us": time(0.99),
+            "response_time_max_us": time(1.0),
+            "unanswered_requests": self.unanswered,
+            "not_smpp_pieces": self.not_smpp,
+            "lost_octets": self.lost_octets,
+            "repeated_segments": self.repeated,
+            "early_segments": self.early,
+        })
+    }
+
+    fn pdus(&self) -> u64 {
+        self.commands.values().sum()
+    }
+
+    /// From the first PDU to the last.
+    fn seconds(&self) -> f64 {
+        let first = self.first_unix_us.unwrap_or(self.last_unix_us);
+        self.last_unix_us.saturating_sub(first) as f64 / 1e6
+    }
+
     fn new() -> Self {
         Self {
             commands: BTreeMap::new(),
@@ -99,13 +140,11 @@ impl Stats {
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.first_unix_us.unwrap_or(self.last_unix_us);
-        let seconds = self.last_unix_us.saturating_sub(first) as f64 / 1e6;
-        let pdus: u64 = self.commands.values().sum();
         writeln!(
             f,
-            "{} in {seconds:.3} s on {}",
-            counted(pdus, "PDU"),
+            "{} in {:.3} s on {}",
+            counted(self.pdus(), "PDU"),
+            self.seconds(),
             counted(self.connections, "connection")
         )?;
         for (command, count) in &self.commands {

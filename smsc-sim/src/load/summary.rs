@@ -81,6 +81,8 @@ impl Summary {
         };
         let threshold = |(threshold, broken): &(Threshold, bool)| json!({"fail_if": threshold.to_string(), "failed": broken});
         value["thresholds"] = self.thresholds.iter().map(threshold).collect();
+        value["nothing_accepted"] = self.nothing_was_accepted().into();
+        value["failed"] = self.has_failed().into();
         value["environment"] = self.environment.to_json();
         value
     }
