@@ -37,7 +37,8 @@ const TARGETS_MAX: usize = 4_096;
 const POOLS_MAX: usize = 1_024;
 /// Connections that a server gets before callbacks have to wait for more.
 const CONNECTIONS_EAGER: usize = 8;
-/// Callbacks per connection that wait before another connection is opened.
+/// Callbacks per connection that wait before another connection is opened, to a server whose
+/// connections carry no more at once.
 const WAITING_PER_CONNECTION: usize = 4;
 /// Messages of each source that are taken in one turn.
 const TURN_MESSAGES_MAX: usize = 64;
@@ -136,6 +137,10 @@ impl Task {
                 () = wait_until(unseen_at) => {}
             }
             self.take_more();
+            // Once for all that a turn brought: a worker gets a batch then, and not the first of it.
+            for index in 0..self.pools.len() {
+                self.hand_out(index);
+            }
             self.check_unseen();
         }
     }
@@ -209,7 +214,6 @@ impl Task {
             pool.seen_at = Instant::now();
         }
         pool.waiting.push_back(Job { dispatch, target });
-        self.hand_out(index);
     }
 
     /// When the first server is to be called slow because it gave no sign.
@@ -283,8 +287,9 @@ impl Task {
             }
             let Some(number) = pool.idle.pop() else {
                 let connections = pool.workers.len();
-                let worth_it = connections < CONNECTIONS_EAGER
-                    || pool.waiting.len() >= connections * WAITING_PER_CONNECTION;
+                let carried = pool.carried().max(WAITING_PER_CONNECTION);
+                let worth_it =
+                    connections < CONNECTIONS_EAGER || pool.waiting.len() >= connections * carried;
                 if connections >= connections_max || !worth_it {
                     return;
                 }
@@ -337,11 +342,12 @@ impl Task {
             pool: index,
             worker,
             outcomes,
+            took,
             pipelining_failed,
             progress,
         } = report;
         let now = Instant::now();
-        self.pools[index].take_outcomes(now, &outcomes, pipelining_failed);
+        self.pools[index].take_outcomes(now, &outcomes, took, pipelining_failed);
         for (delivery, outcome) in outcomes {
             self.finish(delivery, outcome);
         }
@@ -369,7 +375,6 @@ impl Task {
                 pool.idle.retain(|idle| *idle != worker);
             }
         }
-        self.hand_out(index);
     }
 
     fn finish(&mut self, delivery: DeliveryId, outcome: Outcome) {

@@ -54,6 +54,8 @@ pub(super) struct Report {
     pub(super) pool: usize,
     pub(super) worker: u64,
     pub(super) outcomes: Vec<(DeliveryId, Outcome)>,
+    /// Time that these took, one after the other.
+    pub(super) took: Duration,
     /// The server left pipelined requests without an answer.
     pub(super) pipelining_failed: bool,
     pub(super) progress: Progress,
@@ -247,6 +249,7 @@ impl Reporter {
             pool: self.pool,
             worker: self.worker,
             outcomes: serving.outcomes,
+            took: serving.reported_at.elapsed(),
             pipelining_failed: serving.pipelining_failed,
             progress,
         }));
