@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -84,9 +85,14 @@ pub(crate) struct LoadArgs {
     /// or CODING:CHARACTERS=SHARE,… with gsm7, latin1, binary, ucs2.
     #[arg(long)]
     mix: Option<Mix>,
-    /// Ask for receipts, wait for them and time them.
+    /// Ask for receipts, wait for them and time them; with HTTP the callbacks that tell how a
+    /// message ended, which are received on a port of ours.
     #[arg(long)]
     receipts: bool,
+    /// Where callbacks are received. Default: any free port, at the address that the target is
+    /// reached from.
+    #[arg(long, value_name = "IP:PORT", requires = "receipts")]
+    callback_address: Option<SocketAddr>,
     /// Exit code 3 if this holds, such as 'p99>50ms', 'errors>0.1%' or 'rate<950/s'; repeat it for
     /// several.
     #[arg(long, value_name = "CONDITION")]
@@ -126,6 +132,9 @@ impl LoadArgs {
             (Pace::Closed, WINDOW_CLOSED_DEFAULT)
         };
         let http = self.target.scheme.is_http();
+        if self.callback_address.is_some() && !http {
+            return Err("--callback-address needs http:// or https://".to_owned());
+        }
         let window_default = if http { 1 } else { window_default };
         let octets = self.octets.unwrap_or(OCTETS_DEFAULT);
         let mix = self.mix.clone();
@@ -138,6 +147,7 @@ impl LoadArgs {
             duration: self.duration,
             messages_max: self.messages,
             receipts: self.receipts,
+            callback_address: self.callback_address,
             mix: mix.unwrap_or_else(|| Mix::of_octets(octets)),
             server_pid: self.server_pid,
             ..LoadSettings::new(self.target.clone())

@@ -153,7 +153,7 @@ async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
     assert_eq!(code, Some(3), "{said}");
     let args = ["load", "--target", &target, "--messages", "1", "--quiet"];
     let output = run(&[&args[..], &["--json", "-"]].concat());
-    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["nothing_accepted"], true, "{json}");
     assert_eq!(json["failed"], true, "{json}");
 }

@@ -18,6 +18,8 @@ use smsc_sim::load::{self, ClientTls, LoadError, LoadSettings, Pace, Schedule, T
 use smsc_sim::{CertificateFlaw, TlsSettings};
 use support::program::run;
 use support::smsc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -85,6 +87,11 @@ async fn take(State(seen): State<Seen>, headers: HeaderMap, body: String) -> (St
         true => StatusCode::TOO_MANY_REQUESTS,
         false => StatusCode::ACCEPTED,
     };
+    for line in lines.iter().filter(|line| !refused(line)) {
+        if line.get("callback_url").is_some() {
+            tokio::spawn(call_back(line.clone()));
+        }
+    }
     let content_type = headers[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     seen.lock().unwrap().push((content_type, lines));
     (status, answers)
@@ -133,22 +140,71 @@ async fn a_gateway_that_knows_no_such_key_refuses_all() {
     assert!(report.errors_percent() > 99.0);
 }
 
+/// Tells how a message ended, as the gateway does: that it was sent, that it was delivered, and a
+/// stranger's end.
+async fn call_back(message: Value) {
+    let url = message["callback_url"].as_str().unwrap();
+    let authority = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let to = format!("sms:{}", message["to"].as_str().unwrap());
+    for (kind, to) in [
+        ("message.sent", &*to),
+        ("message.delivered", &*to),
+        ("message.failed", "sms:+4930"),
+    ] {
+        let body = json!({"type": kind, "data": {"to": to}}).to_string();
+        let mut stream = TcpStream::connect(authority).await.unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    }
+}
+
 #[tokio::test]
-async fn receipts_are_not_asked_of_a_gateway() {
-    let mut settings = settings("http://k@127.0.0.1:1", 1);
+async fn receipts_of_a_gateway_are_its_callbacks() {
+    for window_size in [1, 25] {
+        let (address, _) = gateway().await;
+        let mut settings = settings(&format!("http://the-key@{address}"), 50);
+        settings.window_size = window_size;
+        settings.receipts = true;
+        let report = load::run(settings, &mut |_| {}).await.unwrap();
+        let json = report.to_json();
+        assert_eq!((report.accepted(), report.receipts()), (45, 45), "{json}");
+        assert_eq!(json["receipts_missing"], 0, "{json}");
+        assert!(json["receipts_unexpected"].as_u64() <= Some(45), "{json}");
+        assert!(json["receipt_p50_us"].as_f64() > Some(0.0), "{json}");
+    }
+}
+
+#[tokio::test]
+async fn callbacks_that_cannot_be_received_are_said_to_be_so() {
+    let (address, _) = gateway().await;
+    let mut settings = settings(&format!("http://the-key@{address}"), 1);
     settings.receipts = true;
-    let refused = load::run(settings, &mut |_| {}).await;
-    assert!(matches!(refused, Err(LoadError::NoReceipts)), "{refused:?}");
+    settings.callback_address = Some(address);
+    let refused = load::run(settings, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(refused, LoadError::Callbacks { .. }), "{refused}");
+    let said = format!("cannot listen for callbacks on {address}: ");
+    assert!(refused.to_string().starts_with(&said), "{refused}");
 }
 
 #[test]
-fn options_of_tls_need_tls_and_files_are_named() {
+fn options_need_their_kind_of_target_and_files_are_named() {
     let table = [
         (
             "smpp://u:p@127.0.0.1:1 --insecure",
             "need smpps:// or https://",
         ),
         ("smpps://u:p@127.0.0.1:1 --ca /nowhere", "--ca /nowhere: "),
+        (
+            "smpp://u:p@127.0.0.1:1 --receipts --callback-address 127.0.0.1:0",
+            "--callback-address needs http:// or https://",
+        ),
         (
             "smpps://u:p@127.0.0.1:1 --insecure --identity /nowhere",
             "--identity /nowhere: ",

@@ -1,6 +1,8 @@
 //! Connections to a target: TCP, and TLS over it with what it trusts and shows.
 
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -87,14 +89,8 @@ impl Dialer {
     }
 
     pub(super) async fn connect(&self) -> Result<Box<dyn Stream>, LoadError> {
-        let Target { host, port, .. } = &self.target;
-        let refused = |error| LoadError::Connect {
-            target: self.target.authority(),
-            error,
-        };
-        let stream = TcpStream::connect((host.as_str(), *port))
-            .await
-            .map_err(refused)?;
+        let refused = |error| self.refused(error);
+        let stream = self.connect_tcp().await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
         match &self.tls {
             None => Ok(Box::new(stream)),
@@ -102,6 +98,26 @@ impl Dialer {
                 let stream = connector.connect(name.clone(), stream).await;
                 Ok(Box::new(stream.map_err(refused)?))
             }
+        }
+    }
+
+    /// The address of this machine that the target sees.
+    pub(super) async fn local_ip(&self) -> Result<IpAddr, LoadError> {
+        let stream = self.connect_tcp().await;
+        let address = stream.and_then(|stream| stream.local_addr());
+        address
+            .map(|address| address.ip())
+            .map_err(|error| self.refused(error))
+    }
+
+    async fn connect_tcp(&self) -> io::Result<TcpStream> {
+        TcpStream::connect((self.target.host.as_str(), self.target.port)).await
+    }
+
+    fn refused(&self, error: io::Error) -> LoadError {
+        LoadError::Connect {
+            target: self.target.authority(),
+            error,
         }
     }
 }

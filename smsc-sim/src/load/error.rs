@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use signalbox_session::CloseReason;
 
@@ -17,8 +18,13 @@ pub enum LoadError {
     },
     /// A certificate, a key or a name cannot be used.
     Tls(String),
-    /// Receipts were asked of a target that gives none.
-    NoReceipts,
+    /// Callbacks cannot be received there.
+    Callbacks {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
     /// HTTP was not spoken as it should be.
     Http(hyper::Error),
     /// The server closed a connection before the load ended.
@@ -40,7 +46,9 @@ impl fmt::Display for LoadError {
         match self {
             Self::Connect { target, error } => write!(f, "cannot connect to {target}: {error}"),
             Self::Tls(problem) => write!(f, "TLS: {problem}"),
-            Self::NoReceipts => write!(f, "receipts come by SMPP only, not with an HTTP target"),
+            Self::Callbacks { address, error } => {
+                write!(f, "cannot listen for callbacks on {address}: {error}")
+            }
             Self::Http(error) => write!(f, "HTTP: {error}"),
             Self::HttpClosed => write!(f, "the server closed a connection early"),
             Self::HttpNoResponse => write!(f, "a request was not answered within 30 s"),

@@ -18,7 +18,7 @@ use super::connect::Dialer;
 use super::error::LoadError;
 use super::generator::{Command, News};
 use super::mix::{BINARY, Kind, UCS2};
-use super::plan::{Plan, SOURCE, destination};
+use super::plan::{NUMBERS, Plan, SOURCE, destination};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
 
 /// How long a response may take.
@@ -26,10 +26,10 @@ const RESPONSE_MAX: Duration = Duration::from_secs(30);
 /// Longest line of an answer that is read.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
-/// Posts what is due, from [`Command::Start`] to the end of the plan, and ends when told to.
+/// Posts what is due of a plan, and where its callbacks are to go, from [`Command::Start`] to the end of the plan, and ends when told to.
 pub(super) async fn post_messages(
     dialer: &Dialer,
-    plan: Plan,
+    (plan, callback_url): (Plan, Option<Arc<str>>),
     gathered: Arc<Gathered>,
     news: UnboundedSender<News>,
     mut commands: UnboundedReceiver<Command>,
@@ -41,6 +41,7 @@ pub(super) async fn post_messages(
         host: target.authority(),
         authorization: format!("Bearer {}", target.password),
         plan,
+        callback_url,
         requests,
         free_since: None,
         open: Vec::new(),
@@ -70,13 +71,15 @@ pub(super) async fn post_messages(
 
 struct Poster {
     plan: Plan,
+    /// Where receipts are to go; `None`: none is waited for.
+    callback_url: Option<Arc<str>>,
     host: String,
     authorization: String,
     requests: SendRequest<Full<Bytes>>,
     /// Since when no request is open.
     free_since: Option<Instant>,
-    /// The messages of the request that is open.
-    open: Vec<Asked>,
+    /// The messages of the request that is open, by their numbers.
+    open: Vec<(u64, Asked)>,
     /// How many of them were answered.
     answered: usize,
     batch: Batch,
@@ -92,8 +95,10 @@ impl Poster {
             sleep_until(due.into()).await;
             let now = Instant::now();
             let body = self.take_what_is_due(now, started);
+            // A callback may overtake the answer.
+            gathered.add(now, &mut self.batch);
             let posted = timeout(RESPONSE_MAX, self.post(body, now)).await;
-            for asked in &self.open[self.answered..] {
+            for (_, asked) in &self.open[self.answered..] {
                 self.batch.seen(asked.measured).unanswered += 1;
             }
             posted.map_err(|_| LoadError::HttpNoResponse)??;
@@ -112,7 +117,10 @@ impl Poster {
             && let Some(due) = self.plan.next_due(now, started).filter(|due| *due <= now)
         {
             let number = self.plan.next_number();
-            let message = message(number, self.plan.settings().mix.pick(number));
+            let mut message = message(number, self.plan.settings().mix.pick(number));
+            if let Some(url) = &self.callback_url {
+                message["callback_url"] = Value::from(&**url);
+            }
             body.extend_from_slice(message.to_string().as_bytes());
             body.push(b'\n');
             let could = self.free_since.map_or(due, |at| at.max(due));
@@ -122,7 +130,10 @@ impl Poster {
             };
             let lag = now.saturating_duration_since(could);
             self.batch.seen(asked.measured).lags.push(lag);
-            self.open.push(asked);
+            self.open.push((number % NUMBERS, asked));
+            if self.callback_url.is_some() {
+                self.batch.asked.push((number % NUMBERS, asked));
+            }
             self.plan.advance();
         }
         body
@@ -184,7 +195,10 @@ impl Poster {
 
     fn on_answer(&mut self, status: Status, sent: Instant) {
         let now = Instant::now();
-        let asked = self.open[self.answered];
+        let (number, asked) = self.open[self.answered];
+        if self.callback_url.is_some() && !status.is_ok() {
+            self.batch.withdrawn.push(number);
+        }
         self.batch.seen(asked.measured).answered.push(Answered {
             status,
             latency: now - asked.scheduled,

@@ -5,6 +5,7 @@
 //! In an open loop latencies count from the scheduled time, so that a server that stalls cannot
 //! hide it by holding the generator back (coordinated omission).
 
+mod callbacks;
 mod connect;
 mod cpu;
 mod environment;
@@ -35,6 +36,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{interval_at, sleep_until, timeout};
 
+use self::callbacks::Callbacks;
 use self::connect::Dialer;
 pub use self::connect::{ClientTls, Trust};
 pub use self::environment::Environment;
@@ -67,9 +69,6 @@ pub async fn run(
     settings: LoadSettings,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, LoadError> {
-    if settings.receipts && settings.target.scheme.is_http() {
-        return Err(LoadError::NoReceipts);
-    }
     let settings = Arc::new(settings);
     let mut crew = Crew::bind(&settings).await?;
     let started = Instant::now();
@@ -115,19 +114,32 @@ struct Crew {
     /// Two at most of each bind.
     news: UnboundedReceiver<News>,
     gathered: Arc<Gathered>,
+    /// Where the receipts of an HTTP target come.
+    _callbacks: Option<Callbacks>,
 }
 
 impl Crew {
     /// Connects them and waits until all are bound.
     async fn bind(settings: &Arc<LoadSettings>) -> Result<Self, LoadError> {
         let (news_sender, news) = mpsc::unbounded_channel();
+        let dialer = Arc::new(Dialer::new(&settings.target, &settings.tls)?);
+        let gathered: Arc<Gathered> = Arc::default();
+        let callbacks = if settings.receipts && settings.target.scheme.is_http() {
+            let address = settings.callback_address;
+            Some(Callbacks::listen(address, &dialer, Arc::clone(&gathered)).await?)
+        } else {
+            None
+        };
+        let callback_url = callbacks
+            .as_ref()
+            .map(|callbacks| Arc::clone(&callbacks.url));
         let mut crew = Self {
             binds: JoinSet::new(),
             commands: Vec::new(),
             news,
-            gathered: Arc::default(),
+            gathered,
+            _callbacks: callbacks,
         };
-        let dialer = Arc::new(Dialer::new(&settings.target, &settings.tls)?);
         for ordinal in 0..settings.binds {
             let (command_sender, commands) = mpsc::unbounded_channel();
             crew.commands.push(command_sender);
@@ -135,8 +147,9 @@ impl Crew {
             let (gathered, news) = (Arc::clone(&crew.gathered), news_sender.clone());
             let plan = Plan::new(Arc::clone(&settings), ordinal);
             if settings.target.scheme.is_http() {
+                let work = (plan, callback_url.clone());
                 crew.binds.spawn(async move {
-                    http::post_messages(&dialer, plan, gathered, news, commands).await
+                    http::post_messages(&dialer, work, gathered, news, commands).await
                 });
             } else {
                 let generator = Generator::new(plan, gathered, news);

@@ -1,5 +1,6 @@
 //! What to generate.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::connect::ClientTls;
@@ -36,8 +37,12 @@ pub struct LoadSettings {
     pub duration: Duration,
     /// Messages of all binds at most; `None`: as many as the time allows.
     pub messages_max: Option<u64>,
-    /// Whether receipts are asked for and waited for; not with HTTP.
+    /// Whether receipts are asked for and waited for; with HTTP the callbacks that tell how a
+    /// message ended.
     pub receipts: bool,
+    /// Where callbacks are received; `None`: on any free port, at the address that the target is
+    /// reached from.
+    pub callback_address: Option<SocketAddr>,
     /// What the messages hold. Default 140 characters of the GSM alphabet.
     pub mix: Mix,
     /// Process whose CPU time is measured beside our own.
@@ -59,6 +64,7 @@ impl LoadSettings {
             duration: Duration::from_secs(5),
             messages_max: None,
             receipts: false,
+            callback_address: None,
             mix: Mix::of_octets(140),
             server_pid: None,
         }
