@@ -146,6 +146,8 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
         let (wanted, _) = window.split_once('-').unwrap();
         assert_eq!(width.to_string(), wanted, "nothing sticks out");
     }
+    let scrolling = &seen["scrolling"];
+    assert_eq!(scrolling, &json!([]), "no table is read by scrolling");
     assert_eq!(
         (&seen["filtered"], &seen["state"]),
         (&json!("99900"), &json!("DELIVRD"))

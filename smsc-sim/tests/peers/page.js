@@ -5,7 +5,7 @@ const { chromium } = require("playwright-core");
 
 const [url, folder] = process.argv.slice(2);
 const TABS = 20;
-const seen = { problems: [], widths: {} };
+const seen = { problems: [], widths: {}, scrolling: [] };
 
 function listen(page) {
   page.on("console", (message) => {
@@ -33,7 +33,8 @@ async function shoot(browser) {
       await page.locator("#rows tr").first().click();
       await page.waitForSelector("#opened article");
       await page.click("#wire button");
-      await page.waitForSelector("#wire-rows tr");
+      await page.waitForSelector("#wire-rows tbody tr");
+      await page.waitForSelector("#conformance-rows table");
       await page.locator("#messages .table").focus();
       await page.evaluate(() => scrollTo(0, 0));
       // A picture is to show charts that have begun.
@@ -41,6 +42,10 @@ async function shoot(browser) {
       // Wider than the window means that something sticks out.
       seen.widths[`${width}-${scheme}`] =
         await page.evaluate(() => document.documentElement.scrollWidth);
+      const scrolling = await page.evaluate(() => [...document.querySelectorAll(".table")]
+        .filter((table) => table.scrollWidth > table.clientWidth)
+        .map((table) => table.closest("section").id));
+      seen.scrolling.push(...scrolling.map((id) => `${width}-${scheme}: ${id}`));
       if (folder !== "-") {
         await page.screenshot({ path: `${folder}/${width}-${scheme}.png`, fullPage: true });
       }
