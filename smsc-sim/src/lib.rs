@@ -20,7 +20,7 @@
 //! | you look for | it is in |
 //! |---|---|
 //! | starting, asking, stopping | [`Smsc`], [`Settings`] |
-//! | what is done with a message, magic destinations | `behaviour.rs` |
+//! | what is done with a message, magic destinations | `behaviour.rs`, `decision.rs` |
 //! | rules for messages, profiles | [`Rule`], [`Scenario`], `scenario/` |
 //! | what goes wrong on purpose | `fault/` |
 //! | what clients do that they must not | `conformance/` |
@@ -45,6 +45,7 @@ mod clock_control;
 mod conformance;
 mod connection;
 mod control;
+mod decision;
 mod delivery;
 mod duration;
 mod events;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use signalbox_codec::time::SmppTime;
 use signalbox_codec::{COctetStr, CommandStatus, Pdu, Tag};
 
-use crate::behaviour::Decision;
 use crate::clock::SmscTime;
+use crate::decision::Decision;
 
 /// When a message may be delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

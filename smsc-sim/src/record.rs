@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{CommandStatus, Header, Pdu, encode_pdu, next_frame};
 
-use crate::behaviour::Outcome;
 use crate::clock::SmscTime;
+use crate::decision::Outcome;
 use crate::ids::{IdStyle, MessageId};
 
 /// Octets of PDUs that the ring keeps at most, whatever the number of messages.

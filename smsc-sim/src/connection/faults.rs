@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use signalbox_session::Session;
 
-use crate::behaviour::Decision;
 use crate::clock::SmscTime;
+use crate::decision::Decision;
 use crate::fault::{Fault, FaultKind, SessionPlan, StreamFault, StreamPlan, Strikes};
 use crate::random::Draws;
 use crate::socket::Gate;

@@ -9,8 +9,9 @@ use signalbox_session::Session;
 
 use super::responses::{Body, Response};
 use super::{Connection, DELIVERIES_MAX, Later};
-use crate::behaviour::{Decision, PlannedReceipt, Submission};
+use crate::behaviour::Submission;
 use crate::clock::SmscTime;
+use crate::decision::{Decision, PlannedReceipt};
 use crate::delivery::{About, Delivery, Original, Receipt};
 use crate::ids::{IdStyle, MessageId};
 use crate::lifetime::Lifetime;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use signalbox_codec::CommandStatus;
 
 use super::{Fault, FaultKind, HandshakeFault, MessageFault, SessionFault, Stream, StreamFault};
-use crate::behaviour::Decision;
 use crate::clock::SmscTime;
+use crate::decision::Decision;
 use crate::random::Draws;
 use crate::rate::Rate;
 

@@ -8,7 +8,7 @@ use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{COctetStr, CommandStatus};
 
 use super::delay::Delay;
-use crate::behaviour::{Decision, Outcome, PlannedMo, PlannedReceipt, wants_receipt};
+use crate::decision::{Decision, Outcome, PlannedMo, PlannedReceipt, wants_receipt};
 use crate::delivery::{Mo, Original, ReceiptForm};
 use crate::fault::Fault;
 use crate::ids::IdForm;
