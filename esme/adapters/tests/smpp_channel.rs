@@ -323,7 +323,7 @@ async fn throttled_messages_go_back_and_credit_returns_after_the_pause() {
     while throttled == 0 {
         match rig.outcome().await.3 {
             Outcome::Throttled { error } => {
-                assert_eq!(&*error.name, "ESME_RTHROTTLED");
+                assert_eq!(error.name(), "ESME_RTHROTTLED");
                 throttled += 1;
             }
             Outcome::NotSent => returned += 1,
@@ -344,7 +344,7 @@ async fn a_lost_link_voids_the_credit_and_comes_back() {
         .expect("it arrives");
     rig.smsc.disconnect_all(Disconnect::Rst);
     match rig.outcome().await.3 {
-        Outcome::Unknown { error } => assert_eq!(&*error.name, "link_lost"),
+        Outcome::Unknown { error } => assert_eq!(error.name(), "link_lost"),
         other => panic!("{other:?}"),
     }
     rig.next(|input| matches!(input, Input::Down { .. }).then_some(()))

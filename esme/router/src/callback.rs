@@ -89,7 +89,7 @@ impl<L: Ledger> Step<'_, L> {
             let Some(delivery) = self.current(id)? else {
                 break;
             };
-            next = delivery.state.successor;
+            next = delivery.state.successor.as_deref().copied();
             if delivery.state.phase != Phase::Done {
                 end = Some((id, delivery));
             }
@@ -97,7 +97,7 @@ impl<L: Ledger> Step<'_, L> {
         let Some((id, mut delivery)) = end else {
             return Ok(false);
         };
-        delivery.state.successor = Some(callback);
+        delivery.state.successor = Some(Box::new(callback));
         self.record(id, Event::CallbackMade { callback }, delivery.state);
         Ok(true)
     }
@@ -150,7 +150,7 @@ fn event(
             .as_ref()
             .map(|provider| provider.as_str().to_owned()),
         remote_ids: remote_ids.map(str::to_owned).collect(),
-        error: error.map(|error| error.name.as_ref().to_owned()),
+        error: error.map(|error| error.name().to_owned()),
         duplicate_possible: state.duplicate_possible,
         metadata: message.metadata.clone(),
     }

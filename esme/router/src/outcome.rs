@@ -15,8 +15,6 @@
 //! taken is heard in every phase: a response that comes after the response timer, or after a
 //! restart.
 
-use std::sync::Arc;
-
 use crate::config::UnknownOutcome;
 use crate::effects::Event;
 use crate::ids::{PartId, ProviderName};
@@ -118,14 +116,7 @@ impl<L: Ledger> Step<'_, L> {
                 Event::Throttled { error }
             }
             Outcome::NotSent => {
-                wait(
-                    state,
-                    at,
-                    ErrorCode {
-                        value: 0,
-                        name: Arc::from("not sent"),
-                    },
-                );
+                wait(state, at, ErrorCode::new(0, "not sent"));
                 Event::NotSent
             }
             Outcome::NextRoute { error } => match self.refuse(part, message, state, &error) {

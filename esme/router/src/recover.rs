@@ -1,8 +1,6 @@
 //! After a restart: deliveries that were dispatched and have no outcome. They were recorded as
 //! dispatched before the wire, so these, and only these, may have been sent without our knowing.
 
-use std::sync::Arc;
-
 use crate::config::UnknownOutcome;
 use crate::effects::Event;
 use crate::ids::{DeliveryId, PartId};
@@ -40,10 +38,7 @@ impl<L: Ledger> Step<'_, L> {
         } else {
             self.router.config.unknown_after_restart
         };
-        let error = ErrorCode {
-            value: 0,
-            name: Arc::from("restart"),
-        };
+        let error = ErrorCode::new(0, "restart");
         if state.parts.is_empty() {
             state.parts.push(PartState::default());
         }

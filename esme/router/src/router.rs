@@ -258,9 +258,8 @@ impl<L: Ledger> Step<'_, L> {
             self.make_callback(id, message, &mut state)?;
         }
         let ended = state.phase == Phase::Done && former.phase != Phase::Done;
-        let successor = state
-            .successor
-            .filter(|_| ended && message.kind == Kind::Callback);
+        let successor = state.successor.as_deref().copied();
+        let successor = successor.filter(|_| ended && message.kind == Kind::Callback);
         self.record(id, event, state);
         successor.map_or(Ok(()), |successor| self.unblock(successor))
     }

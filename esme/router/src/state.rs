@@ -79,13 +79,29 @@ impl State {
     }
 }
 
-/// An error of a channel, in its own terms.
+/// An error of a channel, in its own terms. One pointer, shared by all who tell of it: most
+/// deliveries have none, and their states are moved often.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorCode {
+pub struct ErrorCode(Arc<(u32, Box<str>)>);
+
+impl ErrorCode {
+    /// An error of this number and name.
+    #[must_use]
+    pub fn new(value: u32, name: impl Into<Box<str>>) -> Self {
+        Self(Arc::new((value, name.into())))
+    }
+
     /// The number, such as a command_status or an HTTP status.
-    pub value: u32,
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        self.0.0
+    }
+
     /// Its name or a short reason, such as `ESME_RINVDSTADR`.
-    pub name: Arc<str>,
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.1
+    }
 }
 
 /// One part of a delivery.
@@ -148,6 +164,6 @@ pub struct DeliveryState {
     pub duplicate_possible: bool,
     /// The last callback made about this delivery (the next one waits for it).
     pub last_callback: Option<MessageId>,
-    /// The callback that waits for this one.
-    pub successor: Option<MessageId>,
+    /// The callback that waits for this one. Rare, so boxed: a state is moved often.
+    pub successor: Option<Box<MessageId>>,
 }

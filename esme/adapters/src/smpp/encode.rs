@@ -148,10 +148,7 @@ impl EncodeError {
             Self::NotAShortMessage => CommandStatus::ESME_RINVMSGLEN,
             Self::MissingTlv(_) => CommandStatus::ESME_RMISSINGOPTPARAM,
         };
-        ErrorCode {
-            value: command_status.0,
-            name: self.to_string().into(),
-        }
+        ErrorCode::new(command_status.0, self.to_string())
     }
 }
 

@@ -175,10 +175,7 @@ impl Flow {
         }
         let status = answer.command_status;
         let verdict = if answer.says_nothing() {
-            let error = ErrorCode {
-                value: 0,
-                name: "generic_nack".into(),
-            };
+            let error = ErrorCode::new(0, "generic_nack");
             Verdict {
                 outcome: Outcome::Unknown { error },
                 pressure: Pressure::None,
@@ -360,10 +357,10 @@ impl Flow {
     fn refuse_other_plan(&mut self, dispatch: &Dispatch, parts_total: u8, out: &mut Output) {
         let is_open = |part: &u8| !dispatch.parts_done.contains(part);
         let part = (1..=u8::MAX).find(is_open).unwrap_or(u8::MAX);
-        let error = ErrorCode {
-            value: CommandStatus::ESME_RSUBMITFAIL.0,
-            name: "parts of the message were sent in another encoding".into(),
-        };
+        let error = ErrorCode::new(
+            CommandStatus::ESME_RSUBMITFAIL.0,
+            "parts of the message were sent in another encoding",
+        );
         let outcome = Outcome::Rejected { error };
         self.report(dispatch.delivery, part, parts_total.max(part), outcome, out);
     }

@@ -197,14 +197,11 @@ impl Delivered<'_> {
             Some(&[_, high, low]) => Some(u32::from(u16::from_be_bytes([high, low]))),
             _ => None,
         };
-        let name = match profile.receipt_errors.get(err.as_ref()) {
-            Some(name) => Arc::from(name.as_str()),
-            None => Arc::from(stat.as_ref()),
-        };
-        Some(ErrorCode {
-            value: err.parse().ok().or(network_error).unwrap_or(0),
-            name,
-        })
+        let name = profile.receipt_errors.get(err.as_ref());
+        Some(ErrorCode::new(
+            err.parse().ok().or(network_error).unwrap_or(0),
+            name.map_or(stat.as_ref(), String::as_str),
+        ))
     }
 
     fn message(

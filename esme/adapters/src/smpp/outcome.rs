@@ -64,10 +64,7 @@ pub fn of_response(
 #[must_use]
 pub fn of_failure(failure: Failure) -> Outcome {
     let unknown = |name: &str| Outcome::Unknown {
-        error: ErrorCode {
-            value: 0,
-            name: name.into(),
-        },
+        error: ErrorCode::new(0, name),
     };
     match failure {
         // A bind that cannot carry it is as good as none.
@@ -80,13 +77,9 @@ pub fn of_failure(failure: Failure) -> Outcome {
 /// A status as the router's error: the value, and the specification's name where it has one.
 #[must_use]
 pub fn error_of_status(command_status: CommandStatus) -> ErrorCode {
-    let name = match command_status.name() {
-        Some(name) => Arc::from(name),
-        None => Arc::from(command_status.to_string()),
-    };
-    ErrorCode {
-        value: command_status.0,
-        name,
+    match command_status.name() {
+        Some(name) => ErrorCode::new(command_status.0, name),
+        None => ErrorCode::new(command_status.0, command_status.to_string()),
     }
 }
 
@@ -95,10 +88,7 @@ mod tests {
     use super::*;
 
     fn error(value: u32, name: &str) -> ErrorCode {
-        ErrorCode {
-            value,
-            name: name.into(),
-        }
+        ErrorCode::new(value, name)
     }
 
     #[test]

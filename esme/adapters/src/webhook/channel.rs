@@ -412,10 +412,7 @@ async fn wait_until(at: Option<Instant>) {
 
 /// Not tried; the schedule of the router decides when it is.
 fn busy(reason: &str) -> Outcome {
-    let error = ErrorCode {
-        value: 0,
-        name: Arc::from(reason),
-    };
+    let error = ErrorCode::new(0, reason);
     Outcome::RetryAfter {
         error,
         after_ms: None,

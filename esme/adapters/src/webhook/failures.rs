@@ -55,7 +55,7 @@ impl Failures {
         if let Some(failed) = self.count(now) {
             let retried = matches!(outcome, Outcome::RetryAfter { .. });
             tracing::warn!(
-                server, failed, retried, code = error.value, reason = %error.name,
+                server, failed, retried, code = error.value(), reason = %error.name(),
                 "callbacks fail"
             );
         }
@@ -116,10 +116,7 @@ mod tests {
     fn every_outcome_has_its_counter() {
         let recorder = Counters::default();
         let counters = metrics::with_local_recorder(&recorder, OutcomeCounters::new);
-        let error = || ErrorCode {
-            value: 503,
-            name: "no".into(),
-        };
+        let error = || ErrorCode::new(503, "no");
         let retried = || Outcome::RetryAfter {
             error: error(),
             after_ms: None,

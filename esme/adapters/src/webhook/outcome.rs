@@ -7,8 +7,6 @@
 //! | no connection, no head of an answer in time, or not all of it | retry |
 //! | 3xx (not followed), 410, other 4xx, 1xx | rejected |
 
-use std::sync::Arc;
-
 use signalbox_router::{ErrorCode, Outcome};
 
 /// Longest `Retry-After` that is believed.
@@ -18,10 +16,7 @@ const RETRY_AFTER_MAX_S: u64 = 24 * 60 * 60;
 /// known here, a date leaves the time to the schedule.
 #[must_use]
 pub fn of_status(status: u16, retry_after: Option<&[u8]>) -> Outcome {
-    let error = || ErrorCode {
-        value: u32::from(status),
-        name: Arc::from(name(status)),
-    };
+    let error = || ErrorCode::new(u32::from(status), name(status));
     match status {
         200..=299 => Outcome::Delivered,
         408 | 425 | 429 | 500..=599 => {
@@ -40,10 +35,7 @@ pub fn of_status(status: u16, retry_after: Option<&[u8]>) -> Outcome {
 /// The application could not be reached or did not answer.
 #[must_use]
 pub fn unreachable(reason: &str) -> Outcome {
-    let error = ErrorCode {
-        value: 0,
-        name: Arc::from(reason),
-    };
+    let error = ErrorCode::new(0, reason);
     Outcome::RetryAfter {
         error,
         after_ms: None,
@@ -54,10 +46,7 @@ pub fn unreachable(reason: &str) -> Outcome {
 #[must_use]
 pub fn refused(reason: &str) -> Outcome {
     Outcome::Rejected {
-        error: ErrorCode {
-            value: 0,
-            name: Arc::from(reason),
-        },
+        error: ErrorCode::new(0, reason),
     }
 }
 
@@ -106,7 +95,7 @@ mod tests {
         for (value, expected) in rows {
             match of_status(503, Some(value)) {
                 Outcome::RetryAfter { after_ms, error } => {
-                    assert_eq!((after_ms, error.value), (expected, 503));
+                    assert_eq!((after_ms, error.value()), (expected, 503));
                 }
                 other => panic!("{other:?}"),
             }

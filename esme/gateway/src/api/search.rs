@@ -92,7 +92,7 @@ pub(super) async fn find_orphans(
                 "provider": orphan.receipt.provider.as_str(),
                 "remote_ids": orphan.receipt.remote_ids.iter().map(|id| &**id).collect::<Vec<_>>(),
                 "state": orphan.receipt.state.name(),
-                "error": orphan.receipt.error.as_ref().map(|error| &*error.name),
+                "error": orphan.receipt.error.as_ref().map(|error| error.name()),
                 "arrived_at": Rfc3339(orphan.receipt.at).to_string(),
                 "orphan_at": Rfc3339(orphan.orphan_at).to_string(),
             })

@@ -314,10 +314,7 @@ pub fn route(prefix: &str, providers: &[&str]) -> Route {
 }
 
 pub fn code(value: u32, name: &str) -> ErrorCode {
-    ErrorCode {
-        value,
-        name: Arc::from(name),
-    }
+    ErrorCode::new(value, name)
 }
 
 pub fn taken(remote_id: &str) -> Outcome {

@@ -192,7 +192,7 @@ impl Life {
     }
 
     fn show(&mut self, state: &DeliveryState) {
-        let error = |error: &ErrorCode| (error.value, error.name.to_string());
+        let error = |error: &ErrorCode| (error.value(), error.name().to_owned());
         let view = &mut self.view;
         view.state = state.state;
         // What comes from outside keeps the provider that it came from.

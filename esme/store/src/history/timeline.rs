@@ -84,8 +84,8 @@ impl TimelineEntry {
 
     fn fail(&mut self, error: Option<&ErrorCode>) {
         if let Some(error) = error {
-            self.code = error.value;
-            self.detail = error.name.to_string();
+            self.code = error.value();
+            self.detail = error.name().to_owned();
         }
     }
 }

@@ -206,10 +206,7 @@ impl Index {
                 state: State::Failed,
                 phase: Phase::Done,
                 deadline_at: Timestamp(0),
-                error: Some(ErrorCode {
-                    value: 0,
-                    name: "journal record damaged".into(),
-                }),
+                error: Some(ErrorCode::new(0, "journal record damaged")),
                 ..state
             };
             let delivery = DeliveryId {

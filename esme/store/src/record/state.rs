@@ -100,8 +100,8 @@ pub(crate) fn put_state(out: &mut Vec<u8>, state: &DeliveryState) {
     if let Some(callback) = state.last_callback {
         put_id(out, callback);
     }
-    if let Some(successor) = state.successor {
-        put_id(out, successor);
+    if let Some(successor) = &state.successor {
+        put_id(out, **successor);
     }
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn get_state(reader: &mut Reader<'_>) -> Result<DeliveryState, Malfor
         state.last_callback = Some(reader.id("last_callback")?);
     }
     if has(HAS_SUCCESSOR) {
-        state.successor = Some(reader.id("successor")?);
+        state.successor = Some(Box::new(reader.id("successor")?));
     }
     Ok(state)
 }
@@ -173,13 +173,13 @@ fn get_part_state(reader: &mut Reader<'_>) -> Result<PartState, Malformed> {
 }
 
 pub(crate) fn put_error(out: &mut Vec<u8>, error: &ErrorCode) {
-    put_u64(out, u64::from(error.value));
-    put_str(out, &error.name);
+    put_u64(out, u64::from(error.value()));
+    put_str(out, error.name());
 }
 
 pub(crate) fn get_error(reader: &mut Reader<'_>) -> Result<ErrorCode, Malformed> {
-    Ok(ErrorCode {
-        value: reader.u32("error.value")?,
-        name: reader.shared("error.name")?,
-    })
+    Ok(ErrorCode::new(
+        reader.u32("error.value")?,
+        reader.str("error.name")?,
+    ))
 }

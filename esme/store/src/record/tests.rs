@@ -8,10 +8,7 @@ use signalbox_router::{
 use super::*;
 
 fn error() -> ErrorCode {
-    ErrorCode {
-        value: 0x58,
-        name: "ESME_RTHROTTLED".into(),
-    }
+    ErrorCode::new(0x58, "ESME_RTHROTTLED")
 }
 
 fn full_state() -> DeliveryState {
@@ -40,7 +37,7 @@ fn full_state() -> DeliveryState {
         error: Some(error()),
         duplicate_possible: true,
         last_callback: Some(MessageId(7)),
-        successor: Some(MessageId(u128::MAX)),
+        successor: Some(Box::new(MessageId(u128::MAX))),
     }
 }
 

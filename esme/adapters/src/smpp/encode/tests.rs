@@ -371,7 +371,7 @@ fn refusals_have_a_code_and_say_what_is_wrong() {
     ];
     for (config, message, value, words) in rows {
         let error = refused(config, message);
-        assert_eq!(error.value, value, "{}", error.name);
-        assert!(error.name.contains(words), "{}", error.name);
+        assert_eq!(error.value(), value, "{}", error.name());
+        assert!(error.name().contains(words), "{}", error.name());
     }
 }

@@ -182,7 +182,7 @@ fn codes_of_receipts() {
         match read_with(&InboundConfig::default(), &profile, &sm) {
             Incoming::Receipt(receipt) => {
                 let error = receipt.error.as_ref();
-                let error = error.map(|error| (error.value, error.name.as_ref()));
+                let error = error.map(|error| (error.value(), error.name()));
                 assert_eq!(error, expected, "{text}");
             }
             other => panic!("{text}: {other:?}"),

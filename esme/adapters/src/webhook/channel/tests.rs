@@ -252,16 +252,16 @@ async fn answers_become_outcomes() {
     for (path, expected) in rows {
         let in_short = match rig.outcome_of(&server.url(path)).await {
             Outcome::Delivered => "delivered".to_owned(),
-            Outcome::Rejected { error } => format!("rejected {}", error.value),
+            Outcome::Rejected { error } => format!("rejected {}", error.value()),
             Outcome::RetryAfter {
                 error,
                 after_ms: None,
-            } => format!("retry {}", error.value),
+            } => format!("retry {}", error.value()),
             Outcome::RetryAfter {
                 error,
                 after_ms: Some(after_ms),
             } => {
-                format!("retry {} after {after_ms}", error.value)
+                format!("retry {} after {after_ms}", error.value())
             }
             other => format!("{other:?}"),
         };
@@ -304,7 +304,9 @@ async fn what_cannot_be_called_is_refused_by_name() {
     ];
     for (url, words) in rows {
         match rig.outcome_of(url).await {
-            Outcome::Rejected { error } => assert!(error.name.contains(words), "{}", error.name),
+            Outcome::Rejected { error } => {
+                assert!(error.name().contains(words), "{}", error.name())
+            }
             other => panic!("{url}: {other:?}"),
         }
     }
@@ -324,7 +326,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
             error,
             after_ms: None,
         } => {
-            assert!(error.name.contains("refused"), "{}", error.name);
+            assert!(error.name().contains("refused"), "{}", error.name());
         }
         other => panic!("{other:?}"),
     }
@@ -542,7 +544,7 @@ async fn https_with_an_authority_of_ones_own() {
     let mut other = Rig::new(signed());
     match other.outcome_of(&url).await {
         Outcome::RetryAfter { error, .. } => {
-            assert!(error.name.contains("certificate"), "{}", error.name);
+            assert!(error.name().contains("certificate"), "{}", error.name());
         }
         other => panic!("{other:?}"),
     }
