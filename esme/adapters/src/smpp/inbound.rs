@@ -200,7 +200,7 @@ impl Delivered<'_> {
         let name = profile.receipt_errors.get(err.as_ref());
         Some(ErrorCode::new(
             err.parse().ok().or(network_error).unwrap_or(0),
-            name.map_or(stat.as_ref(), String::as_str),
+            name.map_or_else(|| stat.as_ref(), String::as_str),
         ))
     }
 
