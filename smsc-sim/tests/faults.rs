@@ -7,9 +7,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use signalbox_codec::{CommandId, CommandStatus, Pdu};
-use smsc_sim::{Scenario, Smsc};
-use tokio::io::AsyncReadExt;
+use signalbox_codec::{CommandId, CommandStatus, Pdu, encode_pdu};
+use smsc_sim::{Disconnect, Scenario, Smsc};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use support::program::Program;
 use support::{Client, smsc};
@@ -104,6 +104,31 @@ async fn nothing_follows_the_half_of_a_response_but_the_reset() {
     let mut client = Client::transceiver(smsc.addr()).await;
     client.submit_many("491711", 50).await;
     client.expect_half_a_response_and_a_reset().await;
+}
+
+/// The octets that wait at either end neither hold up the reset nor make it an end in order.
+#[tokio::test]
+async fn a_reset_comes_at_once_to_a_client_that_reads_nothing() {
+    let smsc = smsc(|_| {}).await;
+    let client = Client::transceiver(smsc.addr()).await;
+    let mut stream = client.into_stream();
+    let mut many = bytes::BytesMut::new();
+    for number in 2..1_000 {
+        let submit = support::submit_sm("491711", "hello", 1);
+        encode_pdu(&submit, CommandStatus::ESME_ROK, number, &mut many);
+    }
+    // Until the SMSC, whose own octets nobody takes, takes no more.
+    let takes = Duration::from_millis(500);
+    while let Ok(written) = tokio::time::timeout(takes, stream.write_all(&many)).await {
+        written.unwrap();
+    }
+    let start = Instant::now();
+    smsc.disconnect_all(Disconnect::Rst);
+    let ended = tokio::time::timeout(support::PATIENCE, stream.write_all(&many)).await;
+    let kind = ended.unwrap().unwrap_err().kind();
+    assert_eq!(kind, std::io::ErrorKind::ConnectionReset);
+    let took = start.elapsed();
+    assert!(took < support::goal(Duration::from_millis(100)), "{took:?}");
 }
 
 #[tokio::test]
