@@ -13,6 +13,7 @@ use smsc_sim::{
 
 use crate::captures::CaptureCommand;
 use crate::generate::LoadArgs;
+use crate::ready::ReadyArgs;
 
 /// What the last two digits of a number under +999 order.
 const MAGIC_DESTINATIONS: &str = "\
@@ -148,6 +149,8 @@ pub(crate) struct ServeArgs {
     /// Connections at the same time.
     #[arg(long, default_value_t = 10_000)]
     connections_max: usize,
+    #[command(flatten)]
+    pub(crate) ready: ReadyArgs,
 }
 
 impl ServeArgs {

@@ -6,36 +6,24 @@
 mod args;
 mod captures;
 mod generate;
+mod ready;
 
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde::Serialize;
 use smsc_sim::{Settings, Smsc, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command};
 use crate::generate::generate;
+use crate::ready::ReadyArgs;
 
 /// Exit code when something was tried and did not work.
 const EXIT_FAILED: u8 = 3;
-
-/// The one line on stdout that says that every listener is open.
-#[derive(Serialize)]
-struct Ready {
-    event: &'static str,
-    version: &'static str,
-    pid: u32,
-    smpp: SocketAddr,
-    smpp_tls: Option<SocketAddr>,
-    http: Option<SocketAddr>,
-    seed: u64,
-}
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -50,7 +38,11 @@ fn main() -> ExitCode {
     let result = match args.command {
         Some(Command::Load(load)) => generate(&load),
         Some(Command::Capture(command)) => captures::run(command),
-        None => args.serve.settings().map_err(Box::from).and_then(serve),
+        None => {
+            let ready = args.serve.ready.clone();
+            let settings = args.serve.settings().map_err(Box::from);
+            settings.and_then(|settings| serve(settings, &ready))
+        }
     };
     match result {
         Ok(code) => code,
@@ -63,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
+fn serve(settings: Settings, ready: &ReadyArgs) -> Result<ExitCode, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -74,15 +66,7 @@ fn serve(settings: Settings) -> Result<ExitCode, Box<dyn Error>> {
         let smsc = Smsc::start(settings)
             .await
             .map_err(in_words_of_the_program)?;
-        print_line(&serde_json::to_string(&Ready {
-            event: "ready",
-            version: env!("CARGO_PKG_VERSION"),
-            pid: std::process::id(),
-            smpp: smsc.addr(),
-            smpp_tls: smsc.tls_addr(),
-            http: smsc.http_addr(),
-            seed,
-        })?)?;
+        ready.tell(&smsc, seed)?;
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -123,6 +123,14 @@ async fn rules_and_scenarios_are_changed_while_sessions_are_bound() {
     assert_eq!(client.steps(1).await, ["resp ESME_RMSGQFUL"]);
     let shown = program.main("GET", "scenario", &json!({})).await;
     assert_eq!(shown["rules"][0]["applied"], 1);
+    let listed = program.main("GET", "rules", &json!({})).await;
+    assert_eq!(listed["rules"], shown["rules"]);
+    let throttling = json!({"profile": "throttling(5)"});
+    let taken = program.main("PUT", "scenario", &throttling).await;
+    assert_eq!(taken["faults"][0]["attributes"]["tps"], 5, "{taken}");
+    program
+        .main("PUT", "scenario", &json!({"rules": [rule]}))
+        .await;
     program.main("DELETE", "rules/full", &json!({})).await;
     client.submit("491711", "a").await;
     assert_eq!(client.steps(2).await, ["resp", "+DELIVRD"]);

@@ -278,9 +278,10 @@ async fn the_clock_is_set_and_things_are_reset() {
     let body = program.main("GET", "clock", &Value::Null).await;
     assert_eq!(body["mode"], "real");
     let answer = program
-        .http("POST", "/api/v1/smscs/main/reset?what=mood", "")
+        .http("POST", "/api/v1/smscs/main/reset?what=mesages", "")
         .await;
     assert_eq!(answer.body["field"], "what");
+    assert_eq!(answer.body["suggestion"], "messages");
 }
 
 #[tokio::test]

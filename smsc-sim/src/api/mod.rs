@@ -143,7 +143,7 @@ fn plain_of_smsc() -> Router<Control> {
         .route("/tls", get(tls::show))
         .route("/rates", get(clients::rates))
         .route("/scenario", get(scenario::show).put(scenario::replace))
-        .route("/rules", post(scenario::add_rule))
+        .route("/rules", get(scenario::rules).post(scenario::add_rule))
         .route("/rules/{id}", delete(scenario::remove_rule))
         .route(
             "/faults",

@@ -7,7 +7,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body;
 use super::problem::Problem;
@@ -17,8 +17,8 @@ use crate::scenario::{List, Scenario};
 /// Content type of TOML.
 const TOML_TYPE: &str = "application/toml";
 
-/// `GET scenario`: the rules with how often each was applied, the states of the machines, and the
-/// distribution lists.
+/// `GET scenario`: the rules with how often each was applied, the active faults, the states of the
+/// machines, and the distribution lists.
 pub(crate) async fn show(State(control): State<Control>) -> Json<Value> {
     Json(shape(&control))
 }
@@ -49,6 +49,11 @@ pub(crate) async fn replace(
     Ok(Json(shape(&control)))
 }
 
+/// `GET rules`: in their order, each with how often it was applied.
+pub(crate) async fn rules(State(control): State<Control>) -> Json<Value> {
+    Json(json!({"rules": rules_shape(&control)}))
+}
+
 /// `POST rules {…}`: puts a rule in front of the others.
 pub(crate) async fn add_rule(
     State(control): State<Control>,
@@ -73,13 +78,7 @@ pub(crate) async fn remove_rule(
 
 /// `GET faults`.
 pub(crate) async fn faults(State(control): State<Control>) -> Json<Value> {
-    let script = control.script();
-    let faults: Vec<Value> = script
-        .faults()
-        .iter()
-        .map(|fault| fault.to_json())
-        .collect();
-    Json(json!({"faults": faults}))
+    Json(json!({"faults": faults_shape(&control)}))
 }
 
 /// `POST faults {type, stream, toxicity, attributes}`: switches a fault on.
@@ -110,7 +109,7 @@ pub(crate) async fn clear_faults(State(control): State<Control>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn shape(control: &Control) -> Value {
+fn rules_shape(control: &Control) -> Vec<Value> {
     let script = control.script();
     let progress = control.progress();
     let rules = script.scenario().rules.iter().map(|rule| {
@@ -118,14 +117,37 @@ fn shape(control: &Control) -> Value {
         json["applied"] = Value::from(progress.counts.applied(&rule.id));
         json
     });
-    let states: serde_json::Map<String, Value> = progress
-        .states()
+    rules.collect()
+}
+
+fn faults_shape(control: &Control) -> Vec<Value> {
+    let script = control.script();
+    script
+        .faults()
+        .iter()
+        .map(|fault| fault.to_json())
+        .collect()
+}
+
+fn states_shape(control: &Control) -> Map<String, Value> {
+    let progress = control.progress();
+    let states = progress.states();
+    states
         .map(|(machine, state)| (machine.to_owned(), Value::from(state)))
-        .collect();
-    let lists = script.scenario().lists.iter().map(List::to_json);
+        .collect()
+}
+
+fn lists_shape(control: &Control) -> Vec<Value> {
+    let script = control.script();
+    script.scenario().lists.iter().map(List::to_json).collect()
+}
+
+/// Each part takes the locks that it needs: they are not taken twice.
+fn shape(control: &Control) -> Value {
     json!({
-        "rules": rules.collect::<Vec<_>>(),
-        "states": states,
-        "lists": lists.collect::<Vec<_>>(),
+        "rules": rules_shape(control),
+        "faults": faults_shape(control),
+        "states": states_shape(control),
+        "lists": lists_shape(control),
     })
 }

@@ -17,6 +17,7 @@ use super::tls;
 use crate::builder::StartError;
 use crate::clock::ClockMode;
 use crate::control::Control;
+use crate::input::nearest;
 use crate::scenario::Scenario;
 use crate::script::Script;
 use crate::settings::{ACCOUNTS_MAX, Settings};
@@ -86,7 +87,7 @@ pub(crate) async fn reset(
     let wanted: Vec<&str> = what.split(',').collect();
     if let Some(other) = wanted.iter().find(|name| !RESETS.contains(name)) {
         let detail = format!("{other:?} is not one of {}", RESETS.join(", "));
-        return Err(Problem::field("what", detail));
+        return Err(Problem::field("what", detail).meaning(nearest(other, RESETS)));
     }
     let is_wanted = |name| wanted.contains(&name) || wanted.contains(&"all");
     if is_wanted("messages") {

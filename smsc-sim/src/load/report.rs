@@ -143,7 +143,7 @@ impl Report {
         });
         for (metric, times) in self.times() {
             for (name, share) in QUANTILES {
-                let us = times.quantile(share).map(micros);
+                let us = times.quantile(share).map(|time| time.as_micros() as u64);
                 value[format!("{metric}_{name}_us")] = us.into();
             }
         }
