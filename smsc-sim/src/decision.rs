@@ -1,6 +1,6 @@
 //! What is to happen to a message: its response, its receipts, how it ends. Pure; who decides is in
-//! `behaviour.rs`, in the rules, in validity and in the faults, each changing what the one before it
-//! said.
+//! `behaviour.rs`, in the rules, in validity and in the faults, each changing what the one before
+//! it said.
 
 use std::time::Duration;
 

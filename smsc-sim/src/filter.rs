@@ -26,8 +26,8 @@ pub struct Match {
     pub text_contains: Option<String>,
     /// data_coding.
     pub data_coding: Option<u8>,
-    /// Optional parameters by the name or number of their tag, 16 at most. A value is a whole number, a
-    /// pattern of a text, octets such as `"0x00ff"`, or whether there is one at all.
+    /// Optional parameters by the name or number of their tag, 16 at most. A value is a whole
+    /// number, a pattern of a text, octets such as `"0x00ff"`, or whether there is one at all.
     pub tlvs: BTreeMap<String, Json>,
     /// The state that it is in; of a submit_multi with `to`: the state of such a recipient.
     pub state: Option<ReceiptState>,

@@ -28,8 +28,8 @@ const LIMIT_DEFAULT: usize = 100;
 /// Messages in an answer at most.
 const LIMIT_MAX: usize = 10_000;
 
-/// `GET messages?to=&from=&text~=&state=&since=&system_id=&data_coding=&tlvs.TAG=&limit=`: the newest
-/// ones, oldest first.
+/// `GET messages?to=&from=&text~=&state=&since=&system_id=&data_coding=&tlvs.TAG=&limit=`: the
+/// newest ones, oldest first.
 pub(crate) async fn list(
     State(control): State<Control>,
     Query(query): Query<BTreeMap<String, String>>,

@@ -26,7 +26,8 @@ const RESPONSE_MAX: Duration = Duration::from_secs(30);
 /// Longest line of an answer that is read.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
-/// Posts what is due of a plan, and where its callbacks are to go, from [`Command::Start`] to the end of the plan, and ends when told to.
+/// Posts what is due, from [`Command::Start`] to the end of the plan, and ends when told to. With
+/// the plan comes where callbacks are to go.
 pub(super) async fn post_messages(
     dialer: &Dialer,
     (plan, callback_url): (Plan, Option<Arc<str>>),
