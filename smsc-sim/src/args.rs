@@ -11,7 +11,7 @@ use smsc_sim::{
     Behaviour, CertificateFlaw, IdStyle, Scenario, Settings, TlsSettings, parse_duration,
 };
 
-use crate::captures::CaptureCommand;
+use crate::captures::{CaptureCommand, ReplayArgs};
 use crate::generate::LoadArgs;
 use crate::ready::ReadyArgs;
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     /// Read captures of SMPP traffic, pcap or pcapng.
     #[command(subcommand)]
     Capture(CaptureCommand),
+    /// Play one side of a captured session again: the same as capture replay.
+    Replay(ReplayArgs),
 }
 
 /// Settings of the SMSC.

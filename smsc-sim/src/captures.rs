@@ -27,22 +27,26 @@ pub(crate) enum CaptureCommand {
         json: bool,
     },
     /// Play one side of a session again.
-    Replay {
-        /// pcap or pcapng.
-        file: PathBuf,
-        /// Which side is played: client or server.
-        #[arg(long = "as", value_name = "SIDE")]
-        side: replay::Side,
-        /// Client: where to connect to. Server: where to listen.
-        #[arg(long, value_name = "HOST:PORT")]
-        to: String,
-        /// Which session of the file, counted from 1.
-        #[arg(long, default_value_t = 1)]
-        session: usize,
-        /// How many times faster than it was; 0: without pauses.
-        #[arg(long, default_value_t = 1.0, value_parser = speed)]
-        speed: f64,
-    },
+    Replay(ReplayArgs),
+}
+
+/// Which side of which session is played again, and with whom.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// pcap or pcapng.
+    file: PathBuf,
+    /// Which side is played: client or server.
+    #[arg(long = "as", value_name = "SIDE", default_value = "client")]
+    side: replay::Side,
+    /// Client: where to connect to. Server: where to listen.
+    #[arg(long, value_name = "HOST:PORT")]
+    to: String,
+    /// Which session of the file, counted from 1.
+    #[arg(long, default_value_t = 1)]
+    session: usize,
+    /// How many times faster than it was; 0: without pauses.
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
 }
 
 /// Exit code 3: the file cannot be read to its end, or the other side answers otherwise than it
@@ -64,29 +68,27 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
             }
             Ok(judge(&file, counted.map(|_| ())))
         }
-        CaptureCommand::Replay {
-            file,
-            side,
-            to,
-            session,
-            speed,
-        } => {
-            let script = match open(&file).and_then(|input| replay::Script::read(input, session)) {
-                Ok(script) => script,
-                Err(error) => return Ok(judge(&file, Err(error))),
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let outcome = runtime.block_on(script.play(side, &to, speed))?;
-            print_line(&outcome)?;
-            Ok(if outcome.is_as_captured() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(EXIT_FAILED)
-            })
-        }
+        CaptureCommand::Replay(args) => replay(&args),
     }
+}
+
+/// Plays one side of a session again. Exit code 3 as in [`run`].
+pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode, Box<dyn Error>> {
+    let script = open(&args.file).and_then(|input| replay::Script::read(input, args.session));
+    let script = match script {
+        Ok(script) => script,
+        Err(error) => return Ok(judge(&args.file, Err(error))),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(script.play(args.side, &args.to, args.speed))?;
+    print_line(&outcome)?;
+    Ok(if outcome.is_as_captured() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FAILED)
+    })
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let result = match args.command {
         Some(Command::Load(load)) => generate(&load),
         Some(Command::Capture(command)) => captures::run(command),
+        Some(Command::Replay(args)) => captures::replay(&args),
         None => {
             let ready = args.serve.ready.clone();
             let settings = args.serve.settings().map_err(Box::from);

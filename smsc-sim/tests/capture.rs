@@ -269,6 +269,11 @@ async fn a_client_is_played_again_and_other_answers_are_told() {
     let again = Program::start(&["--seed", "7"]);
     let (code, said) = replay(&again.smpp.to_string());
     assert_eq!(code, Some(0), "{said}");
+    let same = Program::start(&["--seed", "7"]);
+    let to = same.smpp.to_string();
+    let short = run(&["replay", file.path(), "--to", &to, "--speed", "0"]);
+    assert_eq!(short.status.code(), Some(0));
+    assert_eq!(String::from_utf8(short.stdout).unwrap(), said);
     assert!(
         said.contains("5 requests sent: 5 answered as in the capture"),
         "{said}"
