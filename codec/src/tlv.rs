@@ -182,6 +182,12 @@ impl TlvBuf {
         Self(Vec::new())
     }
 
+    /// None yet, with room for so many octets, each parameter's tag and length counted in.
+    #[must_use]
+    pub fn with_capacity(octets: usize) -> Self {
+        Self(Vec::with_capacity(octets))
+    }
+
     /// Appends a parameter.
     ///
     /// # Errors

@@ -216,7 +216,7 @@ impl Owner for LinkOwner {
             Event::LateResponse { token, header, pdu } => {
                 self.on_late_response(token, header, &pdu);
             }
-            Event::Request { header, pdu } => self.on_peer_request(header, &pdu),
+            Event::Request { header, pdu, .. } => self.on_peer_request(header, &pdu),
             Event::RequestFailed { token, failure, .. } => {
                 let failure = match failure {
                     RequestFailure::NotSent => Failure::NotSent,

@@ -53,6 +53,7 @@ pub(crate) struct Submission<'a> {
 
 impl Behaviour {
     /// Decides about a message.
+    #[inline]
     pub(crate) fn decide(&self, submission: &Submission<'_>) -> Decision {
         if submission.throttled {
             return self.answer(CommandStatus::ESME_RTHROTTLED);
@@ -64,6 +65,7 @@ impl Behaviour {
     }
 
     /// What happens to a message whose destination means nothing.
+    #[inline]
     pub(crate) fn decide_plainly(&self, registered_delivery: u8) -> Decision {
         self.report(registered_delivery, ReceiptState::Delivered, 0)
     }
@@ -126,6 +128,7 @@ impl Behaviour {
     }
 
     /// That status in the response, and nothing more.
+    #[inline]
     pub(crate) fn answer(&self, command_status: CommandStatus) -> Decision {
         let state = match command_status.is_ok() {
             true => ReceiptState::Delivered,
@@ -148,6 +151,7 @@ impl Behaviour {
 
     /// Accepts the message, unless `submit_status` says otherwise, and reports its state if that is
     /// asked for.
+    #[inline]
     fn report(&self, registered_delivery: u8, state: ReceiptState, error_code: u16) -> Decision {
         let mut decision = self.answer(self.submit_status);
         if self.submit_status.is_ok() {
@@ -156,7 +160,7 @@ impl Behaviour {
         }
         decision.silent = false;
         if self.submit_status.is_ok() && wants_receipt(registered_delivery, state) {
-            decision.receipts.push(PlannedReceipt {
+            decision.receipts = vec![PlannedReceipt {
                 state,
                 error_code,
                 after: decision.outcome.after,
@@ -164,7 +168,7 @@ impl Behaviour {
                 id_form: IdForm::Same,
                 intermediate: false,
                 form: ReceiptForm::default(),
-            });
+            }];
         }
         decision
     }
@@ -188,6 +192,7 @@ impl Behaviour {
 }
 
 /// The last two digits of a destination under the magic country code.
+#[inline]
 fn magic_number(destination: &[u8]) -> Option<u8> {
     let digits = destination.strip_prefix(b"+").unwrap_or(destination);
     let number = digits.strip_prefix(MAGIC_COUNTRY_CODE)?;

@@ -136,6 +136,12 @@ impl Decision {
         self.mo = None;
     }
 
+    /// Whether something is to be delivered because of the message.
+    #[inline]
+    pub(crate) fn is_followed(&self) -> bool {
+        !self.receipts.is_empty() || self.mo.is_some()
+    }
+
     /// Whether the client is told that the message was taken.
     pub(crate) fn accepts(&self) -> bool {
         let answered = !matches!(self.fault, Some(ResponseFault::DisconnectBefore(_)));

@@ -175,8 +175,9 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use signalbox_codec::pdu::Sm;
-    use signalbox_codec::{Encode, Header, Pdu, Tag, TlvBuf};
+    use signalbox_codec::{Pdu, Tag, TlvBuf, encode_pdu};
 
     use super::*;
     use crate::behaviour::Behaviour;
@@ -202,17 +203,13 @@ mod tests {
             tlvs: tlvs.as_tlvs(),
             ..Sm::default()
         });
-        let header = Header {
-            command_length: 0,
-            command_id: pdu.command_id(),
-            command_status: CommandStatus::ESME_ROK,
-            sequence_number: 1,
-        };
         let outcome = Behaviour::default().accept().outcome;
         let id = (MessageId::new(1, 1, 1), IdStyle::Hex);
         let mut recorder = Recorder::default();
         let entry = Entry::new(AT, id, CommandStatus::ESME_ROK, outcome);
-        recorder.push(header, &pdu, entry);
+        let mut octets = BytesMut::new();
+        encode_pdu(&pdu, CommandStatus::ESME_ROK, 1, &mut octets);
+        recorder.push(&octets, entry);
         What::Messages(Arc::new(recorder.take(1, &Arc::from("me")).unwrap()))
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::random;
 
 /// Octets of the longest form: a UUID, or 20 decimal digits.
-const ID_OCTETS_MAX: usize = 36;
+pub(crate) const ID_OCTETS_MAX: usize = 36;
 /// Width of the form with leading zeros.
 const PADDED_DIGITS: usize = 20;
 
@@ -151,6 +151,7 @@ impl MessageId {
     }
 
     /// The id as it stands in the response.
+    #[inline]
     #[must_use]
     pub(crate) fn text(self, style: IdStyle) -> IdText {
         match style {
@@ -181,16 +182,18 @@ impl MessageId {
 /// The characters of an id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IdText {
-    octets: [u8; ID_OCTETS_MAX],
+    /// Zero from `length` on, so that there is always a NUL.
+    octets: [u8; ID_OCTETS_MAX + 1],
     length: u8,
 }
 
 impl IdText {
     const EMPTY: Self = Self {
-        octets: [0; ID_OCTETS_MAX],
+        octets: [0; ID_OCTETS_MAX + 1],
         length: 0,
     };
 
+    #[inline]
     fn hex(number: u64) -> Self {
         let leading_zeros = (number | 1).leading_zeros() / 4;
         let halves = [number >> 32, number & 0xFFFF_FFFF].map(hex_digits);
@@ -259,6 +262,12 @@ impl IdText {
     #[must_use]
     pub(crate) fn as_octets(&self) -> &[u8] {
         &self.octets[..usize::from(self.length)]
+    }
+
+    /// The characters and a NUL: a C-octet string as it stands on the wire.
+    #[must_use]
+    pub(crate) fn as_c_octets(&self) -> &[u8] {
+        &self.octets[..=usize::from(self.length)]
     }
 
     /// The characters.

@@ -20,6 +20,7 @@ pub(crate) struct Lifetime {
 
 impl Lifetime {
     /// Of a message that comes at `at`; `Err` is what it is answered with.
+    #[inline]
     pub(crate) fn of(pdu: &Pdu<'_>, at: SmscTime) -> Result<Self, CommandStatus> {
         let (schedule, validity) = match pdu {
             Pdu::SubmitSm(sm) => (sm.schedule_delivery_time, sm.validity_period),
@@ -39,6 +40,7 @@ impl Lifetime {
         Self::of_fields(schedule, validity, at)
     }
 
+    #[inline]
     fn of_fields(
         schedule: COctetStr<'_>,
         validity: COctetStr<'_>,
@@ -61,6 +63,7 @@ impl Lifetime {
 
     /// The decision about a message with this lifetime: everything happens after the schedule, and
     /// what would be delivered after the end has expired by then.
+    #[inline]
     pub(crate) fn applied_to(self, decision: Decision, registered_delivery: u8) -> Decision {
         let decision = match self.starts_after {
             Duration::ZERO => decision,

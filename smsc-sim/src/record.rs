@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use signalbox_codec::receipt::ReceiptState;
-use signalbox_codec::{CommandStatus, Header, Pdu, encode_pdu, next_frame};
+use signalbox_codec::{CommandStatus, Header, Pdu, next_frame};
 
 use crate::clock::SmscTime;
 use crate::decision::Outcome;
@@ -38,6 +38,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// A message that was answered with that status and has that outcome.
+    #[inline]
     pub(crate) fn new(
         received: SmscTime,
         id: (MessageId, IdStyle),
@@ -191,17 +192,13 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Adds a message.
-    pub(crate) fn push(&mut self, header: Header, pdu: &Pdu<'_>, entry: Entry) {
-        if self.octets.capacity() == self.octets.len() {
-            self.octets.reserve(BATCH_OCTETS);
+    /// Adds a message with its PDU as it came.
+    #[inline]
+    pub(crate) fn push(&mut self, pdu: &[u8], entry: Entry) {
+        if self.octets.capacity() - self.octets.len() < pdu.len() {
+            self.octets.reserve(pdu.len().max(BATCH_OCTETS));
         }
-        encode_pdu(
-            pdu,
-            header.command_status,
-            header.sequence_number,
-            &mut self.octets,
-        );
+        self.octets.extend_from_slice(pdu);
         let end = u32::try_from(self.octets.len()).expect("a turn reads far less than 4 GiB");
         self.entries.push(Entry { end, ..entry });
     }
@@ -370,7 +367,7 @@ mod tests {
     use std::time::Duration;
 
     use signalbox_codec::pdu::{ShortMessage, Sm};
-    use signalbox_codec::{CommandId, Tlvs};
+    use signalbox_codec::{Tlvs, encode_pdu};
 
     use super::*;
 
@@ -382,12 +379,6 @@ mod tests {
                 tlvs: Tlvs::EMPTY,
                 ..Sm::default()
             });
-            let header = Header {
-                command_length: 0,
-                command_id: CommandId::SUBMIT_SM,
-                command_status: CommandStatus::ESME_ROK,
-                sequence_number: u32::try_from(counter).unwrap(),
-            };
             let outcome = Outcome {
                 state: ReceiptState::Delivered,
                 error_code: 0,
@@ -395,7 +386,10 @@ mod tests {
             };
             let received = SmscTime::from_unix_ms(counter);
             let entry = Entry::new(received, id(counter), CommandStatus::ESME_ROK, outcome);
-            recorder.push(header, &pdu, entry);
+            let mut octets = BytesMut::new();
+            let number = u32::try_from(counter).unwrap();
+            encode_pdu(&pdu, CommandStatus::ESME_ROK, number, &mut octets);
+            recorder.push(&octets, entry);
         }
         let batch = recorder.take(1, &Arc::from("esme"));
         Arc::new(batch.expect("not empty"))

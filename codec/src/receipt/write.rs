@@ -21,18 +21,16 @@ pub enum DateDigits {
 /// Appends the fields that are present; of `text` the first [`RECEIPT_TEXT_OCTETS_MAX`] octets.
 pub fn write(receipt: &Receipt<'_>, digits: DateDigits, out: &mut Vec<u8>) {
     let start = out.len();
+    // Each key stands with the space before it and the colon behind it: half the pieces of a field.
     let mut field = |key: &str, value: &[u8]| {
-        if out.len() > start {
-            out.push(b' ');
-        }
-        out.extend_from_slice(key.as_bytes());
-        out.push(b':');
+        let key = key.as_bytes();
+        out.extend_from_slice(if out.len() > start { key } else { &key[1..] });
         out.extend_from_slice(value);
     };
     if let Some(id) = receipt.id {
-        field("id", id);
+        field(" id:", id);
     }
-    for (key, count) in [("sub", receipt.sub), ("dlvrd", receipt.dlvrd)] {
+    for (key, count) in [(" sub:", receipt.sub), (" dlvrd:", receipt.dlvrd)] {
         if let Some(count) = count {
             match three_digits(count) {
                 Some(digits) => field(key, &digits),
@@ -41,8 +39,8 @@ pub fn write(receipt: &Receipt<'_>, digits: DateDigits, out: &mut Vec<u8>) {
         }
     }
     for (key, date) in [
-        ("submit date", receipt.submit_date),
-        ("done date", receipt.done_date),
+        (" submit date:", receipt.submit_date),
+        (" done date:", receipt.done_date),
     ] {
         match date {
             None => {}
@@ -60,13 +58,13 @@ pub fn write(receipt: &Receipt<'_>, digits: DateDigits, out: &mut Vec<u8>) {
             }
         }
     }
-    for (key, word) in [("stat", receipt.stat), ("err", receipt.err)] {
+    for (key, word) in [(" stat:", receipt.stat), (" err:", receipt.err)] {
         if let Some(word) = word {
             field(key, word);
         }
     }
     if let Some(text) = receipt.text {
-        field("text", &text[..text.len().min(RECEIPT_TEXT_OCTETS_MAX)]);
+        field(" text:", &text[..text.len().min(RECEIPT_TEXT_OCTETS_MAX)]);
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Event<'a> {
         header: Header,
         /// Its fields.
         pdu: Pdu<'a>,
+        /// All of it as it came, the header included.
+        octets: &'a [u8],
     },
     /// The response to one of our requests. `pdu` is its response or `GenericNack`; `Raw` when its
     /// fields cannot be read.

@@ -43,14 +43,15 @@ impl Session {
             _ => self.config.command_length_max,
         };
         match next_frame(input, command_length_max) {
-            Ok(Some(frame)) => Step {
-                consumed: HEADER_OCTETS + frame.body.len(),
-                event: if frame.header.command_id.is_response() {
+            Ok(Some(frame)) => {
+                let consumed = HEADER_OCTETS + frame.body.len();
+                let event = if frame.header.command_id.is_response() {
                     self.on_response(now, &frame)
                 } else {
-                    self.on_request(now, &frame)
-                },
-            },
+                    self.on_request(now, &frame, &input[..consumed])
+                };
+                Step { consumed, event }
+            }
             Ok(None) => nothing,
             Err(error) => {
                 self.on_frame_error(error);
@@ -143,7 +144,12 @@ impl Session {
     }
 
     #[inline]
-    fn on_request<'b>(&mut self, now: Instant, frame: &Frame<'b>) -> Option<Event<'b>> {
+    fn on_request<'b>(
+        &mut self,
+        now: Instant,
+        frame: &Frame<'b>,
+        octets: &'b [u8],
+    ) -> Option<Event<'b>> {
         let header = frame.header;
         let peer = match self.config.role {
             Role::Esme => Role::Smsc,
@@ -189,7 +195,11 @@ impl Session {
         if header.command_id != CommandId::ENQUIRE_LINK {
             self.last_message = now;
         }
-        Some(Event::Request { header, pdu })
+        Some(Event::Request {
+            header,
+            pdu,
+            octets,
+        })
     }
 
     fn on_bind<'b>(&mut self, header: &Header, pdu: Pdu<'b>) -> Option<Event<'b>> {

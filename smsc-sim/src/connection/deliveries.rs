@@ -29,7 +29,7 @@ impl Connection {
         {
             return;
         }
-        if delivery.due > self.clock.at(now) {
+        if delivery.due > self.at(now) {
             self.later.push(delivery.due, Later::Deliver(delivery));
         } else if !self.bound.as_ref().is_some_and(|bound| bound.receives) {
             self.elsewhere.push(delivery);
@@ -107,7 +107,7 @@ impl Connection {
         result: Option<DeliveryResult>,
     ) {
         if self.shared.settings.record_messages_max > 0 {
-            let at = self.clock.at(now);
+            let at = self.at(now);
             let event = DeliveryEvent {
                 at,
                 about,

@@ -40,7 +40,7 @@ impl Connection {
     pub(super) fn on_query(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         query: &QuerySm<'_>,
     ) {
         let found = self.find(arrival.at, query.message_id, |original| {
@@ -73,7 +73,7 @@ impl Connection {
     pub(super) fn on_cancel(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         cancel: &CancelSm<'_>,
     ) {
         let (source, destination) = (cancel.source_addr, cancel.destination_addr);
@@ -101,7 +101,7 @@ impl Connection {
     pub(super) fn on_cancel_broadcast(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         cancel: &CancelBroadcastSm<'_>,
     ) {
         let cancelled = if cancel.message_id.is_empty() {
@@ -128,7 +128,7 @@ impl Connection {
     fn cancel_all(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         cancelled: Vec<Found>,
         refusal: CommandStatus,
         resp: &Pdu<'_>,
@@ -197,7 +197,7 @@ impl Connection {
     pub(super) fn on_replace(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         replace: &ReplaceSm<'_>,
     ) {
         let found = self.find(arrival.at, replace.message_id, |original| {
@@ -239,7 +239,7 @@ impl Connection {
     pub(super) fn on_query_broadcast(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         query: &QueryBroadcastSm<'_>,
     ) {
         let found = self.find(arrival.at, query.message_id, |original| {

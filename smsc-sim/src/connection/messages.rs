@@ -21,23 +21,30 @@ use crate::scenario::Subject;
 
 /// A request that is being dealt with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
+pub(super) struct Arrival<'a> {
     pub(super) now: Instant,
     /// On the clock of the SMSC.
     pub(super) at: SmscTime,
     pub(super) header: Header,
+    /// All of it as it came, the header included.
+    pub(super) octets: &'a [u8],
 }
 
 impl Connection {
+    #[inline]
     pub(super) fn on_message(
         &mut self,
         now: Instant,
         session: &mut Session,
-        header: Header,
+        (header, octets): (Header, &[u8]),
         pdu: &Pdu<'_>,
     ) {
-        let at = self.clock.at(now);
-        let arrival = Arrival { now, at, header };
+        let arrival = Arrival {
+            now,
+            at: self.at(now),
+            header,
+            octets,
+        };
         match pdu {
             Pdu::SubmitMulti(multi) => self.on_submit_multi(session, &arrival, pdu, multi),
             Pdu::BroadcastSm(broadcast) => self.on_broadcast(session, &arrival, pdu, broadcast),
@@ -59,10 +66,11 @@ impl Connection {
         }
     }
 
+    #[inline]
     fn on_submission(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         pdu: &Pdu<'_>,
         original: &Original<'_>,
     ) {
@@ -71,30 +79,23 @@ impl Connection {
         if original.replaces && decision.command_status.is_ok() {
             self.supersede(arrival.at, original);
         }
-        self.take_submission(session, arrival, pdu, original, decision);
+        self.take_submission(session, arrival, original, decision);
     }
 
     /// Carries out what was decided about a message.
+    #[inline]
     pub(super) fn take_submission(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
-        pdu: &Pdu<'_>,
+        arrival: &Arrival<'_>,
         original: &Original<'_>,
         decision: Decision,
     ) {
         let id = self.next_id();
         let status = decision.command_status;
         let entry = Entry::new(arrival.at, id, status, decision.outcome);
-        self.keep(arrival.header, pdu, entry);
+        self.keep(arrival.octets, entry);
         self.count(decision.accepts());
-        let about = About {
-            id,
-            plan: 0,
-            to_many: false,
-        };
-        let (early, _) = split_early(&decision.receipts);
-        self.plan_receipts(session, arrival, about, original, early);
         let response = Response {
             sequence_number: arrival.header.sequence_number,
             command_id: arrival.header.command_id.response(),
@@ -103,6 +104,16 @@ impl Connection {
             fault: decision.fault,
             followers: Vec::new(),
         };
+        if !decision.is_followed() {
+            return self.respond_after(session, arrival, decision.respond_after, response);
+        }
+        let about = About {
+            id,
+            plan: 0,
+            to_many: false,
+        };
+        let (early, _) = split_early(&decision.receipts);
+        self.plan_receipts(session, arrival, about, original, early);
         let followers = followers(arrival, about, original, &decision);
         self.respond_then(
             session,
@@ -117,7 +128,7 @@ impl Connection {
     pub(super) fn respond_then(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         after: Option<Duration>,
         mut response: Response,
         followers: impl Iterator<Item = Delivery>,
@@ -134,9 +145,10 @@ impl Connection {
     }
 
     /// Decides about a message. One whose receipt or answer finds no place is refused.
+    #[inline]
     pub(super) fn decide(
         &mut self,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         original: &Original<'_>,
         lifetime: Result<Lifetime, CommandStatus>,
     ) -> Decision {
@@ -161,8 +173,7 @@ impl Connection {
         } else {
             self.decide_by_script(arrival, &submission, original)
         };
-        let delivers = !decision.receipts.is_empty() || decision.mo.is_some();
-        if delivers && self.held() >= DELIVERIES_MAX {
+        if decision.is_followed() && self.held() >= DELIVERIES_MAX {
             return self.behaviour.1.answer(CommandStatus::ESME_RMSGQFUL);
         }
         lifetime.applied_to(decision, original.registered_delivery)
@@ -171,7 +182,7 @@ impl Connection {
     /// Decides with the rules of the scenario and the active faults.
     fn decide_by_script(
         &mut self,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         submission: &Submission<'_>,
         original: &Original<'_>,
     ) -> Decision {
@@ -217,17 +228,19 @@ impl Connection {
     }
 
     /// Keeps a message for those who ask.
-    pub(super) fn keep(&mut self, header: Header, pdu: &Pdu<'_>, entry: Entry) {
+    #[inline]
+    pub(super) fn keep(&mut self, octets: &[u8], entry: Entry) {
         if self.shared.settings.record_messages_max > 0 {
-            self.recorder.push(header, pdu, entry);
+            self.recorder.push(octets, entry);
         }
     }
 
     /// Responds when it is time; `None`: never.
+    #[inline]
     pub(super) fn respond_after(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         after: Option<Duration>,
         response: Response,
     ) {
@@ -244,7 +257,7 @@ impl Connection {
     pub(super) fn answer(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         command_status: CommandStatus,
         pdu: &Pdu<'_>,
     ) {
@@ -256,7 +269,7 @@ impl Connection {
     pub(super) fn plan_receipts(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         about: About,
         original: &Original<'_>,
         receipts: &[PlannedReceipt],
@@ -267,6 +280,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(super) fn next_id(&mut self) -> (MessageId, IdStyle) {
         self.counter += 1;
         let seed = self.shared.settings.seed;
@@ -282,7 +296,7 @@ pub(super) fn split_early(receipts: &[PlannedReceipt]) -> (&[PlannedReceipt], &[
 
 /// The receipts that do not precede the response, and the messages from a phone.
 pub(super) fn followers<'a>(
-    arrival: &'a Arrival,
+    arrival: &'a Arrival<'_>,
     about: About,
     original: &'a Original<'_>,
     decision: &'a Decision,
@@ -304,7 +318,7 @@ pub(super) fn followers<'a>(
 }
 
 fn receipt_delivery(
-    arrival: &Arrival,
+    arrival: &Arrival<'_>,
     about: About,
     original: &Original<'_>,
     receipt: &PlannedReceipt,

@@ -55,6 +55,8 @@ pub(crate) struct Connection {
     gate: Arc<Gate>,
     bound: Option<Bound>,
     clock: Clock,
+    /// What the clock shows at a time of the machine: all messages of a turn ask for the same.
+    shown: Option<(Instant, SmscTime)>,
     behaviour: (u64, Arc<Behaviour>),
     script: Arc<View>,
     /// What rules have counted that count per bind.
@@ -122,6 +124,7 @@ impl Connection {
             faults_changed: false,
             reordered: Vec::new(),
             clock,
+            shown: None,
             behaviour: shared.behaviour(),
             rate: Rate::full(),
             shared,
@@ -162,10 +165,27 @@ impl Connection {
         }
     }
 
+    /// What the clock shows at `now`.
+    fn at(&mut self, now: Instant) -> SmscTime {
+        match self.shown {
+            Some((asked, at)) if asked == now => at,
+            _ => {
+                let at = self.clock.at(now);
+                self.shown = Some((now, at));
+                at
+            }
+        }
+    }
+
+    fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+        self.shown = None;
+    }
+
     /// Does all that is due, and tells of it.
     fn fire(&mut self, now: Instant, session: &mut Session) -> Vec<Fired> {
         let mut fired = Vec::new();
-        let at = self.clock.at(now);
+        let at = self.at(now);
         while let Some((due, later)) = self.later.pop_due(at) {
             let what = match later {
                 Later::Respond(response) => {
@@ -217,7 +237,7 @@ impl Connection {
         match control {
             Control::Disconnect(_) => return false,
             // Nothing can have come due by it. Dropping the sender says so.
-            Control::Clock { clock, .. } => self.clock = clock,
+            Control::Clock { clock, .. } => self.set_clock(clock),
             Control::Script(view) => self.adopt_script(view),
             // Only a bound session gets mail, and who asks to bind does so without a handshake.
             Control::Mail | Control::Outbind(_) => {}
@@ -286,14 +306,19 @@ impl Owner for Connection {
     type Request = Infallible;
     type Control = Control;
 
+    #[inline]
     fn on_event(&mut self, now: Instant, session: &mut Session, event: Event<'_>) {
         match event {
-            Event::Request { header, pdu } => match header.command_id {
+            Event::Request {
+                header,
+                pdu,
+                octets,
+            } => match header.command_id {
                 CommandId::ENQUIRE_LINK => {
                     session.abandon(header.sequence_number);
                 }
                 CommandId::UNBIND => answer_unbind(now, session, header.sequence_number),
-                _ => self.on_message(now, session, header, &pdu),
+                _ => self.on_message(now, session, (header, octets), &pdu),
             },
             Event::Response { token, header, .. } => {
                 self.on_answer(now, token, Ok(header.command_status));
@@ -336,7 +361,7 @@ impl Owner for Connection {
             Control::Mail => self.mail_waiting = true,
             Control::Disconnect(how) => self.disconnect(now, session, how),
             Control::Clock { clock, fired } => {
-                self.clock = clock;
+                self.set_clock(clock);
                 // Whoever set the clock may have stopped waiting.
                 let _ = fired.try_send(self.fire(now, session));
             }
@@ -362,10 +387,11 @@ impl Owner for Connection {
         {
             self.send(now, session, delivery);
         }
-        let at = self.clock.at(now);
+        let at = self.at(now);
         self.record_batch(at);
         if !self.delivery_events.is_empty() {
-            let events = std::mem::take(&mut self.delivery_events);
+            let room = Vec::with_capacity(self.delivery_events.len());
+            let events = std::mem::replace(&mut self.delivery_events, room);
             self.tell(now, What::Deliveries(events));
         }
         if let Some(bound) = &self.bound

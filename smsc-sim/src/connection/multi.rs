@@ -69,7 +69,7 @@ impl Connection {
     pub(super) fn on_submit_multi(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         pdu: &Pdu<'_>,
         multi: &SubmitMulti<'_>,
     ) {
@@ -83,11 +83,8 @@ impl Connection {
             false => CommandStatus::ESME_ROK,
         };
         let outcome = whole_outcome(split.accepted.iter().map(|(_, decision)| decision.outcome));
-        self.keep(
-            arrival.header,
-            pdu,
-            Entry::new(arrival.at, id, status, outcome),
-        );
+        let entry = Entry::new(arrival.at, id, status, outcome);
+        self.keep(arrival.octets, entry);
         if self.shared.settings.record_messages_max > 0 {
             self.recorder.push_addressees(split.addressees(arrival.at));
         }
@@ -126,7 +123,7 @@ impl Connection {
 
     fn decide_each<'a>(
         &mut self,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         pdu: &Pdu<'a>,
         multi: &SubmitMulti<'a>,
         scenario: &'a Scenario,
@@ -179,7 +176,7 @@ impl Connection {
     pub(super) fn on_broadcast(
         &mut self,
         session: &mut Session,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         pdu: &Pdu<'_>,
         broadcast: &BroadcastSm<'_>,
     ) {
@@ -192,7 +189,7 @@ impl Connection {
         };
         let original = Original::of_broadcast(broadcast);
         let decision = self.decide(arrival, &original, lifetime);
-        self.take_submission(session, arrival, pdu, &original, decision);
+        self.take_submission(session, arrival, &original, decision);
     }
 }
 

@@ -4,8 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use signalbox_codec::pdu::MessageIdResp;
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Header, Pdu, encode_pdu};
+use signalbox_codec::{CommandId, CommandStatus, Encode, Header, Pdu, encode_pdu};
 use signalbox_session::Session;
 
 use super::{Connection, Later};
@@ -77,12 +76,10 @@ impl Response {
 
     /// Sends it as it should be. A session that is over takes none: then there is nobody left to be
     /// told.
+    #[inline]
     fn send(&self, now: Instant, session: &mut Session) {
         let (number, status) = (self.sequence_number, self.command_status);
-        let sent = match &self.body {
-            Body::Id(id) => session.respond(now, number, status, &self.with_id(id)),
-            Body::Octets(body) => session.respond(now, number, status, &self.with_body(body)),
-        };
+        let sent = session.respond(now, number, status, &self.encoded());
         if let Err(error) = sent {
             tracing::debug!(%error, "a response came too late for its session");
         }
@@ -91,37 +88,26 @@ impl Response {
     fn octets(&self) -> BytesMut {
         let (number, status) = (self.sequence_number, self.command_status);
         let mut octets = BytesMut::new();
-        match &self.body {
-            Body::Id(id) => encode_pdu(&self.with_id(id), status, number, &mut octets),
-            Body::Octets(body) => encode_pdu(&self.with_body(body), status, number, &mut octets),
-        }
+        encode_pdu(&self.encoded(), status, number, &mut octets);
         octets
     }
 
-    fn with_id<'a>(&self, id: &'a IdText) -> Pdu<'a> {
-        let is_ok = self.command_status.is_ok();
-        let id = is_ok.then(|| COctetStr::new(id.as_octets()).expect("ids have no NUL"));
-        let resp = MessageIdResp {
-            message_id: id,
-            ..MessageIdResp::default()
-        };
-        match self.command_id {
-            CommandId::DATA_SM_RESP => Pdu::DataSmResp(resp),
-            CommandId::BROADCAST_SM_RESP => Pdu::BroadcastSmResp(resp),
-            _ => Pdu::SubmitSmResp(resp),
-        }
-    }
-
-    fn with_body<'a>(&self, body: &'a Bytes) -> EncodedBody<'a> {
+    #[inline]
+    fn encoded(&self) -> EncodedBody<'_> {
         EncodedBody {
             command_id: self.command_id,
-            body,
+            body: match &self.body {
+                Body::Id(id) if self.command_status.is_ok() => id.as_c_octets(),
+                Body::Id(_) => &[],
+                Body::Octets(octets) => octets,
+            },
         }
     }
 }
 
 impl Connection {
     /// Sends a response, or does what goes wrong with it.
+    #[inline]
     pub(super) fn respond(&mut self, now: Instant, session: &mut Session, response: Response) {
         let Some(fault) = response.fault else {
             response.send(now, session);
@@ -163,7 +149,7 @@ impl Connection {
 
     /// Sends the responses that were gathered, the last one first, and plans what follows them.
     pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) {
-        let at = self.clock.at(now);
+        let at = self.at(now);
         for gathered in std::mem::take(&mut self.reordered).into_iter().rev() {
             gathered.response.send(now, session);
             let waited = at.since(gathered.due);
@@ -175,7 +161,7 @@ impl Connection {
     }
 
     fn reorder(&mut self, now: Instant, session: &mut Session, response: Response, window: u32) {
-        let due = self.clock.at(now);
+        let due = self.at(now);
         if self.reordered.is_empty() {
             self.later.push(due + REORDER_WAIT, Later::SendReordered);
         }

@@ -25,6 +25,9 @@ use crate::record;
 /// Octets of short_message at most. SMPP v3.3 §6.2.9.
 const SHORT_MESSAGE_OCTETS_MAX: usize = 254;
 
+/// Octets of an address at most. SMPP v3.4 §5.2.8.
+const DIGITS_MAX: usize = 20;
+
 /// How a delivery ended: the command_status of its deliver_sm_resp, or why there is none.
 pub type DeliveryResult = Result<CommandStatus, DeliveryError>;
 
@@ -91,25 +94,56 @@ pub(crate) struct About {
 pub(crate) struct SentReceipt {
     /// The state in it.
     pub(crate) state: ReceiptState,
-    /// Body of its deliver_sm.
-    body: Bytes,
+    /// The recipient that it is about: source_addr of its deliver_sm.
+    to: Digits,
+}
+
+/// An address without its type of number and numbering plan. Many are kept, and of their own each:
+/// what is usual stands here, so that none of them is a piece of memory to be taken and given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Digits {
+    /// As many as the specification allows, and how many they are.
+    Usual([u8; DIGITS_MAX], u8),
+    /// More.
+    Overlong(Box<[u8]>),
 }
 
 impl SentReceipt {
     /// `None` for a delivery that is no receipt.
     pub(crate) fn of(delivery: &Delivery) -> Option<Self> {
         let state = delivery.state?;
-        let body = delivery.body.clone();
-        Some(Self { state, body })
+        let to = Digits::of_source(&delivery.body);
+        Some(Self { state, to })
     }
 
-    /// The recipient that it is about: source_addr, behind service_type, type of number and
-    /// numbering plan.
+    /// The recipient that it is about.
     pub(crate) fn to(&self) -> String {
-        let service_type = self.body.iter().take_while(|octet| **octet != 0).count();
-        let address = self.body.get(service_type + 3..).unwrap_or_default();
-        let ends = address.iter().position(|octet| *octet == 0);
-        latin1(&address[..ends.unwrap_or(address.len())])
+        latin1(self.to.as_octets())
+    }
+}
+
+impl Digits {
+    /// source_addr of a deliver_sm, behind service_type, type of number and numbering plan.
+    fn of_source(body: &[u8]) -> Self {
+        let service_type = body.iter().take_while(|octet| **octet != 0).count();
+        let address = body.get(service_type + 3..).unwrap_or_default();
+        let end = address.iter().position(|octet| *octet == 0);
+        let octets = &address[..end.unwrap_or(address.len())];
+        let mut usual = [0; DIGITS_MAX];
+        match usual.get_mut(..octets.len()) {
+            Some(room) => {
+                room.copy_from_slice(octets);
+                Self::Usual(usual, octets.len() as u8)
+            }
+            None => Self::Overlong(octets.into()),
+        }
+    }
+
+    fn as_octets(&self) -> &[u8] {
+        match self {
+            Self::Usual(octets, length) => &octets[..usize::from(*length)],
+            Self::Overlong(octets) => octets,
+        }
     }
 }
 
@@ -122,14 +156,17 @@ pub(crate) struct EncodedBody<'a> {
 }
 
 impl Encode for EncodedBody<'_> {
+    #[inline]
     fn command_id(&self) -> CommandId {
         self.command_id
     }
 
+    #[inline]
     fn body_octets(&self) -> usize {
         self.body.len()
     }
 
+    #[inline]
     fn encode_body(&self, out: &mut BytesMut) {
         out.put_slice(self.body);
     }

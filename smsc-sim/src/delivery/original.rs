@@ -21,6 +21,7 @@ pub(crate) struct Original<'a> {
 
 impl<'a> Original<'a> {
     /// Of a message; for submit_multi with its first recipient. `None` for any other PDU.
+    #[inline]
     pub(crate) fn of(pdu: &Pdu<'a>) -> Option<Self> {
         match pdu {
             Pdu::SubmitSm(sm) => Some(Self {
@@ -108,6 +109,7 @@ const fn address_of(address: DestAddress<'_>) -> (u8, u8, COctetStr<'_>) {
     }
 }
 
+#[inline]
 fn payload<'a>(tlvs: &Tlvs<'a>) -> Option<&'a [u8]> {
     tlvs.get(Tag::MESSAGE_PAYLOAD).map(|tlv| tlv.value)
 }

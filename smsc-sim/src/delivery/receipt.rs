@@ -9,7 +9,7 @@ use signalbox_codec::time::DateTime;
 use signalbox_codec::{Tag, TlvBuf};
 
 use super::{Original, body_of};
-use crate::ids::IdText;
+use crate::ids::{ID_OCTETS_MAX, IdText};
 
 /// esm_class of a receipt. SMPP v3.4 §5.2.12.
 const ESM_CLASS_RECEIPT: u8 = 0x04;
@@ -17,6 +17,8 @@ const ESM_CLASS_RECEIPT: u8 = 0x04;
 const ESM_CLASS_INTERMEDIATE: u8 = 0x20;
 /// Octets that the text of a receipt usually has at most.
 const RECEIPT_TEXT_OCTETS: usize = 160;
+/// Octets of its optional parameters: an id and its NUL, a state, an error of the network.
+const TLV_OCTETS: usize = (4 + ID_OCTETS_MAX + 1) + (4 + 1) + (4 + 3);
 /// network_error_code of the GSM network. SMPP v3.4 §5.3.2.31.
 const NETWORK_TYPE_GSM: u8 = 3;
 
@@ -140,11 +142,12 @@ impl Receipt<'_> {
         text
     }
 
-    fn push_tlvs(&self, tlvs: &mut TlvBuf) {
-        let mut id = [0; 64];
-        let octets = self.id.as_octets();
-        id[..octets.len()].copy_from_slice(octets);
-        tlvs.push(Tag::RECEIPTED_MESSAGE_ID, &id[..=octets.len()])
+    fn tlvs(&self) -> TlvBuf {
+        if !self.form.tlvs {
+            return TlvBuf::new();
+        }
+        let mut tlvs = TlvBuf::with_capacity(TLV_OCTETS);
+        tlvs.push(Tag::RECEIPTED_MESSAGE_ID, self.id.as_c_octets())
             .expect("an id is shorter than an optional parameter may be");
         tlvs.push_u8(Tag::MESSAGE_STATE, self.state.message_state());
         if self.error_code != 0 {
@@ -152,15 +155,13 @@ impl Receipt<'_> {
             tlvs.push(Tag::NETWORK_ERROR_CODE, &[NETWORK_TYPE_GSM, high, low])
                 .expect("three octets are below the limit");
         }
+        tlvs
     }
 
     /// The body of its deliver_sm, with the facts where its form wants them.
     pub(crate) fn body(&self) -> Bytes {
         let text = self.text();
-        let mut tlvs = TlvBuf::new();
-        if self.form.tlvs {
-            self.push_tlvs(&mut tlvs);
-        }
+        let tlvs = self.tlvs();
         let (source_addr_ton, source_addr_npi, source_addr) = self.original.destination;
         let (dest_addr_ton, dest_addr_npi, destination_addr) = self.original.source;
         body_of(Sm {

@@ -5,19 +5,25 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use signalbox_codec::pdu::{MessageIdResp, ShortMessage, Sm};
-use signalbox_codec::{COctetStr, CommandStatus, Pdu};
+use signalbox_codec::{CommandId, CommandStatus, Pdu};
 use signalbox_session::driver::Owner;
 use signalbox_session::{Event, Session};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::plan::{NUMBERS, Plan, SOURCE, destination, number};
+use super::plan::{NUMBERS, Plan, Span, number};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
+use super::template::Template;
+use crate::delivery::EncodedBody;
 
 /// Bits of esm_class that say what a deliver_sm is. SMPP v3.4 §5.2.12.
 const ESM_CLASS_TYPE: u8 = 0b0011_1100;
 /// Their value for a receipt.
 const ESM_CLASS_RECEIPT: u8 = 0b0000_0100;
+/// The answer to a deliver_sm: an empty message_id. SMPP v3.4 §4.6.2.
+const DELIVER_SM_RESP: EncodedBody<'static> = EncodedBody {
+    command_id: CommandId::DELIVER_SM_RESP,
+    body: &[0],
+};
 
 /// What a bind is told.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +47,11 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct Generator {
     plan: Plan,
+    /// One per kind of the mix.
+    templates: Vec<Template>,
     gathered: Arc<Gathered>,
     news: UnboundedSender<News>,
-    started: Option<Instant>,
+    span: Option<Span>,
     finished: bool,
     drained: bool,
     /// The window has no room.
@@ -68,11 +76,15 @@ struct Slot {
 impl Generator {
     /// Sends what the plan says.
     pub(super) fn new(plan: Plan, gathered: Arc<Gathered>, news: UnboundedSender<News>) -> Self {
+        let settings = plan.settings();
+        let kinds = settings.mix.kinds().iter();
+        let templates = kinds.map(|kind| Template::new(kind, settings.receipts));
         Self {
+            templates: templates.collect(),
             plan,
             gathered,
             news,
-            started: None,
+            span: None,
             finished: false,
             drained: false,
             full: false,
@@ -83,16 +95,16 @@ impl Generator {
         }
     }
 
-    fn send_what_is_due(&mut self, now: Instant, started: Instant, session: &mut Session) {
+    fn send_what_is_due(&mut self, now: Instant, span: &Span, session: &mut Session) {
         if std::mem::take(&mut self.full) {
             self.room_since = Some(now);
         }
-        while let Some(due) = self.plan.next_due(now, started) {
+        while let Some(due) = self.plan.next_due(now, span) {
             if due > now {
                 return;
             }
             if session.window_free() == 0 {
-                if now >= self.plan.end(started) {
+                if now >= span.end {
                     break;
                 }
                 self.full = true;
@@ -100,7 +112,7 @@ impl Generator {
             }
             let asked = Asked {
                 scheduled: due,
-                measured: self.plan.is_measured(due, started),
+                measured: span.is_measured(due),
             };
             if !self.send(now, asked, session) {
                 break;
@@ -116,23 +128,13 @@ impl Generator {
             measured,
         } = asked;
         let number = self.plan.next_number();
-        let destination = destination(number);
-        let kind = self.plan.settings().mix.pick(number);
-        let sm = Sm {
-            source_addr: COctetStr::new(SOURCE.as_bytes()).expect("digits"),
-            destination_addr: COctetStr::new(&destination).expect("digits"),
-            dest_addr_ton: 1,
-            dest_addr_npi: 1,
-            registered_delivery: u8::from(self.plan.settings().receipts),
-            data_coding: kind.data_coding,
-            short_message: ShortMessage::new(&kind.text).expect("at most 254 octets"),
-            ..Sm::default()
-        };
+        let kind = self.plan.settings().mix.place(number);
+        let submit_sm = self.templates[kind].submit_sm(number);
         let token = self
             .free_tokens
             .pop()
             .unwrap_or_else(|| u32::try_from(self.slots.len()).expect("as many as the window"));
-        let sent = session.request(now, token.into(), &Pdu::SubmitSm(sm));
+        let sent = session.request(now, token.into(), &submit_sm);
         if sent.is_err() {
             self.free_tokens.push(token);
             return false;
@@ -149,7 +151,7 @@ impl Generator {
         }
         let could = self.room_since.map_or(scheduled, |at| at.max(scheduled));
         let lag = now.saturating_duration_since(could);
-        self.batch.seen(measured).lags.push(lag);
+        self.batch.seen(measured).sent(lag);
         if self.plan.settings().receipts {
             self.batch.asked.push((number % NUMBERS, asked));
         }
@@ -160,10 +162,16 @@ impl Generator {
     fn on_response(&mut self, now: Instant, token: u64, status: CommandStatus) {
         let slot = self.slots[token as usize];
         self.free_tokens.push(token as u32);
-        self.batch.seen(slot.measured).answered.push(Answered {
+        let service = now - slot.sent;
+        let on_time = slot.sent == slot.scheduled;
+        self.batch.seen(slot.measured).answered(Answered {
             status: Status::Smpp(status),
-            latency: now - slot.scheduled,
-            service: now - slot.sent,
+            latency: if on_time {
+                service
+            } else {
+                now - slot.scheduled
+            },
+            service,
         });
         if self.plan.settings().receipts && !status.is_ok() {
             self.batch.withdrawn.push(slot.number % NUMBERS);
@@ -192,19 +200,15 @@ impl Owner for Generator {
             Event::Response { token, header, .. } => {
                 self.on_response(now, token, header.command_status);
             }
-            Event::Request { header, pdu } => {
+            Event::Request { header, pdu, .. } => {
                 if let Pdu::DeliverSm(sm) = &pdu
                     && sm.esm_class & ESM_CLASS_TYPE == ESM_CLASS_RECEIPT
                 {
                     let receipt = number(sm.source_addr.as_octets());
                     self.batch.receipts.push(receipt);
                 }
-                let resp = Pdu::DeliverSmResp(MessageIdResp {
-                    message_id: Some(COctetStr::EMPTY),
-                    ..MessageIdResp::default()
-                });
-                let status = CommandStatus::ESME_ROK;
-                let sent = session.respond(now, header.sequence_number, status, &resp);
+                let (number, status) = (header.sequence_number, CommandStatus::ESME_ROK);
+                let sent = session.respond(now, number, status, &DELIVER_SM_RESP);
                 debug_assert!(sent.is_ok(), "the request was reported just before");
             }
             Event::Bound { .. } => self.tell(News::Bound),
@@ -224,26 +228,25 @@ impl Owner for Generator {
 
     fn on_control(&mut self, now: Instant, session: &mut Session, command: Command) {
         match command {
-            Command::Start(started) => self.started = Some(started),
+            Command::Start(started) => self.span = Some(self.plan.span(started)),
             Command::Unbind => session.unbind(now),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let started = self.started.filter(|_| !self.finished)?;
-        let end = self.plan.end(started);
+        let span = self.span.as_ref().filter(|_| !self.finished)?;
         if self.full {
-            return Some(end);
+            return Some(span.end);
         }
         // In a closed loop a window with room is only left at the end.
-        Some(self.plan.next_due(end, started).unwrap_or(end))
+        Some(self.plan.next_due(span.end, span).unwrap_or(span.end))
     }
 
     fn after_batch(&mut self, now: Instant, session: &mut Session) {
-        if let Some(started) = self.started
+        if let Some(span) = self.span
             && !self.finished
         {
-            self.send_what_is_due(now, started, session);
+            self.send_what_is_due(now, &span, session);
         }
         self.gathered.add(now, &mut self.batch);
         if self.finished && !self.drained && session.in_flight() == 0 {

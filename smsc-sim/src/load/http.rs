@@ -18,7 +18,7 @@ use super::connect::Dialer;
 use super::error::LoadError;
 use super::generator::{Command, News};
 use super::mix::{BINARY, Kind, UCS2};
-use super::plan::{NUMBERS, Plan, SOURCE, destination};
+use super::plan::{NUMBERS, Plan, SOURCE, Span, destination};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
 
 /// How long a response may take.
@@ -88,14 +88,15 @@ struct Poster {
 
 impl Poster {
     async fn post_all(&mut self, started: Instant, gathered: &Gathered) -> Result<(), LoadError> {
-        while let Some(due) = self.plan.next_due(Instant::now(), started) {
-            if Instant::now() >= self.plan.end(started) {
+        let span = self.plan.span(started);
+        while let Some(due) = self.plan.next_due(Instant::now(), &span) {
+            if Instant::now() >= span.end {
                 break;
             }
             // One that is due just before the end may be late by what the timer is late.
             sleep_until(due.into()).await;
             let now = Instant::now();
-            let body = self.take_what_is_due(now, started);
+            let body = self.take_what_is_due(now, &span);
             // A callback may overtake the answer.
             gathered.add(now, &mut self.batch);
             let posted = timeout(RESPONSE_MAX, self.post(body, now)).await;
@@ -110,12 +111,12 @@ impl Poster {
     }
 
     /// The body of the next request: a line for each message.
-    fn take_what_is_due(&mut self, now: Instant, started: Instant) -> Vec<u8> {
+    fn take_what_is_due(&mut self, now: Instant, span: &Span) -> Vec<u8> {
         let mut body = Vec::new();
         self.open.clear();
         self.answered = 0;
         while self.open.len() < self.plan.settings().window_size as usize
-            && let Some(due) = self.plan.next_due(now, started).filter(|due| *due <= now)
+            && let Some(due) = self.plan.next_due(now, span).filter(|due| *due <= now)
         {
             let number = self.plan.next_number();
             let mut message = message(number, self.plan.settings().mix.pick(number));
@@ -127,10 +128,10 @@ impl Poster {
             let could = self.free_since.map_or(due, |at| at.max(due));
             let asked = Asked {
                 scheduled: due,
-                measured: self.plan.is_measured(due, started),
+                measured: span.is_measured(due),
             };
             let lag = now.saturating_duration_since(could);
-            self.batch.seen(asked.measured).lags.push(lag);
+            self.batch.seen(asked.measured).sent(lag);
             self.open.push((number % NUMBERS, asked));
             if self.callback_url.is_some() {
                 self.batch.asked.push((number % NUMBERS, asked));
@@ -200,7 +201,7 @@ impl Poster {
         if self.callback_url.is_some() && !status.is_ok() {
             self.batch.withdrawn.push(number);
         }
-        self.batch.seen(asked.measured).answered.push(Answered {
+        self.batch.seen(asked.measured).answered(Answered {
             status,
             latency: now - asked.scheduled,
             service: now - sent,

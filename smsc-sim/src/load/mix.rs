@@ -58,14 +58,22 @@ impl Mix {
         }
     }
 
+    /// Its kinds.
+    pub(crate) fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
     /// The kind of message `number`.
     pub(crate) fn pick(&self, number: u64) -> &Kind {
+        &self.kinds[self.place(number)]
+    }
+
+    /// The place of that kind among all.
+    pub(crate) fn place(&self, number: u64) -> usize {
         let spread = number.wrapping_mul(SPREAD) >> 32;
         let share = (spread * u64::from(self.shares)) >> 32;
-        let at = self
-            .kinds
-            .partition_point(|kind| u64::from(kind.shares_end) <= share);
-        &self.kinds[at]
+        self.kinds
+            .partition_point(|kind| u64::from(kind.shares_end) <= share)
     }
 }
 

@@ -23,6 +23,7 @@ mod schedule;
 mod settings;
 mod summary;
 mod target;
+mod template;
 mod threshold;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::settings::{LoadSettings, Pace};
 
 /// Digits of the destination.
-const DESTINATION_DIGITS: usize = 12;
+pub(super) const DESTINATION_DIGITS: usize = 12;
 /// Destinations: these digits and the number of the message.
 const DESTINATION_PREFIX: &[u8; 4] = b"4917";
 /// Sender of all messages.
@@ -45,24 +45,40 @@ impl Plan {
         self.next_number += u64::from(self.settings.binds);
     }
 
-    /// When nothing more is sent.
-    pub(super) fn end(&self, started: Instant) -> Instant {
-        started + self.settings.warmup + self.settings.duration
-    }
-
-    /// Whether a message that was due then counts; those of the warm-up do not.
-    pub(super) fn is_measured(&self, scheduled: Instant, started: Instant) -> bool {
-        scheduled >= started + self.settings.warmup
+    /// What follows from the start.
+    pub(super) fn span(&self, started: Instant) -> Span {
+        let measured_from = started + self.settings.warmup;
+        Span {
+            started,
+            measured_from,
+            end: measured_from + self.settings.duration,
+        }
     }
 
     /// When the next message is due; `None` when there is none.
-    pub(super) fn next_due(&self, now: Instant, started: Instant) -> Option<Instant> {
+    pub(super) fn next_due(&self, now: Instant, span: &Span) -> Option<Instant> {
         let budget = self.settings.messages_max.unwrap_or(u64::MAX);
         let due = match self.settings.pace {
-            Pace::Open(schedule) => started.checked_add(schedule.due(self.next_number))?,
+            Pace::Open(schedule) => span.started.checked_add(schedule.due(self.next_number))?,
             Pace::Closed => now,
         };
-        (self.next_number < budget && due < self.end(started)).then_some(due)
+        (self.next_number < budget && due < span.end).then_some(due)
+    }
+}
+
+/// From when to when messages are sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    started: Instant,
+    measured_from: Instant,
+    /// When nothing more is sent.
+    pub(super) end: Instant,
+}
+
+impl Span {
+    /// Whether a message that was due then counts; those of the warm-up do not.
+    pub(super) fn is_measured(&self, scheduled: Instant) -> bool {
+        scheduled >= self.measured_from
     }
 }
 
