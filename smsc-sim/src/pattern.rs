@@ -65,6 +65,12 @@ impl Pattern {
     /// Whether it matches an address; its `+` does not count, and what is not UTF-8 never matches.
     pub(crate) fn matches_address(&self, address: &[u8]) -> bool {
         let digits = address.strip_prefix(b"+").unwrap_or(address);
+        // Most rules are ruled out by the first digits: 100 instructions less than to read a text.
+        match self {
+            Self::Exact(whole) if whole.as_bytes() != digits => return false,
+            Self::Prefix(prefix) if !digits.starts_with(prefix.as_bytes()) => return false,
+            _ => {}
+        }
         std::str::from_utf8(digits).is_ok_and(|text| self.matches(text))
     }
 }

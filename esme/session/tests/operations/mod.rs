@@ -231,7 +231,8 @@ impl Life {
                     pdu: Pdu::AlertNotification(_) | Pdu::Outbind(_),
                     ..
                 }) => {}
-                Some(Event::Request { header, .. }) => {
+                Some(Event::Request { header, octets, .. }) => {
+                    assert_eq!(octets, &self.input[..consumed], "the PDU as it came");
                     self.asked.push((header.sequence_number, header.command_id));
                 }
                 Some(Event::RequestFailed { .. } | Event::Closed { .. }) => {
