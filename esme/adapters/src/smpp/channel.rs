@@ -403,7 +403,7 @@ impl Task {
 
     fn bind_status(&mut self, bind: usize, status: BindStatus) {
         self.status.send_if_modified(|all| {
-            all.binds[bind].1 = status;
+            all.binds[bind].1.change(status);
             false
         });
         self.status_changed = true;

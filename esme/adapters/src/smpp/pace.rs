@@ -10,7 +10,9 @@
 //! ```
 //!
 //! The limit is learnt from what the provider took between two throttled answers: at both its
-//! allowance was used up, so that is what it allows, however it counts.
+//! allowance was used up, so that is what it allows, however it counts. Where it took next to
+//! nothing, because there was nothing to send or because it throttles one recipient, the limit is a
+//! guess: the rate doubles again and again until a throttled answer tells more.
 
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,11 @@ const PROBE_DOUBLING: f64 = 0.5;
 const LEARN_TIME_MIN: Duration = Duration::from_secs(1);
 /// A limit is sure when the rate was within this share of the former estimate.
 const SURE_SHARE: f64 = 1.1;
+/// What a provider is guessed to allow, in segments per second, when its first throttled answer
+/// comes and it took less than this in the last second.
+const LIMIT_GUESSED: f64 = 10.0;
+/// Above a guessed limit the rate doubles in this many seconds.
+const GUESS_DOUBLING: f64 = 0.5;
 /// Response times beyond this multiple of the usual one hold the rate.
 const SLOW_RESPONSE: f64 = 4.0;
 /// Response times below this never count as slow: they say more about this machine.
@@ -91,6 +98,8 @@ struct Learnt {
     at: Instant,
     /// The estimate was confirmed by slow growth.
     sure: bool,
+    /// Too little was taken to tell the limit.
+    guessed: bool,
     /// Segments taken since then.
     taken: u64,
 }
@@ -226,15 +235,23 @@ impl Pace {
     }
 
     fn learn(&mut self, now: Instant) -> Learnt {
-        let last_second = self.meter.per_second(now).min(self.rate).max(RATE_MIN);
-        let fresh = |limit, sure| Learnt {
-            limit,
+        let last_second = self.meter.per_second(now).min(self.rate);
+        let measured = |limit: f64, sure| Learnt {
+            limit: limit.max(RATE_MIN),
             at: now,
             sure,
+            guessed: false,
             taken: 0,
         };
+        let guessed = |limit| Learnt {
+            guessed: true,
+            ..measured(limit, false)
+        };
         let Some(former) = self.learnt else {
-            return fresh(last_second, false);
+            return match last_second < LIMIT_GUESSED {
+                true => guessed(LIMIT_GUESSED.min(self.rate)),
+                false => measured(last_second, false),
+            };
         };
         let time = now.saturating_duration_since(former.at);
         if time < LEARN_TIME_MIN {
@@ -243,9 +260,12 @@ impl Pace {
                 ..former
             };
         }
-        let between = (former.taken as f64 / time.as_secs_f64()).max(RATE_MIN);
-        let sure = self.rate <= former.limit * SURE_SHARE;
-        fresh(between.max(last_second), sure)
+        if former.taken == 0 {
+            return guessed(former.limit * 0.5);
+        }
+        let between = former.taken as f64 / time.as_secs_f64();
+        let sure = !former.guessed && self.rate <= former.limit * SURE_SHARE;
+        measured(between.max(last_second), sure)
     }
 
     fn pause_until(&mut self, until: Instant) {
@@ -284,6 +304,8 @@ impl Pace {
                 .as_secs_f64();
             if self.rate < held {
                 self.rate = (self.rate + held * elapsed / RECOVERY.as_secs_f64()).min(held);
+            } else if learnt.guessed {
+                self.rate *= (elapsed / GUESS_DOUBLING).exp2();
             } else if probing > 0.0 {
                 let share = PROBE_SHARE * (probing / PROBE_DOUBLING).exp2();
                 self.rate += self.rate * share.min(PROBE_SHARE_MAX) * elapsed;

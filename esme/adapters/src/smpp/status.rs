@@ -24,7 +24,7 @@ pub struct ProviderStatus {
 pub struct BindStatus {
     /// Whether it is bound.
     pub bound: bool,
-    /// Since when; 0 before the first attempt has ended.
+    /// Since when it is so; 0 before the first attempt has ended.
     pub since: Timestamp,
     /// The SMSC's name for itself when bound; otherwise why not.
     pub detail: String,
@@ -116,6 +116,38 @@ impl BindStatus {
             bound: false,
             since,
             detail: reason,
+        }
+    }
+
+    /// Takes the status of a moment. Another attempt that failed changes the reason, and not since
+    /// when the bind is down.
+    pub(super) fn change(&mut self, to: Self) {
+        let stays_down = !self.bound && !to.bound && self.since != Timestamp(0);
+        let since = if stays_down { self.since } else { to.since };
+        *self = Self { since, ..to };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bind_is_down_since_it_went_down_whatever_is_tried() {
+        let down = |at| BindStatus::down(Timestamp(at), format!("reason {at}"));
+        let bound = |at| BindStatus::bound(Timestamp(at), "SMSC".into());
+        let mut status = BindStatus::down(Timestamp(0), String::new());
+        for (to, since) in [
+            (down(5), 5),
+            (down(6), 5),
+            (down(7), 5),
+            (bound(8), 8),
+            (down(9), 9),
+            (down(10), 9),
+        ] {
+            let detail = to.detail.clone();
+            status.change(to);
+            assert_eq!((status.since, &status.detail), (Timestamp(since), &detail));
         }
     }
 }

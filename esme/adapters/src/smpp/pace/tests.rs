@@ -222,3 +222,54 @@ fn finds_an_unknown_limit() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// Seconds after the last of `throttled` answers, one a second, until 20 segments have gone, when
+/// the provider took nothing before.
+fn seconds_to_twenty(throttled: u32, pace: Option<f64>) -> f64 {
+    let start = Instant::now();
+    let config = PaceConfig {
+        segments_per_second: pace,
+        ..PaceConfig::default()
+    };
+    let mut pace = Pace::new(config, start);
+    let mut now = start;
+    for _ in 0..throttled {
+        now += Duration::from_millis(2_500);
+        assert!(pace.on_throttled(now, now));
+    }
+    let last = now;
+    let mut taken = 0;
+    while taken < 20 {
+        now += Duration::from_millis(1);
+        taken += pace.take(now, 20 - taken);
+    }
+    (now - last).as_secs_f64()
+}
+
+#[test]
+fn throttled_answers_that_tell_no_limit_do_not_stop_all_other_messages() {
+    for (throttled, pace, seconds_max) in [
+        (1, None, 1.5),
+        (1, Some(1_000.0), 1.5),
+        (1, Some(20.0), 1.5),
+        (3, None, 3.0),
+        (20, None, 6.0),
+    ] {
+        let seconds = seconds_to_twenty(throttled, pace);
+        assert!(
+            seconds <= seconds_max,
+            "{throttled} throttled, pace {pace:?}: {seconds} s"
+        );
+    }
+}
+
+#[test]
+fn finds_a_limit_below_what_is_guessed() {
+    for limit in [1.0, 4.0] {
+        let (goodput, throttled) = run(limit, None, Enforcement::Bucket(1.0), 2);
+        assert!(
+            goodput > 0.75 && throttled < 0.2,
+            "limit {limit}: goodput {goodput:.3}, throttled {throttled:.4}"
+        );
+    }
+}
