@@ -106,6 +106,16 @@ const WHOLE: &[Case] = &[
             "6:7: account.c.key: a secret of 8 to 256 octets; this one has 5",
         ],
     },
+    // What only the parts can judge is judged beside other errors of the same table.
+    Case {
+        text: "[account.b]\nkey = \"short\"\ncallback_secret = \"hunter2\"\n\
+               [account.c]\nkey = \"12345678\"\n[account.d]\nkey = \"12345678\"\n",
+        expected: &[
+            "2:7: account.b.key: a secret of 8 to 256 octets; this one has 5",
+            "3:19: account.b.callback_secret: whsec_ and base64",
+            "6:10: account.d: the same key as account.c; each account needs its own",
+        ],
+    },
 ];
 
 /// Each text is put behind the good one; lines count from there.

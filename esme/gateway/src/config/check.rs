@@ -6,13 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use signalbox_adapters::webhook::Signer;
+use signalbox_esme::Secret;
 use signalbox_router::ProviderName;
 
 use super::codes::CODED_TABLES;
 use super::error::{ConfigError, Origin};
-use super::setting::Place;
+use super::setting::{Key, Place, Reader, Section, Setting as _};
 use super::tree::{Entry, Node, Table, Value, sub_table};
-use super::{Account, Config};
+use super::{Account, Bind};
 
 /// Characters of a name.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -150,39 +151,80 @@ fn check_tls(path: &str, bind: &Table, errors: &mut Vec<ConfigError>) {
 }
 
 /// Lets the parts judge what only they can: the client library each bind, the webhook channel the
-/// secret of each account.
-pub(crate) fn check_parts(place: &Place<'_>, config: &Config, errors: &mut Vec<ConfigError>) {
-    for (name, account) in &config.account {
-        let secret = account.callback_secret.as_ref();
-        let is_good = secret.is_none_or(|secret| Signer::new(secret.expose()).is_some());
-        let table = sub_table(place.table, "account").and_then(|accounts| accounts.get(name));
-        if !is_good && let Some(entry) = table {
-            let given = entry.node.as_table().into_iter().flatten();
-            let mut given = given.filter(|(key, _)| key.starts_with("callback_secret"));
-            let origin = given
-                .next()
-                .map_or(&entry.key, |(_, entry)| &entry.node.origin);
-            let key = format!("account.{name}.callback_secret");
-            let allowed = "whsec_ and base64";
-            errors.push(ConfigError::new(origin, &key, allowed));
+/// secret of each account. What can be read is judged, whatever is wrong beside it.
+pub(crate) fn check_parts(reader: &mut Reader, table: &Table) {
+    for (name, entry) in entries(table, "account") {
+        let path = format!("account.{name}");
+        check_callback_secret(reader, &path, entry);
+    }
+    for (provider_name, provider) in entries(table, "provider") {
+        let Some(provider) = provider.node.as_table() else {
+            continue;
+        };
+        for (name, entry) in entries(provider, "bind") {
+            let path = format!("provider.{provider_name}.bind.{name}");
+            check_client(reader, &path, entry);
         }
     }
-    for (provider_name, provider) in &config.provider {
-        for (name, bind) in &provider.bind {
-            let Err(error) = bind.client(0).check() else {
-                continue;
-            };
-            let table = sub_table(place.table, "provider")
-                .and_then(|table| sub_table(table, provider_name))
-                .and_then(|table| sub_table(table, "bind"))
-                .and_then(|table| table.get(name));
-            let Some(entry) = table else { continue };
-            let value = entry.node.as_table().and_then(|bind| bind.get(error.field));
-            let origin = value.map_or(&entry.node.origin, |value| &value.node.origin);
-            let key = format!("provider.{provider_name}.bind.{name}.{}", error.field);
-            errors.push(ConfigError::new(origin, &key, error.allowed));
-        }
+}
+
+fn check_callback_secret(reader: &mut Reader, path: &str, entry: &Entry) {
+    let key = Key {
+        name: "callback_secret",
+        about: "",
+        default: None,
+        limits: None,
+    };
+    let secret = read_alone(reader, path, entry, |reader, place| {
+        Option::<Secret>::read(reader, place, &key)
+    });
+    let Some(secret) = secret.flatten() else {
+        return;
+    };
+    if Signer::new(secret.expose()).is_none() {
+        let given = entry.node.as_table().into_iter().flatten();
+        let mut given = given.filter(|(name, _)| name.starts_with(key.name));
+        let origin = given
+            .next()
+            .map_or(&entry.key, |(_, entry)| &entry.node.origin);
+        let key = format!("{path}.{}", key.name);
+        let error = ConfigError::new(origin, &key, "whsec_ and base64");
+        reader.errors.push(error);
     }
+}
+
+fn check_client(reader: &mut Reader, path: &str, entry: &Entry) {
+    let Some(bind) = read_alone(reader, path, entry, <Bind as Section>::read) else {
+        return;
+    };
+    let Err(error) = bind.client(0).check() else {
+        return;
+    };
+    let value = entry.node.as_table().and_then(|bind| bind.get(error.field));
+    let origin = value.map_or(&entry.node.origin, |value| &value.node.origin);
+    let key = format!("{path}.{}", error.field);
+    reader
+        .errors
+        .push(ConfigError::new(origin, &key, error.allowed));
+}
+
+/// Reads of a table by itself, without a word of what is wrong: that has been said.
+fn read_alone<T>(
+    reader: &Reader,
+    path: &str,
+    entry: &Entry,
+    read: impl FnOnce(&mut Reader, &Place<'_>) -> Option<T>,
+) -> Option<T> {
+    let mut silent = Reader {
+        credentials: reader.credentials.clone(),
+        ..Reader::default()
+    };
+    let place = Place {
+        path,
+        table: entry.node.as_table()?,
+        origin: &entry.node.origin,
+    };
+    read(&mut silent, &place)
 }
 
 fn check_account(name: &str, entry: &Entry, errors: &mut Vec<ConfigError>) {
@@ -214,19 +256,19 @@ fn check_account(name: &str, entry: &Entry, errors: &mut Vec<ConfigError>) {
 }
 
 /// Two accounts with one key would be one: a key names its account.
-pub(crate) fn check_keys(table: &Table, config: &Config, errors: &mut Vec<ConfigError>) {
+pub(crate) fn check_keys(reader: &mut Reader, table: &Table) {
     let mut names: BTreeMap<[u8; 32], &str> = BTreeMap::new();
     for (name, entry) in entries(table, "account") {
-        let Some(hash) = config.account.get(name).and_then(Account::key_hash) else {
+        let path = format!("account.{name}");
+        let account = read_alone(reader, &path, entry, <Account as Section>::read);
+        let Some(hash) = account.as_ref().and_then(Account::key_hash) else {
             continue;
         };
         if let Some(other) = names.insert(hash, name) {
             let problem = format!("the same key as account.{other}; each account needs its own");
-            errors.push(ConfigError::new(
-                &entry.key,
-                &format!("account.{name}"),
-                problem,
-            ));
+            reader
+                .errors
+                .push(ConfigError::new(&entry.key, &path, problem));
         }
     }
 }

@@ -129,12 +129,8 @@ pub fn load_with_origins(
     };
     let config = Config::read(&mut reader, &place);
     let warnings = check::check(&place, path, &mut reader.errors);
-    if let Some(config) = &config {
-        check::check_parts(&place, config, &mut reader.errors);
-    }
-    if let Some(config) = &config {
-        check::check_keys(&table, config, &mut reader.errors);
-    }
+    check::check_parts(&mut reader, &table);
+    check::check_keys(&mut reader, &table);
     let mut errors = reader.errors;
     errors.sort();
     // What stands where the syntax is broken is no news.
