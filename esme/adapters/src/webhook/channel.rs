@@ -6,10 +6,10 @@
 //! server that has been quick may have more waiting, until it leaves that without a sign for
 //! [`SIGN_WITHIN`].
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt as _};
 use signalbox_router::{DeliveryId, Dispatch, ErrorCode, Input, Outcome, PartId, ProviderName};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -137,7 +137,7 @@ impl Task {
                 () = wait_until(unseen_at) => {}
             }
             self.take_more();
-            // Once for all that a turn brought: a worker gets a batch then, and not the first of it.
+            // Once for all that a turn brought, so that a worker gets a batch and not its first.
             for index in 0..self.pools.len() {
                 self.hand_out(index);
             }

@@ -236,7 +236,7 @@ async fn callbacks_are_signed_and_share_a_connection() {
 async fn answers_become_outcomes() {
     let server = Server::start(None).await;
     let mut rig = Rig::new(WebhookConfig {
-        signers: HashMap::new(),
+        signers: Default::default(),
         ..signed()
     });
     let rows = [
