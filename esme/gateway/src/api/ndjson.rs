@@ -124,17 +124,20 @@ async fn submit_groups(
 ) {
     while let Some(group) = groups.recv().await {
         let (numbers, group): (Vec<u64>, Vec<Parsed>) = group.into_iter().unzip();
-        let own: Vec<Option<Problem>> = group
-            .iter()
-            .map(|parsed| parsed.as_ref().err().cloned())
-            .collect();
+        // Few lines are wrong, so that this is short.
+        let errors = group.iter().enumerate();
+        let errors = errors.filter_map(|(at, parsed)| Some((at, parsed.as_ref().err()?.clone())));
+        let errors: Vec<(usize, Problem)> = errors.collect();
         let lines = match submit_parsed(&api, &caller, group, true).await {
             Ok(lines) => lines,
             // What was wrong with a line is still wrong with it.
-            Err(problem) => own
-                .into_iter()
-                .map(|own| Line::Problem(own.unwrap_or_else(|| problem.clone())))
-                .collect(),
+            Err(problem) => {
+                let mut problems = vec![problem; numbers.len()];
+                for (at, own) in errors {
+                    problems[at] = own;
+                }
+                problems.into_iter().map(Line::Problem).collect()
+            }
         };
         let count = lines.len();
         let mut octets = Vec::with_capacity(count * 160);
