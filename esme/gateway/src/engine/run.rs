@@ -23,8 +23,8 @@ const BATCH_INPUTS_MAX: usize = 4_096;
 /// stream, and submits waited behind their fsync.
 const LINGER: Duration = Duration::from_millis(1);
 
-/// Records of the batch before, from which a batch lingers: so many in [`LINGER`] are more than a
-/// machine carries, so that lingering holds back no provider with a small window.
+/// Records of the batch before, from which a batch lingers. A provider with a smaller window is not
+/// held back; one with a window of so many segments still carries 30,000 of them a second.
 const LINGER_RECORDS_MIN: usize = 64;
 
 /// Records from which a batch does not linger: the cost of its fsync is spread thin already.
