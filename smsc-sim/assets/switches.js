@@ -88,8 +88,18 @@ export class Switches {
     this.rules.replaceChildren(...(scenario.rules ?? []).map((rule) => this.row(rule)));
   }
 
-  row({ id, applied, ...rule }) {
+  row({ id, applied, enabled = true, ...rule }) {
     const item = document.createElement("li");
+    const turn = document.createElement("button");
+    turn.type = "button";
+    turn.className = "switch";
+    turn.setAttribute("role", "switch");
+    turn.setAttribute("aria-checked", String(enabled));
+    turn.setAttribute("aria-label", `Rule ${id}`);
+    turn.addEventListener("click", async () => {
+      await this.ask(`rules/${encodeURIComponent(id)}`, "POST", { enabled: !enabled });
+      await this.load();
+    });
     const text = document.createElement("code");
     text.textContent = JSON.stringify(rule);
     const count = document.createElement("span");
@@ -103,7 +113,7 @@ export class Switches {
       await this.ask(`rules/${encodeURIComponent(id)}`, "DELETE");
       await this.load();
     });
-    item.append(count, text, off);
+    item.append(turn, count, text, off);
     return item;
   }
 }

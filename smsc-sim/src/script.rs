@@ -102,6 +102,11 @@ impl Script {
         self.scenario.remove(id)
     }
 
+    /// Switches a rule on or off; `None` when there is none of this id.
+    pub(crate) fn enable_rule(&mut self, id: &str, is_enabled: bool) -> Option<Arc<ReadRule>> {
+        self.scenario.enable(id, is_enabled)
+    }
+
     /// The active faults, oldest first.
     pub(crate) fn faults(&self) -> &[ActiveFault] {
         &self.faults

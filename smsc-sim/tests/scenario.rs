@@ -131,6 +131,24 @@ async fn rules_and_scenarios_are_changed_while_sessions_are_bound() {
     program
         .main("PUT", "scenario", &json!({"rules": [rule]}))
         .await;
+    let (off, on) = (json!({"enabled": false}), json!({"enabled": true}));
+    let switched = program.main("POST", "rules/full", &off).await;
+    assert_eq!(switched["enabled"], false);
+    client.submit("491711", "a").await;
+    assert_eq!(client.steps(2).await, ["resp", "+DELIVRD"], "it is off");
+    let switched = program.main("POST", "rules/full", &on).await;
+    assert_eq!(switched, rule);
+    client.submit("491711", "a").await;
+    assert_eq!(client.steps(1).await, ["resp ESME_RMSGQFUL"], "it is on");
+    for (id, body, status) in [
+        ("nobody", &off, 404),
+        ("full", &json!({}), 422),
+        ("full", &json!({"enabled": 1}), 422),
+    ] {
+        let path = format!("/api/v1/smscs/main/rules/{id}");
+        let answer = program.http("POST", &path, &body.to_string()).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
     program.main("DELETE", "rules/full", &json!({})).await;
     client.submit("491711", "a").await;
     assert_eq!(client.steps(2).await, ["resp", "+DELIVRD"]);

@@ -144,7 +144,10 @@ fn plain_of_smsc() -> Router<Control> {
         .route("/rates", get(clients::rates))
         .route("/scenario", get(scenario::show).put(scenario::replace))
         .route("/rules", get(scenario::rules).post(scenario::add_rule))
-        .route("/rules/{id}", delete(scenario::remove_rule))
+        .route(
+            "/rules/{id}",
+            post(scenario::change_rule).delete(scenario::remove_rule),
+        )
         .route(
             "/faults",
             get(scenario::faults)

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::body;
+use super::fields::{Fields, required};
 use super::problem::Problem;
 use crate::control::Control;
 use crate::scenario::{List, Scenario};
@@ -64,6 +65,21 @@ pub(crate) async fn add_rule(
     Ok((StatusCode::CREATED, Json(rule.to_json())))
 }
 
+/// `POST rules/{id} {enabled}`: switches a rule off and on again, in its place.
+pub(crate) async fn change_rule(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Problem> {
+    let mut fields = Fields::new(body)?;
+    let is_enabled = fields.boolean("enabled")?;
+    fields.end()?;
+    let is_enabled = required("enabled", is_enabled)?;
+    let changed = control.change_script(|script| script.enable_rule(&id, is_enabled));
+    let rule = changed.ok_or_else(|| no_rule(&id))?;
+    Ok(Json(rule.to_json()))
+}
+
 /// `DELETE rules/{id}`.
 pub(crate) async fn remove_rule(
     State(control): State<Control>,
@@ -72,7 +88,7 @@ pub(crate) async fn remove_rule(
     if control.remove_rule(&id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Problem::not_found(format!("there is no rule {id:?}")))
+        Err(no_rule(&id))
     }
 }
 
@@ -107,6 +123,10 @@ pub(crate) async fn remove_fault(
 pub(crate) async fn clear_faults(State(control): State<Control>) -> StatusCode {
     control.change_script(|script| script.clear_faults());
     StatusCode::NO_CONTENT
+}
+
+fn no_rule(id: &str) -> Problem {
+    Problem::not_found(format!("there is no rule {id:?}"))
 }
 
 fn rules_shape(control: &Control) -> Vec<Value> {

@@ -140,6 +140,13 @@ impl Scenario {
         self.rules.len() < before
     }
 
+    /// Switches a rule on or off; `None` when there is none of this id.
+    pub(crate) fn enable(&mut self, id: &str, is_enabled: bool) -> Option<Arc<ReadRule>> {
+        let rule = self.rules.iter_mut().find(|rule| rule.id == id)?;
+        Arc::make_mut(rule).is_enabled = is_enabled;
+        Some(Arc::clone(rule))
+    }
+
     fn numbered_id(&mut self) -> String {
         self.last_id += 1;
         format!("rule-{}", self.last_id)

@@ -75,6 +75,7 @@ pub(super) fn rule(table: &mut Table<'_, '_>, next_id: &mut dyn FnMut() -> Strin
     let (status, delay) = respond.unwrap_or_default();
     Rule {
         id,
+        is_enabled: table.boolean("enabled").unwrap_or(true),
         matching,
         times,
         scope,

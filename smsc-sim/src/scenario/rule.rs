@@ -24,6 +24,8 @@ const TON_INTERNATIONAL: u8 = 1;
 pub(crate) struct Rule {
     /// Its name, unique in its scenario.
     pub(crate) id: String,
+    /// Written `enabled`; a rule that is not applies to nothing and keeps its place and its counts.
+    pub(crate) is_enabled: bool,
     pub(crate) matching: Match,
     /// How often it applies; `None`: always.
     pub(crate) times: Option<u64>,
@@ -123,10 +125,16 @@ pub(crate) enum MoContent {
 }
 
 impl Rule {
-    /// The rule as it was written, with its id.
+    /// The rule as it was written, with its id, and whether it is enabled if it is not.
     pub(crate) fn to_json(&self) -> Json {
         let mut json = self.written.clone();
         json["id"] = Json::from(self.id.as_str());
+        if let Some(keys) = json.as_object_mut() {
+            keys.remove("enabled");
+        }
+        if !self.is_enabled {
+            json["enabled"] = Json::from(false);
+        }
         json
     }
 

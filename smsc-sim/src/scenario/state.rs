@@ -145,9 +145,7 @@ impl Scenario {
     /// [`Scenario::choose`] goes on. Apart, because most messages concern no rule and need no
     /// state.
     pub(crate) fn first_candidate(&self, subject: &Subject<'_>) -> Option<usize> {
-        self.rules
-            .iter()
-            .position(|rule| rule.matching.holds(subject))
+        self.rules.iter().position(|rule| rule.concerns(subject))
     }
 
     /// The rule that applies to a message, searched from `first` on, and the progress that this
@@ -162,13 +160,18 @@ impl Scenario {
     ) -> Option<&Rule> {
         let mut rules = self.rules.iter().enumerate().skip(first);
         let found = rules.find(|(at, rule)| {
-            (*at == first || rule.matching.holds(subject)) && rule.applies(progress, of_bind, draws)
+            (*at == first || rule.concerns(subject)) && rule.applies(progress, of_bind, draws)
         });
         found.map(|(_, rule)| &**rule)
     }
 }
 
 impl Rule {
+    /// Whether it is enabled and everything holds that depends on the message alone.
+    fn concerns(&self, subject: &Subject<'_>) -> bool {
+        self.is_enabled && self.matching.holds(subject)
+    }
+
     /// Whether the conditions on state, counts and chance hold; counts and changes the state.
     fn applies(&self, progress: &mut Progress, of_bind: &mut Counts, draws: &mut Draws) -> bool {
         let required = self.state.as_ref().and_then(|state| {
@@ -277,6 +280,11 @@ mod tests {
             (
                 "[[rules]]\nid = 'x'\ntimes = 2\nper = 'bind'",
                 "x x x x - -",
+            ),
+            ("[[rules]]\nid = 'x'\nenabled = false", "- - - - - -"),
+            (
+                "[[rules]]\nid = 'x'\nenabled = false\n[[rules]]\nid = 'y'",
+                "y y y y y y",
             ),
             ("[[rules]]\nid = 'x'\nmatch = { nth = 3 }", "- - x - - -"),
             ("[[rules]]\nid = 'x'\nmatch = { every = 2 }", "- x - x - x"),

@@ -93,7 +93,9 @@ async function use(page) {
   await page.locator("#faults form button").last().click();
   await page.waitForSelector("#rule-rows li");
   seen.rules = await page.locator("#rule-rows code").allTextContents();
-  await page.locator("#rule-rows button").click();
+  await page.locator('#rule-rows [role="switch"]').click();
+  await page.waitForSelector('#rule-rows [role="switch"][aria-checked="false"]');
+  await page.locator("#rule-rows button", { hasText: "Remove" }).click();
   await page.waitForFunction(() => document.querySelectorAll("#rule-rows li").length === 0);
   await page.waitForFunction(() => document.querySelector("#rules output").textContent === "done");
   // Each profile is one that the API knows.
@@ -138,7 +140,7 @@ async function use(page) {
   await page.locator("#conformance-rows summary").focus();
   await page.keyboard.press("Enter");
   await page.waitForSelector("#conformance-rows details[open]");
-  seen.switches = await page.locator('#faults [role="switch"]').count();
+  seen.switches = await page.locator('#fault-switches [role="switch"]').count();
 }
 
 async function main() {
