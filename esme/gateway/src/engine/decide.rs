@@ -84,7 +84,6 @@ impl Engine {
         let started = Instant::now();
         let result = self.store.commit();
         let records = std::mem::take(&mut self.records);
-        self.records_before = records;
         self.batch_octets = 0;
         match result {
             Ok(position) => {

@@ -18,18 +18,6 @@ use crate::clock::Clock;
 /// latency, since the cost of an fsync is already spread thin.
 const BATCH_INPUTS_MAX: usize = 4_096;
 
-/// How long a batch that nobody waits for gathers more before it is committed, while batches are
-/// large. Without it, batches of outcomes and receipts alone made five of six commits of a busy
-/// stream, and submits waited behind their fsync.
-const LINGER: Duration = Duration::from_millis(1);
-
-/// Records of the batch before, from which a batch lingers. A provider with a smaller window is not
-/// held back; one with a window of so many segments still carries 30,000 of them a second.
-const LINGER_RECORDS_MIN: usize = 64;
-
-/// Records from which a batch does not linger: the cost of its fsync is spread thin already.
-const LINGER_RECORDS_MAX: usize = 1_024;
-
 /// Commands that may wait. Submits are bounded by [`EngineConfig::inbox_messages_max`] before.
 const COMMANDS_MAX: usize = 4_096;
 
@@ -76,8 +64,6 @@ pub struct Engine {
     pub(super) incoming: Incoming,
     /// Records of the batch.
     pub(super) records: usize,
-    /// Records of the batch before.
-    pub(super) records_before: usize,
     /// Octets of the batch, roughly.
     pub(super) batch_octets: usize,
     /// The last commit failed; the store keeps the batch. Until one succeeds nothing is taken from
@@ -95,12 +81,6 @@ pub struct Engine {
 pub(super) struct Waiting {
     pub(super) submits: HashMap<Token, WaitingSubmit>,
     pub(super) cancels: HashMap<Token, oneshot::Sender<Result<CancelResult, Refusal>>>,
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.submits.is_empty() && self.cancels.is_empty()
-    }
 }
 
 /// A submit with its room in the inbox, which is free again once the answer is given.
@@ -163,7 +143,6 @@ impl Engine {
             shared,
             incoming: Incoming::default(),
             records: 0,
-            records_before: 0,
             batch_octets: 0,
             failing: false,
             broken: false,
@@ -205,13 +184,6 @@ impl Engine {
                 () = std::future::ready(()), if work_left => self.handle(Input::Tick),
             }
             stop |= self.gather(&mut commands, &mut inbox);
-            if self.may_linger() && !stop && stop_at.is_none() {
-                tokio::select! {
-                    Some(command) = commands.recv() => stop |= self.handle_command(command),
-                    () = tokio::time::sleep(LINGER) => {}
-                }
-                stop |= self.gather(&mut commands, &mut inbox);
-            }
             self.commit();
             if stop && stop_at.is_none() {
                 stop_at = Some(Instant::now() + self.drain_timeout);
@@ -223,15 +195,6 @@ impl Engine {
             }
         }
         self.finish()
-    }
-
-    /// Whether the batch is one that can wait, and is worth it.
-    fn may_linger(&self) -> bool {
-        lingers(self.records, self.records_before)
-            && self.waiting.is_empty()
-            && !self.failing
-            && !self.broken
-            && !self.router.work_left()
     }
 
     /// Takes what else is there, up to a batch. Returns whether a command was to stop.
@@ -390,28 +353,4 @@ impl Engine {
 /// Answers a caller; one that has gone away needs no answer.
 pub(super) fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     drop(reply.send(value));
-}
-
-/// Whether a batch of so many records gathers more, after one of `before`.
-const fn lingers(records: usize, before: usize) -> bool {
-    records > 0 && records < LINGER_RECORDS_MAX && before >= LINGER_RECORDS_MIN
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_linger_among_large_ones_until_they_are_large_themselves() {
-        for (records, before, expected) in [
-            (1, 0, false),
-            (1, LINGER_RECORDS_MIN - 1, false),
-            (1, LINGER_RECORDS_MIN, true),
-            (LINGER_RECORDS_MAX - 1, usize::MAX, true),
-            (LINGER_RECORDS_MAX, usize::MAX, false),
-            (0, LINGER_RECORDS_MIN, false),
-        ] {
-            assert_eq!(lingers(records, before), expected, "{records} {before}");
-        }
-    }
 }
