@@ -274,10 +274,15 @@ impl Journal {
         created_before: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut oldest = self.segments.values();
-        let (Some(segment), Some(_)) = (oldest.next(), oldest.next()) else {
+        let (Some(segment), Some(next)) = (oldest.next(), oldest.next()) else {
             return Ok(false);
         };
-        if segment.end > needed_from || segment.created_at >= created_before {
+        // What no header tells is not earlier than this.
+        let created_at = match segment.headers_damaged {
+            2 => next.created_at,
+            _ => segment.created_at,
+        };
+        if segment.end > needed_from || created_at >= created_before {
             return Ok(false);
         }
         self.disk
@@ -399,6 +404,14 @@ fn open_segments(
     report: &mut OpenReport,
 ) -> Result<BTreeMap<u64, Segment>, StoreError> {
     let firsts = segment::list(disk, dir)?;
+    // Without a manifest any segment knows the salt of them all.
+    for first in &firsts {
+        if salt.is_none()
+            && let Ok(Some(segment)) = Segment::open(disk, dir, *first, None)
+        {
+            salt = Some(segment.salt);
+        }
+    }
     let mut segments = BTreeMap::new();
     for (at, first) in firsts.iter().copied().enumerate() {
         let next = firsts.get(at + 1).copied();
@@ -406,7 +419,6 @@ fn open_segments(
             // Never finished, so it holds nothing; the name is free for the next segment.
             continue;
         };
-        salt = Some(segment.salt);
         if segment.headers_damaged > 0 {
             report.damage(first, 0);
         }

@@ -25,13 +25,17 @@ pub struct Position(pub u64);
 
 /// Tells readers behind the store how far the journal is on the disk.
 #[derive(Clone, Debug)]
-pub struct Watch(Arc<AtomicU64>);
+pub struct Watch {
+    committed: Arc<AtomicU64>,
+    /// Of the store, for a segment whose headers are lost.
+    pub(crate) salt: u64,
+}
 
 impl Watch {
     /// Everything before it is on the disk.
     #[must_use]
     pub fn committed(&self) -> Position {
-        Position(self.0.load(Ordering::Acquire))
+        Position(self.committed.load(Ordering::Acquire))
     }
 }
 
@@ -167,7 +171,10 @@ impl Store {
     /// For readers behind the store.
     #[must_use]
     pub fn watch(&self) -> Watch {
-        Watch(self.journal.watch())
+        Watch {
+            committed: self.journal.watch(),
+            salt: self.journal.salt(),
+        }
     }
 
     /// Removes the oldest segment if it is older than the retention, the history has passed it

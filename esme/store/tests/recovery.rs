@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::{accepted, config, delivered, delivery, open, sent};
 use signalbox_router::{Ledger, Record};
-use signalbox_store::{Store, StoreError};
+use signalbox_store::{History, HistoryConfig, Store, StoreConfig, StoreError};
 
 /// A store of `records`, one batch each or (`together`) all in one, and its only segment.
 fn written(dir: &Path, records: &[Record], together: bool) -> (PathBuf, Vec<u64>) {
@@ -100,21 +100,43 @@ fn one_bit_costs_at_most_one_record_and_is_reported() {
 #[test]
 fn a_segment_that_lost_both_headers_is_read_and_written_to_no_more() {
     let dir = tempfile::tempdir().expect("a folder");
-    let records: Vec<Record> = (0..3).map(accepted).collect();
+    let states = [accepted, sent, delivered];
+    let records: Vec<Record> = states.iter().flat_map(|of| (0..3).map(of)).collect();
     let (journal, _) = written(dir.path(), &records, false);
     let mut octets = fs::read(&journal).expect("read");
     octets[..80].fill(0);
     fs::write(&journal, &octets).expect("written");
     let (mut store, report) = open(dir.path());
     assert_eq!(report.damages_total, 1);
-    store.apply(accepted(3)).expect("applied");
-    store.commit().expect("committed");
-    drop(store);
+    store.apply(accepted(9)).expect("applied");
+    let committed = store.commit().expect("committed");
     assert_eq!(fs::read(&journal).expect("read"), octets);
+    // The history knows what is in it, too.
+    let history = HistoryConfig::new(dir.path());
+    let history = History::start(history, store.watch()).expect("a history");
+    let found = history.message(common::id(2), committed);
+    assert!(found.expect("an answer").is_some());
+    drop(history);
+    drop(store);
+    // Without a manifest the next segment tells the salt.
+    fs::remove_file(dir.path().join("manifest")).expect("removed");
     let (mut store, _) = open(dir.path());
-    for number in 0..4 {
+    for number in [0, 1, 2, 9] {
         let found = store.delivery(delivery(number)).expect("an answer");
         assert!(found.is_some(), "message {number}");
+    }
+    drop(store);
+    // Its age is that of the next one, whose header tells.
+    let config = StoreConfig {
+        linger_entries_max: 0,
+        ..config(dir.path())
+    };
+    let (mut store, _) = Store::open(config.clone()).expect("a store");
+    store.checkpoint().expect("a checkpoint");
+    for (after_ms, expected) in [(5, false), (1_000, true)] {
+        let now = common::START.plus_ms(config.retention_ms + after_ms);
+        let retired = store.retire(now, committed).expect("an answer");
+        assert_eq!(retired, expected, "{after_ms} ms");
     }
 }
 

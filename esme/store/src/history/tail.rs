@@ -15,15 +15,18 @@ type Take<'a> = &'a mut dyn FnMut(Kind, &[u8], Location) -> Result<ControlFlow<(
 /// A place in the journal.
 pub(super) struct Tail {
     dir: PathBuf,
+    /// Of the store.
+    salt: u64,
     pub(super) position: u64,
     /// Read last: not looked for again as long as it goes on.
     segment: Option<Segment>,
 }
 
 impl Tail {
-    pub(super) const fn new(dir: PathBuf, position: u64) -> Self {
+    pub(super) const fn new(dir: PathBuf, salt: u64, position: u64) -> Self {
         Self {
             dir,
+            salt,
             position,
             segment: None,
         }
@@ -57,8 +60,7 @@ impl Tail {
             .as_ref()
             .is_none_or(|known| known.first != first)
         {
-            let salt = self.segment.as_ref().map(|segment| segment.salt);
-            self.segment = Segment::open(&RealDisk, &self.dir, first, salt)?;
+            self.segment = Segment::open(&RealDisk, &self.dir, first, Some(self.salt))?;
         }
         let Some(mut segment) = self.segment.clone() else {
             return Ok(None);
@@ -138,7 +140,7 @@ mod tests {
             store.apply(record).expect("applied");
         }
         let committed = store.commit().expect("committed").0;
-        let mut tail = Tail::new(dir.path().to_owned(), 0);
+        let mut tail = Tail::new(dir.path().to_owned(), store.watch().salt, 0);
         let mut taken = Vec::new();
         let mut failing = true;
         for is_whole in [false, true] {

@@ -63,7 +63,7 @@ impl Worker {
         let (db, progress) = database::open(&config.database, watch.committed().0)?;
         let written = progress.from;
         let stored_callbacks = database::count_callbacks(&db)?;
-        let tail = Tail::new(config.store.clone(), written);
+        let tail = Tail::new(config.store.clone(), watch.salt, written);
         Ok(Self {
             config,
             watch,
