@@ -10,10 +10,11 @@
 //! ```
 //!
 //! The limit is learnt from what the provider took between two throttled answers: at both its
-//! allowance was used up, so that is what it allows, however it counts. Where it took next to
-//! nothing, because there was nothing to send or because it throttles one recipient, the limit is a
-//! guess: the rate doubles again and again until a throttled answer tells more.
+//! allowance was used up, so that is what it allows, however it counts. Where it was sent little,
+//! the answer tells no limit, it may mean one recipient only. The limit is a guess then: the rate
+//! doubles again and again, while all it allows is sent, until a throttled answer tells more.
 
+use std::f64::consts::LN_2;
 use std::time::{Duration, Instant};
 
 /// First pause after an answer that asked to slow down.
@@ -37,9 +38,11 @@ const LEARN_TIME_MIN: Duration = Duration::from_secs(1);
 /// A limit is sure when the rate was within this share of the former estimate.
 const SURE_SHARE: f64 = 1.1;
 /// What a provider is guessed to allow, in segments per second, when its first throttled answer
-/// comes and it took less than this in the last second.
+/// comes and tells no limit. No answer is without meaning after a second that took this many.
 const LIMIT_GUESSED: f64 = 10.0;
-/// Above a guessed limit the rate doubles in this many seconds.
+/// A throttled answer tells no limit when less than this share of what the rate allowed was taken.
+const TELLING_SHARE: f64 = 0.5;
+/// Above a guessed limit the rate doubles in this many seconds, while all it allows is sent.
 const GUESS_DOUBLING: f64 = 0.5;
 /// Response times beyond this multiple of the usual one hold the rate.
 const SLOW_RESPONSE: f64 = 4.0;
@@ -98,10 +101,12 @@ struct Learnt {
     at: Instant,
     /// The estimate was confirmed by slow growth.
     sure: bool,
-    /// Too little was taken to tell the limit.
+    /// Too little was sent to tell the limit.
     guessed: bool,
     /// Segments taken since then.
     taken: u64,
+    /// Segments that the rate allowed since then and that were not to be sent.
+    spare: f64,
 }
 
 impl Pace {
@@ -242,13 +247,15 @@ impl Pace {
             sure,
             guessed: false,
             taken: 0,
+            spare: 0.0,
         };
         let guessed = |limit| Learnt {
             guessed: true,
             ..measured(limit, false)
         };
+        let few = last_second < LIMIT_GUESSED;
         let Some(former) = self.learnt else {
-            return match last_second < LIMIT_GUESSED {
+            return match few && last_second < self.rate * TELLING_SHARE {
                 true => guessed(LIMIT_GUESSED.min(self.rate)),
                 false => measured(last_second, false),
             };
@@ -260,10 +267,15 @@ impl Pace {
                 ..former
             };
         }
-        if former.taken == 0 {
-            return guessed(former.limit * 0.5);
+        let taken = former.taken as f64;
+        if former.taken == 0 || few && taken < (taken + former.spare) * TELLING_SHARE {
+            let reached = match former.guessed {
+                true => former.limit.max(self.rate),
+                false => former.limit,
+            };
+            return guessed((reached * 0.5).max(last_second));
         }
-        let between = former.taken as f64 / time.as_secs_f64();
+        let between = taken / time.as_secs_f64();
         let sure = !former.guessed && self.rate <= former.limit * SURE_SHARE;
         measured(between.max(last_second), sure)
     }
@@ -290,7 +302,11 @@ impl Pace {
             self.grow(now, elapsed);
         }
         if self.rate.is_finite() {
-            self.tokens = (self.tokens + self.rate * elapsed).min(self.burst());
+            let (tokens, burst) = (self.tokens + self.rate * elapsed, self.burst());
+            self.tokens = tokens.min(burst);
+            if let Some(learnt) = &mut self.learnt {
+                learnt.spare += tokens - self.tokens;
+            }
         }
     }
 
@@ -305,12 +321,17 @@ impl Pace {
             if self.rate < held {
                 self.rate = (self.rate + held * elapsed / RECOVERY.as_secs_f64()).min(held);
             } else if learnt.guessed {
-                self.rate *= (elapsed / GUESS_DOUBLING).exp2();
+                // Doubling adds this much per segment sent: a full bucket ends it.
+                let missing = (self.burst() - self.tokens).max(0.0);
+                let bucket_full = self.rate + missing * LN_2 / GUESS_DOUBLING;
+                self.rate = (self.rate * (elapsed / GUESS_DOUBLING).exp2()).min(bucket_full);
             } else if probing > 0.0 {
                 let share = PROBE_SHARE * (probing / PROBE_DOUBLING).exp2();
                 self.rate += self.rate * share.min(PROBE_SHARE_MAX) * elapsed;
             }
-            if self.rate >= ceiling {
+            // A guess may be the ceiling itself: forgotten at once, nothing would be learnt.
+            let calm = now.saturating_duration_since(learnt.at) > PAUSE_FORGOTTEN;
+            if self.rate >= ceiling && (calm || !learnt.guessed) {
                 self.learnt = None;
             }
         }

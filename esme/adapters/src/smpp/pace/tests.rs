@@ -223,19 +223,33 @@ fn finds_an_unknown_limit() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Seconds after the last of `throttled` answers, one a second, until 20 segments have gone, when
-/// the provider took nothing before.
-fn seconds_to_twenty(throttled: u32, pace: Option<f64>) -> f64 {
+/// `throttled` answers, each `gap` after the one before, with `taken` segments between two.
+#[derive(Clone, Copy, Debug)]
+struct LightTraffic {
+    throttled: u32,
+    taken: u32,
+    gap: Duration,
+}
+
+/// Seconds after the last throttled answer until 20 segments have gone.
+fn seconds_to_twenty(traffic: LightTraffic, pace: Option<f64>) -> f64 {
     let start = Instant::now();
     let config = PaceConfig {
         segments_per_second: pace,
         ..PaceConfig::default()
     };
     let mut pace = Pace::new(config, start);
+    let response_time = Duration::from_millis(2);
     let mut now = start;
-    for _ in 0..throttled {
-        now += Duration::from_millis(2_500);
-        assert!(pace.on_throttled(now, now));
+    for _ in 0..traffic.throttled {
+        for _ in 0..traffic.taken {
+            now += traffic.gap / (traffic.taken + 1);
+            pace.take(now, 1);
+            pace.on_accepted(now + response_time, 1, response_time);
+        }
+        now += traffic.gap / (traffic.taken + 1);
+        pace.take(now, 1);
+        assert!(pace.on_throttled(now + response_time, now));
     }
     let last = now;
     let mut taken = 0;
@@ -248,28 +262,57 @@ fn seconds_to_twenty(throttled: u32, pace: Option<f64>) -> f64 {
 
 #[test]
 fn throttled_answers_that_tell_no_limit_do_not_stop_all_other_messages() {
-    for (throttled, pace, seconds_max) in [
-        (1, None, 1.5),
-        (1, Some(1_000.0), 1.5),
-        (1, Some(20.0), 1.5),
-        (3, None, 3.0),
-        (20, None, 6.0),
-    ] {
-        let seconds = seconds_to_twenty(throttled, pace);
-        assert!(
-            seconds <= seconds_max,
-            "{throttled} throttled, pace {pace:?}: {seconds} s"
-        );
+    for (throttled, seconds_max) in [(1, 1.5), (2, 2.0), (3, 2.5), (20, 3.0)] {
+        for (taken, gap_ms) in [
+            (0, 2_500),
+            (1, 5_000),
+            (2, 10_000),
+            (5, 10_000),
+            (1, 60_000),
+            (5, 60_000),
+        ] {
+            for pace in [None, Some(1_000.0), Some(20.0)] {
+                let traffic = LightTraffic {
+                    throttled,
+                    taken,
+                    gap: Duration::from_millis(gap_ms),
+                };
+                let seconds = seconds_to_twenty(traffic, pace);
+                assert!(
+                    seconds <= seconds_max,
+                    "{traffic:?}, pace {pace:?}: {seconds} s"
+                );
+            }
+        }
     }
 }
 
 #[test]
-fn finds_a_limit_below_what_is_guessed() {
-    for limit in [1.0, 4.0] {
-        let (goodput, throttled) = run(limit, None, Enforcement::Bucket(1.0), 2);
-        assert!(
-            goodput > 0.75 && throttled < 0.2,
-            "limit {limit}: goodput {goodput:.3}, throttled {throttled:.4}"
-        );
+fn a_guessed_rate_does_not_grow_in_silence() {
+    let start = Instant::now();
+    let mut pace = Pace::new(PaceConfig::default(), start);
+    pace.on_throttled(start, start);
+    for s in 1..=600 {
+        pace.take(start + Duration::from_secs(s), 0);
     }
+    assert!((9.0..=15.0).contains(&pace.rate()), "{}", pace.rate());
+}
+
+#[test]
+fn finds_a_limit_below_what_is_guessed() {
+    let mut failures = Vec::new();
+    for limit in [1.0, 2.0, 3.0, 4.0, 5.0, 8.0] {
+        for pace in [None, Some(10.0), Some(limit * 2.0), Some(limit * 1.2)] {
+            for rtt_ms in [2, 40] {
+                let (goodput, throttled) = run(limit, pace, Enforcement::Bucket(1.0), rtt_ms);
+                if goodput < 0.75 || throttled > 0.2 {
+                    failures.push(format!(
+                        "limit {limit}, pace {pace:?}, rtt {rtt_ms} ms: goodput {goodput:.3}, \
+                         throttled {throttled:.4}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
