@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +26,8 @@ const WINDOW_OPEN_DEFAULT: u32 = 10_000;
 const OCTETS_DEFAULT: u16 = 140;
 /// Authorities that the system trusts, as Debian and most others keep them.
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Octets of a file of kinds at most.
+const MIX_FILE_OCTETS_MAX: u64 = 64 * 1024;
 /// Windows of a sweep at most.
 const SWEEP_MAX: usize = 32;
 
@@ -82,8 +84,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(0..=254), conflicts_with = "mix")]
     octets: Option<u16>,
     /// Kinds of texts and their shares: default (45 % of 25 characters, 45 % of 150, 10 % UCS-2)
-    /// or CODING:CHARACTERS=SHARE,… with gsm7, latin1, binary, ucs2.
-    #[arg(long)]
+    /// or CODING:CHARACTERS=SHARE,… with gsm7, latin1, binary, ucs2; or a file with such kinds.
+    #[arg(long, value_name = "MIX|FILE", value_parser = mix)]
     mix: Option<Mix>,
     /// Ask for receipts, wait for them and time them; with HTTP the callbacks that tell how a
     /// message ended, which are received on a port of ours.
@@ -294,6 +296,29 @@ fn rate(text: &str) -> Result<u32, String> {
     }
 }
 
+/// Kinds, or the file that holds them.
+fn mix(text: &str) -> Result<Mix, String> {
+    let no_kinds = match text.parse() {
+        Ok(mix) => return Ok(mix),
+        Err(error) => error,
+    };
+    let file = match File::open(text) {
+        Ok(file) => file,
+        Err(error) => return Err(format!("{no_kinds}; and as a file: {error}")),
+    };
+    let mut kinds = String::new();
+    let read = file
+        .take(MIX_FILE_OCTETS_MAX + 1)
+        .read_to_string(&mut kinds);
+    read.map_err(|error| error.to_string())?;
+    if kinds.len() as u64 > MIX_FILE_OCTETS_MAX {
+        return Err(format!(
+            "the file is longer than {MIX_FILE_OCTETS_MAX} octets"
+        ));
+    }
+    Mix::of_file(&kinds).map_err(|error| error.to_string())
+}
+
 fn sweep(text: &str) -> Result<Windows, String> {
     let windows: Option<Vec<u32>> = text
         .split(',')
@@ -347,6 +372,31 @@ mod tests {
             };
             assert_eq!((seen, settings.window_size), (rate, window_size), "{args}");
         }
+    }
+
+    #[test]
+    fn a_mix_is_kinds_or_a_file_of_them() {
+        let path = std::env::temp_dir().join(format!("smsc-sim-{}.mix", std::process::id()));
+        let shown = path.to_str().unwrap();
+        let long = "#".repeat(MIX_FILE_OCTETS_MAX as usize + 1);
+        let table = [
+            ("gsm7:25=45\ngsm7:150=45 # long\nucs2:60=10\n", ""),
+            ("gsm8:25\n", "\"gsm8:25\" has an unknown coding"),
+            (&long, "the file is longer than 65536 octets"),
+        ];
+        for (text, problem) in table {
+            std::fs::write(&path, text).unwrap();
+            match parse(&format!("--mix {shown}")) {
+                Ok(args) => assert_eq!(args.mix, "default".parse().ok(), "{problem}"),
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(!problem.is_empty() && said.contains(problem), "{said}");
+                }
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+        let said = parse(&format!("--mix {shown}")).unwrap_err().to_string();
+        assert!(said.contains("and as a file: No such file"), "{said}");
     }
 
     #[test]

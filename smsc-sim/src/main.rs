@@ -64,16 +64,23 @@ fn serve(settings: Settings, ready: &ReadyArgs) -> Result<ExitCode, Box<dyn Erro
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let seed = settings.seed;
+        ready.forget_earlier()?;
         let smsc = Smsc::start(settings)
             .await
             .map_err(in_words_of_the_program)?;
-        ready.tell(&smsc, seed)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let line = ready::line(&smsc, seed)?;
+        let told = ready.tell(&line);
+        if told.is_ok() {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("stopping");
         }
-        tracing::info!("stopping");
+        let taken_back = ready.take_back(&line);
         smsc.stop().await;
+        told?;
+        taken_back?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -427,7 +427,7 @@ async fn a_reader_that_has_seen_enough_ends_it_quietly() {
 async fn a_session_that_nobody_knows_has_no_capture() {
     let program = Program::start(&[]);
     let client = Client::transceiver(program.smpp).await;
-    for what in ["capture.pcapng", "pdus"] {
+    for what in ["capture.pcapng", "capture.pcap", "pdus"] {
         let path = format!("/api/v1/smscs/main/{what}?session=");
         let known = program.http("GET", &format!("{path}1"), "").await;
         assert_eq!(known.status, 200, "{known:?}");

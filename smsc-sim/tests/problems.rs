@@ -254,3 +254,25 @@ fn options_of_tls_that_would_do_nothing_are_refused() {
         assert!(!output.status.success() && said.contains(words), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_path_that_is_asked_with_another_method_names_its_own() {
+    let program = Program::start(&[]);
+    let table = [
+        ("PUT", "/api/v1/smscs", "GET, HEAD, POST"),
+        ("PATCH", "/api/v1/smscs/main", "GET, HEAD, DELETE"),
+        ("PUT", "/api/v1/smscs/main/mo", "POST"),
+        ("DELETE", "/api/v1/smscs/main/capture.pcap", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+    ];
+    for (method, path, names) in table {
+        let answer = program.http(method, path, "").await;
+        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+        assert_eq!(answer.content_type, "application/problem+json");
+        let detail = format!("this path has no {method}; wanted: {names}");
+        assert_eq!(answer.body["detail"], detail, "{path}");
+        let names: Vec<&str> = names.split(", ").collect();
+        assert_eq!(answer.body["allow"], json!(names), "{path}");
+    }
+}

@@ -22,7 +22,8 @@ const LIMIT_DEFAULT: u64 = 100;
 /// PDUs of an answer at most.
 const LIMIT_MAX: u64 = 10_000;
 
-/// `GET capture.pcapng?session=`: what the ring holds, of one session or of all.
+/// `GET capture.pcapng?session=`, also `capture.pcap`: what the ring holds, of one session or of
+/// all. Readers tell pcapng from pcap by its first octets.
 pub(crate) async fn download(
     State(control): State<Control>,
     Query(query): Query<BTreeMap<String, String>>,

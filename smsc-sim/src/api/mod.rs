@@ -23,13 +23,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt as _};
 
 use self::body::BODY_OCTETS_MAX;
 pub(crate) use self::events::timeline;
@@ -58,7 +59,12 @@ pub(crate) async fn serve(listener: TcpListener, smscs: Smscs) {
         Err(error) => return tracing::error!(%error, "the control API has no address"),
     };
     let hosts = Hosts::new(listens_on, &settings.http_hosts);
-    let serving = axum::serve(listener, router(smscs.clone(), hosts));
+    // Which methods a path has stands in the answers of the router as a whole.
+    let router = middleware::map_response(name_methods).layer(router(smscs.clone(), hosts));
+    let serving = axum::serve(
+        listener,
+        axum::ServiceExt::<Request>::into_make_service(router),
+    );
     tokio::select! {
         () = sample_each_second(&smscs) => {}
         Err(error) = serving.into_future() => {
@@ -100,7 +106,6 @@ fn router(smscs: Smscs, hosts: Hosts) -> Router {
         .route("/metrics", get(metrics))
         .merge(plain)
         .fallback(of_one)
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(smscs)
         .merge(program)
         .merge(crate::page::router(pages))
@@ -118,12 +123,12 @@ fn of_smsc(control: Control) -> Router {
         .route("/messages", get(messages::list))
         .route("/events", get(events::follow))
         .route("/capture.pcapng", get(capture::download))
+        .route("/capture.pcap", get(capture::download))
         .route("/pdus", get(capture::pdus))
         .route("/conformance", get(clients::conformance))
         .route("/reset", post(smscs::reset))
         .merge(plain_of_smsc())
         .fallback(|| async { nothing_here() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .with_state(control)
 }
@@ -174,6 +179,19 @@ async fn without_parameters(
             let detail = "there is no such parameter; this path has none";
             Problem::field(&name, detail).into_response()
         }
+    }
+}
+
+/// Says in words which methods a path has that was asked with another.
+async fn name_methods(method: Method, response: Response) -> Response {
+    let allowed = response.headers().get(ALLOW).cloned();
+    match allowed {
+        Some(allowed) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
+            let names = String::from_utf8_lossy(allowed.as_bytes()).into_owned();
+            let problem = Problem::method_not_allowed(&method, &names);
+            ([(ALLOW, allowed)], problem).into_response()
+        }
+        _ => response,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Errors of the control API: `application/problem+json` that names the field. RFC 9457.
 
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -77,10 +77,12 @@ impl Problem {
         self
     }
 
-    /// The path has other methods.
-    pub(crate) fn method_not_allowed() -> Self {
-        let detail = "this path has other methods";
-        Self::body(StatusCode::METHOD_NOT_ALLOWED, detail)
+    /// The path has other methods: those of the header Allow.
+    pub(crate) fn method_not_allowed(method: &Method, allowed: &str) -> Self {
+        let allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
+        let names = allowed.join(", ");
+        let detail = format!("this path has no {method}; wanted: {names}");
+        Self::body(StatusCode::METHOD_NOT_ALLOWED, detail).with("allow", allowed.into())
     }
 }
 

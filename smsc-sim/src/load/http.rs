@@ -1,6 +1,7 @@
 //! One keep-alive connection to the gateway's HTTP API, one `POST /v1/messages` at a time: a single
 //! message as JSON, or as many as are due and the window allows as NDJSON.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,25 +50,31 @@ pub(super) async fn post_messages(
         answered: 0,
         batch: Batch::default(),
     };
-    let posting = async {
-        // Nobody listens any more when another connection has failed.
-        let _ = news.send(News::Bound);
-        if let Some(Command::Start(started)) = commands.recv().await {
-            let posted = poster.post_all(started, &gathered).await;
-            gathered.add(Instant::now(), &mut poster.batch);
-            posted?;
-            let _ = news.send(News::Drained);
-            let _ = commands.recv().await;
-        }
-        Ok(())
+    // Nobody listens any more when another connection has failed.
+    let _ = news.send(News::Bound);
+    let Some(Command::Start(started)) = commands.recv().await else {
+        return Ok(());
     };
-    tokio::select! {
-        posted = posting => posted,
-        ended = connection => Err(match ended {
-            Ok(()) => LoadError::HttpClosed,
-            Err(error) => error.into(),
-        }),
-    }
+    let posted = {
+        let mut posting = pin!(poster.post_all(started, &gathered));
+        tokio::select! {
+            posted = &mut posting => posted,
+            ended = connection => match ended {
+                // The server may close it behind its last answer, which is still to be read.
+                Ok(()) => posting.await.map_err(|error| match error {
+                    LoadError::Http(_) => LoadError::HttpClosed,
+                    other => other,
+                }),
+                Err(error) => Err(error.into()),
+            },
+        }
+    };
+    gathered.add(Instant::now(), &mut poster.batch);
+    posted?;
+    // Receipts come on other connections, however long this one lives.
+    let _ = news.send(News::Drained);
+    let _ = commands.recv().await;
+    Ok(())
 }
 
 struct Poster {

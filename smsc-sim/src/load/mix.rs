@@ -58,6 +58,20 @@ impl Mix {
         }
     }
 
+    /// Reads a file: kinds as on the command line, one or several in a line; what follows a `#` is
+    /// a remark.
+    ///
+    /// # Errors
+    /// The part that is no kind.
+    pub fn of_file(text: &str) -> Result<Self, MixError> {
+        let lines = text.lines().map(|line| {
+            let kinds = line.split_once('#').map_or(line, |(kinds, _)| kinds);
+            kinds.trim()
+        });
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        lines.join(",").parse()
+    }
+
     /// Its kinds.
     pub(crate) fn kinds(&self) -> &[Kind] {
         &self.kinds
@@ -167,6 +181,16 @@ mod tests {
             assert!(seen.abs_diff(expected) < 50, "{seen} {expected}");
         }
         assert_eq!(Mix::of_octets(999).pick(7).text.len(), 254);
+    }
+
+    #[test]
+    fn a_file_is_kinds_in_lines_with_remarks() {
+        let text = "# as in spring\n\ngsm7:25=45,gsm7:150=45\n  ucs2:60=10 # letters\n";
+        assert_eq!(Mix::of_file(text), "default".parse());
+        assert_eq!(Mix::of_file("default\r\n"), "default".parse());
+        for (text, part) in [("gsm7:1\nmany", "many"), ("# nothing\n", "")] {
+            assert_eq!(Mix::of_file(text).unwrap_err().part, part);
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ const QUANTILES: [(&str, f64); 5] = [
     ("p999", 0.999),
     ("max", 1.0),
 ];
+/// Quantiles of the times of receipts in the table of a sweep.
+const RECEIPT_QUANTILES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
 /// Lag of the generator's own from which its figures say more about it than about the SMSC.
 const LAG_P99_MAX: Duration = Duration::from_millis(1);
 
@@ -161,18 +163,32 @@ impl Report {
         for (_, share) in QUANTILES {
             line += &format!(" {:>9}", Shown(self.latency(share)).to_string());
         }
-        for cpu in [Some(self.cpu.own), self.cpu.server] {
+        if self.settings.receipts {
+            line += &format!(" {:>9} {:>9}", self.results.receipts, self.receipts_missing);
+            for (_, share) in RECEIPT_QUANTILES {
+                let time = self.results.receipt.quantile(share);
+                line += &format!(" {:>11}", Shown(time).to_string());
+            }
+        }
+        for (cpu, width) in [(Some(self.cpu.own), 10), (self.cpu.server, 11)] {
             let us = self.cpu_per_message(cpu);
-            line += &us.map_or_else(|| format!(" {:>10}", "-"), |us| format!(" {us:>10.2}"));
+            let us = us.map_or_else(|| "-".to_owned(), |us| format!("{us:.2}"));
+            line += &format!(" {us:>width$}");
         }
         line
     }
 
-    /// The head of the table of a sweep.
-    pub(crate) fn sweep_head() -> String {
+    /// The head of the table of a sweep; receipts have columns where they were asked for.
+    pub(crate) fn sweep_head(receipts: bool) -> String {
         let mut head = format!("{:>6} {:>11} {:>8}", "window", "answered/s", "errors %");
         for (name, _) in QUANTILES {
             head += &format!(" {name:>9}");
+        }
+        if receipts {
+            head += &format!(" {:>9} {:>9}", "receipts", "missing");
+            for (name, _) in RECEIPT_QUANTILES {
+                head += &format!(" {:>11}", format!("receipt {name}"));
+            }
         }
         head + " own us/msg SMSC us/msg"
     }
@@ -380,12 +396,39 @@ mod tests {
     #[test]
     fn a_sweep_shows_what_was_not_accepted() {
         let report = Report::sample(&[1, 1, 1], 1);
-        assert!(Report::sweep_head().contains("errors %"));
+        assert!(Report::sweep_head(false).contains("errors %"));
         assert!(
             report.sweep_line().contains(" 25.00 "),
             "{}",
             report.sweep_line()
         );
+    }
+
+    #[test]
+    fn a_sweep_shows_receipts_where_they_were_asked_for() {
+        let mut report = Report::sample(&[1, 1, 1], 0);
+        report.results.receipts = 2;
+        report.receipts_missing = 1;
+        report.results.receipt.record(Duration::from_millis(7));
+        for (receipts, words, figures) in [
+            (false, "max own us/msg", "1.00 ms - -"),
+            (
+                true,
+                "max receipts missing receipt p50 receipt p99 own us/msg",
+                "1.00 ms 2 1 7.00 ms 7.00 ms - -",
+            ),
+        ] {
+            report.settings.receipts = receipts;
+            let (head, line) = (Report::sweep_head(receipts), report.sweep_line());
+            assert_eq!(head.len(), line.len(), "{head}\n{line}");
+            let single_spaced = |text: String| {
+                let words: Vec<&str> = text.split_whitespace().collect();
+                words.join(" ")
+            };
+            let (head, line) = (single_spaced(head), single_spaced(line));
+            assert!(head.contains(words), "{head}");
+            assert!(line.ends_with(figures), "{line}");
+        }
     }
 
     #[test]

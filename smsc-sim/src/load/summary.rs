@@ -91,7 +91,8 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sweep {
-            writeln!(f, "{}", Report::sweep_head())?;
+            let receipts = self.reports.iter().any(|report| report.settings.receipts);
+            writeln!(f, "{}", Report::sweep_head(receipts))?;
         }
         for report in &self.reports {
             if self.sweep {
