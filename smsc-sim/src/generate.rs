@@ -190,9 +190,25 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
         tokio::runtime::Builder::new_multi_thread()
     };
     let runtime = runtime.enable_all().build()?;
+    // Whatever happens from here on, nobody takes the results of an earlier run for these.
+    let json = args.json.as_deref().map(JsonOutput::create).transpose()?;
     let settings = args.settings()?;
     let mut log = args.hlog.as_deref().map(IntervalLog::create).transpose()?;
-    let measured = runtime.block_on(measure(args, settings, log.as_mut()));
+    let summary = runtime.block_on(measure(args, settings, log.as_mut()));
+    for error in summary.errors() {
+        print_error(format_args!("smsc-sim load: {error}"));
+    }
+    match json {
+        Some(JsonOutput::Stdout) => print_line(&summary.to_json())?,
+        Some(JsonOutput::File(mut file)) => {
+            writeln!(file, "{}", summary.to_json())?;
+            print_line(&summary)?;
+        }
+        None => print_line(&summary)?,
+    }
+    if let (Some(file), [report]) = (&args.hgrm, summary.reports()) {
+        std::fs::write(file, report.hgrm())?;
+    }
     if let Some(IntervalLog {
         error: Some(error),
         path,
@@ -200,24 +216,6 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     }) = log
     {
         return Err(format!("--hlog {}: {error}", path.display()).into());
-    }
-    let summary = match measured {
-        Ok(summary) => summary,
-        Err(error) => {
-            print_error(format_args!("smsc-sim load: {error}"));
-            return Ok(ExitCode::from(EXIT_FAILED));
-        }
-    };
-    if let (Some(file), [report]) = (&args.hgrm, summary.reports()) {
-        std::fs::write(file, report.hgrm())?;
-    }
-    match args.json.as_deref() {
-        Some("-") => print_line(&summary.to_json())?,
-        Some(file) => {
-            std::fs::write(file, format!("{}\n", summary.to_json()))?;
-            print_line(&summary)?;
-        }
-        None => print_line(&summary)?,
     }
     Ok(if summary.has_failed() {
         ExitCode::from(EXIT_FAILED)
@@ -230,7 +228,7 @@ async fn measure(
     args: &LoadArgs,
     settings: LoadSettings,
     mut log: Option<&mut IntervalLog>,
-) -> Result<Summary, load::LoadError> {
+) -> Summary {
     let quiet = args.quiet;
     let mut progress = |progress: &Progress| {
         if let Some(log) = log.as_mut() {
@@ -244,11 +242,29 @@ async fn measure(
     let environment = Environment::of_this_process(&args.target);
     let thresholds = args.fail_if.clone();
     if let Some(Windows(windows)) = &args.sweep {
-        let reports = load::sweep(&settings, windows, &mut progress).await?;
-        return Ok(Summary::of_sweep(reports, thresholds, environment));
+        let reports = load::sweep(&settings, windows, &mut progress).await;
+        return Summary::of_sweep(reports, thresholds, environment);
     }
-    let report = load::run(settings, &mut progress).await?;
-    Ok(Summary::of_run(report, thresholds, environment))
+    let report = load::run(settings, &mut progress).await;
+    Summary::of_run(report, thresholds, environment)
+}
+
+/// Where the results go as JSON.
+enum JsonOutput {
+    Stdout,
+    File(File),
+}
+
+impl JsonOutput {
+    /// A file is emptied.
+    fn create(path: &str) -> Result<Self, String> {
+        if path == "-" {
+            return Ok(Self::Stdout);
+        }
+        File::create(path)
+            .map(Self::File)
+            .map_err(|error| format!("--json {path}: {error}"))
+    }
 }
 
 /// HdrHistogram's interval log, written while the load runs.

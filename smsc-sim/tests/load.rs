@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 use smsc_sim::load::{self, LoadSettings, Pace, Report, Schedule};
-use support::program::{Program, run};
+use support::program::{Program, command, run};
 
 /// Runs a load against an SMSC with this latency and receipt delay, both in ms.
 async fn measure(
@@ -24,12 +27,40 @@ async fn measure(
     let target = format!("smpp://load:pw@{}", smsc.addr()).parse().unwrap();
     let mut settings = LoadSettings::new(target);
     change(&mut settings);
-    load::run(settings, &mut |_| {}).await.unwrap()
+    load::run(settings, &mut |_| {}).await
 }
 
 fn open(settings: &mut LoadSettings, rate_per_s: u32, duration_ms: u64) {
     settings.pace = Pace::Open(Schedule::new(rate_per_s, Duration::ZERO));
     settings.duration = Duration::from_millis(duration_ms);
+}
+
+/// The results of an earlier run, where a load is to write its own.
+struct EarlierResults(PathBuf);
+
+impl EarlierResults {
+    fn write(name: &str) -> Self {
+        let name = format!("smsc-sim-{}-{name}.json", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, "{\"failed\": false}").unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// What is there.
+    fn read(&self) -> Value {
+        let text = std::fs::read_to_string(&self.0).unwrap();
+        serde_json::from_str(&text).expect(&text)
+    }
+}
+
+impl Drop for EarlierResults {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
 }
 
 fn ms(time: Option<Duration>) -> u128 {
@@ -156,6 +187,63 @@ async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["nothing_accepted"], true, "{json}");
     assert_eq!(json["failed"], true, "{json}");
+}
+
+#[test]
+fn a_load_that_cannot_begin_replaces_the_results_of_an_earlier_one() {
+    let program = Program::start(&["--account", "load:pw"]);
+    let closed = "smpp://load:pw@127.0.0.1:1".to_owned();
+    let wrong = format!("smpp://load:no@{}", program.smpp);
+    let table = [
+        (closed, "cannot connect to 127.0.0.1:1: "),
+        (wrong, "a session ended early: the bind was refused: "),
+    ];
+    for (target, reason) in table {
+        for more in [&[][..], &["--sweep", "1,2"]] {
+            let results = EarlierResults::write("unbound");
+            let args = ["load", "--target", &target, "--quiet", "--json"];
+            let output = run(&[&args[..], &[results.path()], more].concat());
+            let json = results.read();
+            assert_eq!(output.status.code(), Some(3), "{json}");
+            assert_eq!(json["failed"], true, "{json}");
+            let because = json["failed_because"].as_array().unwrap();
+            assert!(because[0].as_str().unwrap().starts_with(reason), "{json}");
+            assert_eq!(because[1..], ["nothing was accepted"], "{json}");
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert!(said.contains(&format!("\n{reason}")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_load_that_ends_early_reports_what_was_measured_up_to_then() {
+    let mut program = Program::start(&[]);
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let results = EarlierResults::write("killed");
+    let args = ["load", "--target", &target, "--rate", "100"];
+    let more = ["--duration", "20s", "--json", results.path()];
+    let mut load = command(&[&args[..], &more].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first_second = String::new();
+    let stderr = load.stderr.as_mut().unwrap();
+    BufReader::new(stderr).read_line(&mut first_second).unwrap();
+    program.child.kill().unwrap();
+    let output = load.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let reason = "a session ended early: the connection was lost";
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(&format!("\n{reason}: FAILED\n")), "{said}");
+    let json = results.read();
+    assert_eq!(json["failed_because"], serde_json::json!([reason]));
+    assert!(json["accepted"].as_u64() > Some(80), "{json}");
+    // Of the 2000 of the whole time most were not due yet.
+    let count = |name: &str| json[name].as_u64().unwrap();
+    let all = count("messages") + count("unanswered") + count("unsent");
+    assert_eq!(count("offered"), all, "{json}");
+    assert!(all < 1_500, "{json}");
 }
 
 #[tokio::test]

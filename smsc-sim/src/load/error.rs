@@ -1,4 +1,4 @@
-//! Why there was no load.
+//! Why a load could not begin or ended early.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use signalbox_session::CloseReason;
 
-/// Why there was no load.
+/// Why a load could not begin or ended early.
 #[derive(Debug)]
 pub enum LoadError {
     /// The target cannot be connected to.

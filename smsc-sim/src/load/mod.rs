@@ -14,6 +14,7 @@ mod generator;
 mod hgrm;
 mod hlog;
 mod http;
+mod meter;
 mod mix;
 mod plan;
 mod progress;
@@ -44,11 +45,12 @@ pub use self::environment::Environment;
 pub use self::error::LoadError;
 use self::generator::{Command, Generator, News};
 pub use self::hlog::interval_log_head;
+use self::meter::Meter;
 pub use self::mix::{Mix, MixError};
 use self::plan::Plan;
 pub use self::progress::Progress;
 pub use self::report::Report;
-use self::results::{Gathered, Results};
+use self::results::Gathered;
 pub use self::schedule::Schedule;
 pub use self::settings::{LoadSettings, Pace};
 pub use self::summary::Summary;
@@ -62,40 +64,30 @@ const RECEIPTS_MAX: Duration = Duration::from_secs(10);
 /// From one line of progress to the next.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// Binds, generates, unbinds, reports. `progress` is called each second and at the end.
-///
-/// # Errors
-/// [`LoadError`] when a bind or connection was not possible or did not live to the end.
-pub async fn run(
-    settings: LoadSettings,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Report, LoadError> {
+/// Binds, generates, unbinds, reports. `progress` is called each second and at the end. A run that
+/// could not begin or that ended early has a report too, of what was measured up to then; its
+/// [`Report::error`] tells why.
+pub async fn run(settings: LoadSettings, progress: &mut dyn FnMut(&Progress)) -> Report {
     let settings = Arc::new(settings);
-    let mut crew = Crew::bind(&settings).await?;
-    let started = Instant::now();
-    let mut meter = Meter::new(&settings, started)?;
-    if meter.warm {
-        crew.gathered.end_warm_up();
-    }
-    crew.tell(Command::Start(started));
-    crew.send_all(&mut meter, progress).await?;
-    // What did not come by then is reported as missing.
-    let _ = timeout(RECEIPTS_MAX, crew.gathered.all_receipts()).await;
-    progress(&meter.tick(&crew.gathered));
-    let receipts_missing = crew.gathered.receipts_missing();
-    crew.unbind().await?;
-    meter.report(receipts_missing)
+    let (mut crew, mut meter) = match begin(&settings).await {
+        Ok(begun) => begun,
+        Err(error) => return Report::not_begun(Arc::unwrap_or_clone(settings), error),
+    };
+    let worked = crew.work(&mut meter, progress).await;
+    progress(&meter.tick());
+    let ended = match worked {
+        Ok(()) => crew.unbind().await,
+        Err(error) => Err(error),
+    };
+    meter.report(ended.err())
 }
 
-/// Runs in a closed loop with one window after the other.
-///
-/// # Errors
-/// [`LoadError`] of the first run that failed.
+/// Runs in a closed loop with one window after the other, until one cannot begin or ends early.
 pub async fn sweep(
     settings: &LoadSettings,
     windows: &[u32],
     progress: &mut dyn FnMut(&Progress),
-) -> Result<Vec<Report>, LoadError> {
+) -> Vec<Report> {
     let mut reports = Vec::with_capacity(windows.len());
     for window_size in windows {
         let settings = LoadSettings {
@@ -103,9 +95,20 @@ pub async fn sweep(
             pace: Pace::Closed,
             ..settings.clone()
         };
-        reports.push(run(settings, progress).await?);
+        let report = run(settings, progress).await;
+        let failed = report.error().is_some();
+        reports.push(report);
+        if failed {
+            break;
+        }
     }
-    Ok(reports)
+    reports
+}
+
+async fn begin(settings: &Arc<LoadSettings>) -> Result<(Crew, Meter), LoadError> {
+    let crew = Crew::bind(settings).await?;
+    let meter = Meter::new(settings, Instant::now(), Arc::clone(&crew.gathered))?;
+    Ok((crew, meter))
 }
 
 /// All binds.
@@ -183,6 +186,22 @@ impl Crew {
         }
     }
 
+    /// Until all is sent, answered and, as far as they come in time, receipted.
+    async fn work(
+        &mut self,
+        meter: &mut Meter,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), LoadError> {
+        self.tell(Command::Start(meter.started));
+        self.send_all(meter, progress).await?;
+        tokio::select! {
+            // What did not come by then is reported as missing.
+            _ = timeout(RECEIPTS_MAX, meter.gathered.all_receipts()) => Ok(()),
+            // All have told all their news, so that this can only be an end.
+            ended = self.next_news() => ended.map(|_| ()),
+        }
+    }
+
     /// Until nothing more is sent and nothing waits for a response.
     async fn send_all(
         &mut self,
@@ -199,15 +218,15 @@ impl Crew {
                     news?;
                     drained += 1;
                 }
-                _ = ticker.tick() => progress(&meter.tick(&self.gathered)),
+                _ = ticker.tick() => progress(&meter.tick()),
                 () = sleep_until(warm_at.into()), if !meter.warm => {
-                    meter.warmed_up(&self.gathered)?;
+                    meter.warmed_up()?;
                 }
             }
         }
         // The last messages may have been answered before the timer told of the end of the warm-up.
         if !meter.warm && Instant::now() >= meter.started + meter.settings.warmup {
-            meter.warmed_up(&self.gathered)?;
+            meter.warmed_up()?;
         }
         Ok(())
     }
@@ -218,76 +237,6 @@ impl Crew {
             ended.map_err(LoadError::Task)??;
         }
         Ok(())
-    }
-}
-
-/// Adds up what is measured.
-struct Meter {
-    settings: Arc<LoadSettings>,
-    started: Instant,
-    last_tick: Instant,
-    warm: bool,
-    cpu_before: cpu::Spent,
-    total: Results,
-    in_flight: u64,
-}
-
-impl Meter {
-    fn new(settings: &Arc<LoadSettings>, started: Instant) -> Result<Self, LoadError> {
-        Ok(Self {
-            started,
-            last_tick: started,
-            warm: settings.warmup.is_zero(),
-            cpu_before: cpu::Spent::read(settings.server_pid).map_err(LoadError::Cpu)?,
-            total: Results::default(),
-            in_flight: 0,
-            settings: Arc::clone(settings),
-        })
-    }
-
-    /// What came since the last tick; after the warm-up only of the messages that count.
-    fn tick(&mut self, gathered: &Gathered) -> Progress {
-        let mut second = gathered.take_warm_up();
-        self.follow_in_flight(&second);
-        if self.warm {
-            second = gathered.take_measured();
-            self.follow_in_flight(&second);
-            self.total.add(&second);
-        }
-        let now = Instant::now();
-        let began = std::mem::replace(&mut self.last_tick, now) - self.started;
-        Progress::new(began, now - self.started, self.warm, self.in_flight, second)
-    }
-
-    fn follow_in_flight(&mut self, results: &Results) {
-        self.in_flight = (self.in_flight + results.sent)
-            .saturating_sub(results.answered())
-            .saturating_sub(results.unanswered);
-    }
-
-    /// From here on it is measured.
-    fn warmed_up(&mut self, gathered: &Gathered) -> Result<(), LoadError> {
-        self.tick(gathered);
-        gathered.end_warm_up();
-        self.cpu_before = cpu::Spent::read(self.settings.server_pid).map_err(LoadError::Cpu)?;
-        self.warm = true;
-        Ok(())
-    }
-
-    fn report(self, receipts_missing: u64) -> Result<Report, LoadError> {
-        let cpu_after = cpu::Spent::read(self.settings.server_pid).map_err(LoadError::Cpu)?;
-        let measured_from = self.started + self.settings.warmup;
-        let sending = self.total.last_response.map_or(Duration::ZERO, |at| {
-            at.saturating_duration_since(measured_from)
-        });
-        Ok(Report {
-            cpu: cpu_after.since(&self.cpu_before),
-            elapsed: measured_from.elapsed(),
-            results: self.total,
-            receipts_missing,
-            sending,
-            settings: Arc::unwrap_or_clone(self.settings),
-        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! The outcome of one run: for people and as JSON.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::cpu::{self, Spent};
+use super::error::LoadError;
 use super::hgrm;
 use super::results::{Results, Status, Times};
 use super::settings::{LoadSettings, Pace};
@@ -29,6 +31,8 @@ const LAG_P99_MAX: Duration = Duration::from_millis(1);
 pub struct Report {
     pub(crate) settings: LoadSettings,
     pub(crate) results: Results,
+    /// Messages that were due; `None` in a closed loop.
+    pub(crate) offered: Option<u64>,
     /// Messages whose receipt did not come in time.
     pub(crate) receipts_missing: u64,
     pub(crate) cpu: Spent,
@@ -36,9 +40,30 @@ pub struct Report {
     pub(crate) sending: Duration,
     /// From the end of the warm-up to the end.
     pub(crate) elapsed: Duration,
+    pub(crate) error: Option<Arc<LoadError>>,
 }
 
 impl Report {
+    /// Of a run in which nothing was sent.
+    pub(crate) fn not_begun(settings: LoadSettings, error: LoadError) -> Self {
+        Self {
+            offered: settings.offered(Duration::ZERO),
+            settings,
+            results: Results::default(),
+            receipts_missing: 0,
+            cpu: Spent::default(),
+            sending: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            error: Some(Arc::new(error)),
+        }
+    }
+
+    /// Why the run could not begin or ended early; what was measured is what came up to then.
+    #[must_use]
+    pub fn error(&self) -> Option<&LoadError> {
+        self.error.as_deref()
+    }
+
     /// Messages with a response, whichever.
     #[must_use]
     pub fn answered(&self) -> u64 {
@@ -89,8 +114,7 @@ impl Report {
     /// Messages that were due and found no room in the windows until the end.
     #[must_use]
     pub fn unsent(&self) -> u64 {
-        let offered = self.settings.offered().unwrap_or(0);
-        offered.saturating_sub(self.results.sent)
+        self.offered.unwrap_or(0).saturating_sub(self.results.sent)
     }
 
     /// Whether the generator itself was late: its p99 beyond 1 ms.
@@ -125,7 +149,7 @@ impl Report {
             .collect();
         let mut value = json!({
             "loop": self.loop_name(),
-            "offered": self.settings.offered(),
+            "offered": self.offered,
             "window": self.settings.window_size,
             "binds": self.settings.binds,
             "messages": self.answered(),
@@ -260,7 +284,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {count} refused with {status}")?;
         }
         write!(f, "{} unanswered", self.results.unanswered)?;
-        if self.settings.offered().is_some() {
+        if self.offered.is_some() {
             write!(
                 f,
                 ", {} not sent for lack of room in the window",
@@ -340,10 +364,12 @@ impl Report {
         Self {
             settings: LoadSettings::new("smpp://u:p@localhost".parse().expect("a target")),
             results,
+            offered: None,
             receipts_missing: 0,
             cpu: Spent::default(),
             sending: Duration::from_secs(1),
             elapsed: Duration::from_secs(1),
+            error: None,
         }
     }
 }

@@ -70,8 +70,9 @@ impl LoadSettings {
         }
     }
 
-    /// Messages whose time comes while it is measured; `None` in a closed loop.
-    pub(crate) fn offered(&self) -> Option<u64> {
+    /// Messages whose time comes while it is measured, up to `until` after the start; `None` in a
+    /// closed loop.
+    pub(crate) fn offered(&self, until: Duration) -> Option<u64> {
         let Pace::Open(schedule) = self.pace else {
             return None;
         };
@@ -80,6 +81,7 @@ impl LoadSettings {
                 .due_before(time)
                 .min(self.messages_max.unwrap_or(u64::MAX))
         };
-        Some(within(self.warmup + self.duration) - within(self.warmup))
+        let end = until.clamp(self.warmup, self.warmup + self.duration);
+        Some(within(end) - within(self.warmup))
     }
 }

@@ -6,8 +6,12 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::environment::Environment;
+use super::error::LoadError;
 use super::report::Report;
 use super::threshold::Threshold;
+
+/// That no message was accepted, in words.
+const NOTHING: &str = "nothing was accepted";
 
 /// The outcome of one run, or of a sweep over windows.
 #[derive(Clone, Debug)]
@@ -54,10 +58,24 @@ impl Summary {
         }
     }
 
-    /// Whether a threshold was broken, or nothing was accepted in a run.
+    /// Whether there is a reason for exit code 3.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.thresholds.iter().any(|(_, broken)| *broken) || self.nothing_was_accepted()
+        !self.failures().is_empty()
+    }
+
+    /// Why runs could not begin or ended early.
+    pub fn errors(&self) -> impl Iterator<Item = &LoadError> {
+        self.reports.iter().filter_map(Report::error)
+    }
+
+    /// All reasons for exit code 3.
+    fn failures(&self) -> Vec<String> {
+        let errors = self.errors().map(ToString::to_string);
+        let broken = self.thresholds.iter().filter(|(_, broken)| *broken);
+        let broken = broken.map(|(threshold, _)| format!("threshold {threshold} exceeded"));
+        let nothing = self.nothing_was_accepted().then(|| NOTHING.to_owned());
+        errors.chain(broken).chain(nothing).collect()
     }
 
     fn nothing_was_accepted(&self) -> bool {
@@ -83,6 +101,7 @@ impl Summary {
         value["thresholds"] = self.thresholds.iter().map(threshold).collect();
         value["nothing_accepted"] = self.nothing_was_accepted().into();
         value["failed"] = self.has_failed().into();
+        value["failed_because"] = self.failures().into();
         value["environment"] = self.environment.to_json();
         value
     }
@@ -110,7 +129,10 @@ impl fmt::Display for Summary {
             writeln!(f, "threshold {threshold}: {result}")?;
         }
         if self.nothing_was_accepted() {
-            writeln!(f, "nothing was accepted: FAILED")?;
+            writeln!(f, "{NOTHING}: FAILED")?;
+        }
+        for error in self.errors() {
+            writeln!(f, "{error}: FAILED")?;
         }
         write!(f, "{}", self.environment)
     }
