@@ -95,8 +95,8 @@ pub(crate) struct LoadArgs {
     /// reached from.
     #[arg(long, value_name = "IP:PORT", requires = "receipts")]
     callback_address: Option<SocketAddr>,
-    /// Exit code 3 if this holds, such as 'p99>50ms', 'errors>0.1%' or 'rate<950/s'; repeat it for
-    /// several.
+    /// Exit code 3 if this holds, such as 'p99>50ms', 'errors>0.1%', 'rate<950/s' or
+    /// 'receipts_missing>0'; repeat it for several.
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Threshold>,
     /// Write the results as JSON to this file; - is stdout.

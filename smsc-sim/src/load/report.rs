@@ -134,6 +134,13 @@ impl Report {
         100.0 * errors as f64 / (all.max(1) as f64)
     }
 
+    /// Messages whose receipt did not come in time, in percent of those that one was waited for.
+    #[must_use]
+    pub fn receipts_missing_percent(&self) -> f64 {
+        let all = self.receipts() + self.receipts_missing;
+        100.0 * self.receipts_missing as f64 / (all.max(1) as f64)
+    }
+
     /// The distribution of the latency in HdrHistogram's text form.
     #[must_use]
     pub fn hgrm(&self) -> String {
@@ -161,6 +168,7 @@ impl Report {
             "errors_percent": self.errors_percent(),
             "receipts": self.results.receipts,
             "receipts_missing": self.receipts_missing,
+            "receipts_missing_percent": self.receipts_missing_percent(),
             "receipts_unexpected": self.results.receipts_unexpected,
             "generator_saturated": self.is_saturated(),
             "elapsed_s": self.elapsed.as_secs_f64(),

@@ -17,9 +17,13 @@ enum Metric {
     Errors,
     /// Messages answered per second.
     Rate,
+    /// Messages whose receipt did not come.
+    ReceiptsMissing,
+    /// Their share of those that a receipt was waited for, in percent.
+    ReceiptsMissingPercent,
 }
 
-const METRICS: [(&str, Metric); 12] = [
+const METRICS: [(&str, Metric); 13] = [
     ("p50", Metric::Latency(0.5)),
     ("p90", Metric::Latency(0.9)),
     ("p99", Metric::Latency(0.99)),
@@ -32,6 +36,7 @@ const METRICS: [(&str, Metric); 12] = [
     ("receipt_max", Metric::Receipt(1.0)),
     ("errors", Metric::Errors),
     ("rate", Metric::Rate),
+    ("receipts_missing", Metric::ReceiptsMissing),
 ];
 
 /// A condition under which a run has failed.
@@ -40,7 +45,7 @@ pub struct Threshold {
     text: String,
     metric: Metric,
     above: bool,
-    /// Times in seconds, shares in percent.
+    /// Times in seconds, shares in percent, else as it is.
     limit: f64,
 }
 
@@ -51,15 +56,19 @@ pub struct ThresholdError {
 }
 
 impl Threshold {
-    /// Whether the run has failed. A time that was never measured fails.
+    /// Whether the run has failed. A time that was never measured fails, and so do receipts that
+    /// were not asked for.
     #[must_use]
     pub fn is_broken_by(&self, report: &Report) -> bool {
         let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let asked = report.settings.receipts;
         let value = match self.metric {
             Metric::Latency(share) => seconds(report.results.latency.quantile(share)),
             Metric::Receipt(share) => seconds(report.results.receipt.quantile(share)),
             Metric::Errors => Some(report.errors_percent()),
             Metric::Rate => Some(report.messages_per_second()),
+            Metric::ReceiptsMissing => asked.then_some(report.receipts_missing as f64),
+            Metric::ReceiptsMissingPercent => asked.then(|| report.receipts_missing_percent()),
         };
         value.is_none_or(|value| {
             if self.above {
@@ -83,7 +92,7 @@ impl fmt::Display for ThresholdError {
         write!(
             f,
             "{}; wanted: METRIC>VALUE or METRIC<VALUE with one of {}, such as p99>50ms, \
-             errors>0.1% or rate<950/s",
+             errors>0.1%, rate<950/s, receipts_missing>0 or receipts_missing>0.1%",
             self.problem,
             names.join(", ")
         )
@@ -105,9 +114,14 @@ impl FromStr for Threshold {
             .into_iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| wrong("the metric is unknown"))?;
+        let metric = match metric {
+            Metric::ReceiptsMissing if limit.ends_with('%') => Metric::ReceiptsMissingPercent,
+            metric => metric,
+        };
         let units: &[(&str, f64)] = match metric {
             Metric::Latency(_) | Metric::Receipt(_) => &[("us", 1e-6), ("ms", 1e-3), ("s", 1.0)],
-            Metric::Errors => &[("%", 1.0)],
+            Metric::Errors | Metric::ReceiptsMissingPercent => &[("%", 1.0)],
+            Metric::ReceiptsMissing => &[("", 1.0)],
             Metric::Rate => &[("/s", 1.0)],
         };
         let limit = units.iter().find_map(|(unit, factor)| {
@@ -139,12 +153,33 @@ mod tests {
             ("errors>20%", false),
             ("rate<4/s", false),
             ("rate<4.1/s", true),
-            // There was no receipt to be timed.
+            // There was no receipt to be timed, and none was asked for.
             ("receipt_p99>10s", true),
+            ("receipts_missing>9", true),
+            ("receipts_missing>99%", true),
         ];
         for (text, broken) in table {
             let threshold: Threshold = text.parse().unwrap();
             assert_eq!(threshold.is_broken_by(&report), broken, "{text}");
+        }
+    }
+
+    #[test]
+    fn lost_receipts_break_thresholds_of_their_own() {
+        let mut report = Report::sample(&[10; 50], 0);
+        report.settings.receipts = true;
+        for (came, missing, text, broken) in [
+            (50, 0, "receipts_missing>0", false),
+            (50, 0, "receipts_missing>0%", false),
+            (22, 28, "receipts_missing>0", true),
+            (22, 28, "receipts_missing > 28", false),
+            (22, 28, "receipts_missing>55.9%", true),
+            (22, 28, "receipts_missing>56%", false),
+            (0, 0, "receipts_missing>0%", false),
+        ] {
+            (report.results.receipts, report.receipts_missing) = (came, missing);
+            let threshold: Threshold = text.parse().unwrap();
+            assert_eq!(threshold.is_broken_by(&report), broken, "{text} of {came}");
         }
     }
 
@@ -155,6 +190,10 @@ mod tests {
             ("p98>1ms", "the metric is unknown"),
             ("p99>50", "the value is no number with its unit"),
             ("errors>1ms", "the value is no number with its unit"),
+            (
+                "receipts_missing>1/s",
+                "the value is no number with its unit",
+            ),
             ("rate<-1/s", "the value is no number with its unit"),
         ];
         for (text, problem) in table {
