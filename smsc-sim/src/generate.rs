@@ -71,10 +71,10 @@ pub(crate) struct LoadArgs {
     /// How long messages are sent and measured.
     #[arg(long, default_value = "5s", value_parser = duration)]
     duration: Duration,
-    /// How long messages are sent before that and not measured.
+    /// How long messages are sent before that and not measured; at least as long as --ramp.
     #[arg(long, default_value = "0s", value_parser = duration)]
     warmup: Duration,
-    /// How long an open loop takes from no messages to its rate.
+    /// How long an open loop takes from no messages to its rate; nothing of that is measured.
     #[arg(long, value_parser = duration, conflicts_with_all = ["closed", "sweep"])]
     ramp: Option<Duration>,
     /// Messages at most.

@@ -123,6 +123,22 @@ async fn what_is_sent_in_the_warm_up_is_not_counted() {
     assert!((90..=110).contains(&accepted), "{accepted}");
 }
 
+/// Messages of the ramp would else look like those of an SMSC that cannot keep up.
+#[tokio::test]
+async fn what_is_sent_in_the_ramp_is_not_counted() {
+    for warmup_ms in [0, 100, 700] {
+        let report = measure(0, 0, |settings| {
+            open(settings, 400, 500);
+            settings.pace = Pace::Open(Schedule::new(400, Duration::from_millis(500)));
+            settings.warmup = Duration::from_millis(warmup_ms);
+        })
+        .await;
+        let json = report.to_json();
+        assert_eq!((report.accepted(), report.unsent()), (200, 0), "{json}");
+        assert_eq!(json["offered"], 200, "{json}");
+    }
+}
+
 /// A message belongs to the time that it was due in, whenever it is sent and answered.
 #[tokio::test]
 async fn the_border_of_the_warm_up_is_exact() {

@@ -30,7 +30,7 @@ impl Meter {
         started: Instant,
         gathered: Arc<Gathered>,
     ) -> Result<Self, LoadError> {
-        let warm = settings.warmup.is_zero();
+        let warm = settings.unmeasured().is_zero();
         if warm {
             gathered.end_warm_up();
         }
@@ -91,7 +91,7 @@ impl Meter {
         };
         // When another session ended, nobody waited any longer for these.
         self.total.unanswered = self.total.sent.saturating_sub(self.total.answered());
-        let measured_from = self.started + self.settings.warmup;
+        let measured_from = self.started + self.settings.unmeasured();
         let sending = self.total.last_response.map_or(Duration::ZERO, |at| {
             at.saturating_duration_since(measured_from)
         });

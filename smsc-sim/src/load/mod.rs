@@ -212,7 +212,7 @@ impl Crew {
         let mut ticker = interval_at(first.into(), PROGRESS_EVERY);
         let mut drained = 0;
         while drained < self.commands.len() {
-            let warm_at = meter.started + meter.settings.warmup;
+            let warm_at = meter.started + meter.settings.unmeasured();
             tokio::select! {
                 news = self.next_news() => {
                     news?;
@@ -225,7 +225,7 @@ impl Crew {
             }
         }
         // The last messages may have been answered before the timer told of the end of the warm-up.
-        if !meter.warm && Instant::now() >= meter.started + meter.settings.warmup {
+        if !meter.warm && Instant::now() >= meter.started + meter.settings.unmeasured() {
             meter.warmed_up()?;
         }
         Ok(())

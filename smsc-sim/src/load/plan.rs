@@ -47,7 +47,7 @@ impl Plan {
 
     /// What follows from the start.
     pub(super) fn span(&self, started: Instant) -> Span {
-        let measured_from = started + self.settings.warmup;
+        let measured_from = started + self.settings.unmeasured();
         Span {
             started,
             measured_from,

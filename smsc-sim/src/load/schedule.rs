@@ -25,6 +25,11 @@ impl Schedule {
         self.rate_per_s
     }
 
+    /// How long it takes to get to that rate.
+    pub(crate) fn ramp(&self) -> Duration {
+        Duration::from_secs_f64(self.ramp_s)
+    }
+
     /// When message `number`, counted from 0, is due after the start.
     #[must_use]
     pub(crate) fn due(&self, number: u64) -> Duration {

@@ -31,7 +31,8 @@ pub struct LoadSettings {
     pub window_size: u32,
     /// Connections; with HTTP each has one request open at a time. Default 1.
     pub binds: u32,
-    /// How long messages are sent before anything is measured. Default zero.
+    /// How long messages are sent before anything is measured, at least for the ramp of an open
+    /// loop. Default zero.
     pub warmup: Duration,
     /// How long messages are sent and measured. Default 5 s.
     pub duration: Duration,
@@ -70,6 +71,14 @@ impl LoadSettings {
         }
     }
 
+    /// How long nothing is measured: for the warm-up, and until the rate is reached.
+    pub(crate) fn unmeasured(&self) -> Duration {
+        match self.pace {
+            Pace::Open(schedule) => self.warmup.max(schedule.ramp()),
+            Pace::Closed => self.warmup,
+        }
+    }
+
     /// Messages whose time comes while it is measured, up to `until` after the start; `None` in a
     /// closed loop.
     pub(crate) fn offered(&self, until: Duration) -> Option<u64> {
@@ -81,7 +90,8 @@ impl LoadSettings {
                 .due_before(time)
                 .min(self.messages_max.unwrap_or(u64::MAX))
         };
-        let end = until.clamp(self.warmup, self.warmup + self.duration);
-        Some(within(end) - within(self.warmup))
+        let begin = self.unmeasured();
+        let end = until.clamp(begin, begin + self.duration);
+        Some(within(end) - within(begin))
     }
 }
