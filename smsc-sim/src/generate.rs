@@ -91,6 +91,13 @@ pub(crate) struct LoadArgs {
     /// message ended, which are received on a port of ours.
     #[arg(long)]
     receipts: bool,
+    /// How long receipts are waited for after the last response; what comes later is missing.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    receipt_wait: Duration,
+    /// How long a response may take, so long also after the last message; then it is unanswered,
+    /// and with HTTP the load is over.
+    #[arg(long, default_value = "30s", value_parser = timer)]
+    response_timer: Duration,
     /// Where callbacks are received. Default: any free port, at the address that the target is
     /// reached from.
     #[arg(long, value_name = "IP:PORT", requires = "receipts")]
@@ -149,6 +156,8 @@ impl LoadArgs {
             duration: self.duration,
             messages_max: self.messages,
             receipts: self.receipts,
+            response_timer: self.response_timer,
+            receipt_wait: self.receipt_wait,
             callback_address: self.callback_address,
             mix: mix.unwrap_or_else(|| Mix::of_octets(octets)),
             server_pid: self.server_pid,
@@ -335,6 +344,14 @@ fn mix(text: &str) -> Result<Mix, String> {
     Mix::of_file(&kinds).map_err(|error| error.to_string())
 }
 
+fn timer(text: &str) -> Result<Duration, String> {
+    let timer = duration(text)?;
+    if timer.is_zero() {
+        return Err("wanted: at least 1ms".to_owned());
+    }
+    Ok(timer)
+}
+
 fn sweep(text: &str) -> Result<Windows, String> {
     let windows: Option<Vec<u32>> = text
         .split(',')
@@ -426,6 +443,7 @@ mod tests {
             "--octets 3 --mix default",
             "--octets 255",
             "--fail-if p99",
+            "--response-timer 0s",
         ] {
             assert!(parse(args).is_err(), "{args}");
         }

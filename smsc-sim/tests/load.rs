@@ -262,6 +262,40 @@ fn a_load_that_ends_early_reports_what_was_measured_up_to_then() {
     assert!(all < 1_500, "{json}");
 }
 
+#[test]
+fn what_does_not_come_is_waited_for_as_long_as_is_said() {
+    let table = [
+        (
+            ["--latency", "1h", "--response-timer", "1500ms"],
+            "(waiting for 10 responses, 1.5s each at most)",
+            ("unanswered", 10),
+            "threshold errors>0.1% exceeded",
+        ),
+        (
+            ["--receipt-delay", "1h", "--receipt-wait", "1500ms"],
+            "(waiting for 10 receipts, 1.5s at most)",
+            ("receipts_missing", 10),
+            "threshold receipts_missing>99% exceeded",
+        ),
+    ];
+    for ([of_smsc, slow, of_load, wait], waits, (count, expected), because) in table {
+        let program = Program::start(&[of_smsc, slow]);
+        let target = format!("smpp://load:pw@{}", program.smpp);
+        let mut args = vec!["load", "--target", &target, "--rate", "50", "--json", "-"];
+        args.extend(["--duration", "200ms", "--receipts", of_load, wait]);
+        args.extend(["--fail-if", "errors>0.1%"]);
+        args.extend(["--fail-if", "receipts_missing>99%"]);
+        let output = run(&args);
+        let progress = String::from_utf8(output.stderr).unwrap();
+        assert!(progress.contains(waits), "{progress}");
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{json}");
+        assert_eq!(json[count], expected, "{json}");
+        assert_eq!(json["failed_because"][0], because, "{json}");
+        assert!(json["elapsed_s"].as_f64() < Some(9.0), "{json}");
+    }
+}
+
 #[tokio::test]
 async fn receipts_are_timed_end_to_end() {
     let report = measure(20, 100, |settings| {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use signalbox_session::CloseReason;
 
@@ -29,8 +30,8 @@ pub enum LoadError {
     Http(hyper::Error),
     /// The server closed a connection before the load ended.
     HttpClosed,
-    /// A request was not answered for 30 s.
-    HttpNoResponse,
+    /// A request was not answered for so long.
+    HttpNoResponse(Duration),
     /// The answer of a stream of messages is not a line of JSON for each, with its id or status.
     HttpLine,
     /// A session ended before the load did.
@@ -51,7 +52,9 @@ impl fmt::Display for LoadError {
             }
             Self::Http(error) => write!(f, "HTTP: {error}"),
             Self::HttpClosed => write!(f, "the server closed a connection early"),
-            Self::HttpNoResponse => write!(f, "a request was not answered within 30 s"),
+            Self::HttpNoResponse(timer) => {
+                write!(f, "a request was not answered within {timer:?}")
+            }
             Self::HttpLine => write!(
                 f,
                 "the answer to NDJSON is not one line of JSON with id or status per message"

@@ -3,7 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -22,8 +22,6 @@ use super::mix::{BINARY, Kind, UCS2};
 use super::plan::{NUMBERS, Plan, SOURCE, Span, destination};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
 
-/// How long a response may take.
-const RESPONSE_MAX: Duration = Duration::from_secs(30);
 /// Longest line of an answer that is read.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
@@ -106,11 +104,12 @@ impl Poster {
             let body = self.take_what_is_due(now, &span);
             // A callback may overtake the answer.
             gathered.add(now, &mut self.batch);
-            let posted = timeout(RESPONSE_MAX, self.post(body, now)).await;
+            let response_timer = self.plan.settings().response_timer;
+            let posted = timeout(response_timer, self.post(body, now)).await;
             for (_, asked) in &self.open[self.answered..] {
                 self.batch.seen(asked.measured).unanswered += 1;
             }
-            posted.map_err(|_| LoadError::HttpNoResponse)??;
+            posted.map_err(|_| LoadError::HttpNoResponse(response_timer))??;
             self.free_since = Some(Instant::now());
             gathered.add(Instant::now(), &mut self.batch);
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cpu;
 use super::error::LoadError;
-use super::progress::Progress;
+use super::progress::{Progress, Waits};
 use super::report::Report;
 use super::results::{Gathered, Results};
 use super::settings::LoadSettings;
@@ -20,6 +20,8 @@ pub(super) struct Meter {
     last_tick: Instant,
     cpu_before: cpu::Spent,
     total: Results,
+    /// Messages sent, those of the warm-up too.
+    sent: u64,
     in_flight: u64,
 }
 
@@ -41,6 +43,7 @@ impl Meter {
             last_tick: started,
             cpu_before: cpu::Spent::read(settings.server_pid).map_err(LoadError::Cpu)?,
             total: Results::default(),
+            sent: 0,
             in_flight: 0,
             settings: Arc::clone(settings),
         })
@@ -60,7 +63,26 @@ impl Meter {
         Progress::new(began, now - self.started, self.warm, self.in_flight, second)
     }
 
+    /// The same, with the responses that are waited for when all is sent.
+    pub(super) fn tick_of_sending(&mut self) -> Progress {
+        let progress = self.tick();
+        let settings = &self.settings;
+        let time_is_over = progress.elapsed() >= settings.unmeasured() + settings.duration;
+        let all_sent = settings.messages_max.is_some_and(|max| self.sent >= max);
+        if self.in_flight == 0 || !(time_is_over || all_sent) {
+            return progress;
+        }
+        progress.waiting_for(Waits::Responses(self.in_flight, settings.response_timer))
+    }
+
+    /// The same, while receipts are waited for.
+    pub(super) fn tick_of_receipts(&mut self) -> Progress {
+        let (waiting, time) = (self.gathered.receipts_waiting(), self.settings.receipt_wait);
+        self.tick().waiting_for(Waits::Receipts(waiting, time))
+    }
+
     fn follow_in_flight(&mut self, results: &Results) {
+        self.sent += results.sent;
         self.in_flight = (self.in_flight + results.sent)
             .saturating_sub(results.answered())
             .saturating_sub(results.unanswered);

@@ -27,6 +27,7 @@ mod target;
 mod template;
 mod threshold;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ use signalbox_session::driver::{DriverConfig, drive};
 use signalbox_session::{BindType, CloseReason, Role, Session, SessionConfig};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
-use tokio::time::{interval_at, sleep_until, timeout};
+use tokio::time::{Interval, interval_at, sleep_until, timeout};
 
 use self::callbacks::Callbacks;
 use self::connect::Dialer;
@@ -59,8 +60,6 @@ pub use self::threshold::{Threshold, ThresholdError};
 
 /// interface_version of the binds.
 const INTERFACE_VERSION: u8 = 0x34;
-/// How long receipts are waited for after the last response.
-const RECEIPTS_MAX: Duration = Duration::from_secs(10);
 /// From one line of progress to the next.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -193,23 +192,19 @@ impl Crew {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), LoadError> {
         self.tell(Command::Start(meter.started));
-        self.send_all(meter, progress).await?;
-        tokio::select! {
-            // What did not come by then is reported as missing.
-            _ = timeout(RECEIPTS_MAX, meter.gathered.all_receipts()) => Ok(()),
-            // All have told all their news, so that this can only be an end.
-            ended = self.next_news() => ended.map(|_| ()),
-        }
+        let first = meter.started + PROGRESS_EVERY;
+        let mut ticker = interval_at(first.into(), PROGRESS_EVERY);
+        self.send_all(meter, &mut ticker, progress).await?;
+        self.receive_all(meter, &mut ticker, progress).await
     }
 
     /// Until nothing more is sent and nothing waits for a response.
     async fn send_all(
         &mut self,
         meter: &mut Meter,
+        ticker: &mut Interval,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), LoadError> {
-        let first = meter.started + PROGRESS_EVERY;
-        let mut ticker = interval_at(first.into(), PROGRESS_EVERY);
         let mut drained = 0;
         while drained < self.commands.len() {
             let warm_at = meter.started + meter.settings.unmeasured();
@@ -218,7 +213,7 @@ impl Crew {
                     news?;
                     drained += 1;
                 }
-                _ = ticker.tick() => progress(&meter.tick()),
+                _ = ticker.tick() => progress(&meter.tick_of_sending()),
                 () = sleep_until(warm_at.into()), if !meter.warm => {
                     meter.warmed_up()?;
                 }
@@ -229,6 +224,28 @@ impl Crew {
             meter.warmed_up()?;
         }
         Ok(())
+    }
+
+    /// Until the receipts have come, or their time is over: then they are missing.
+    async fn receive_all(
+        &mut self,
+        meter: &mut Meter,
+        ticker: &mut Interval,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), LoadError> {
+        let gathered = Arc::clone(&self.gathered);
+        let mut all = pin!(timeout(
+            meter.settings.receipt_wait,
+            gathered.all_receipts()
+        ));
+        loop {
+            tokio::select! {
+                _ = &mut all => return Ok(()),
+                // All have told all their news, so that this can only be an end.
+                ended = self.next_news() => return ended.map(|_| ()),
+                _ = ticker.tick() => progress(&meter.tick_of_receipts()),
+            }
+        }
     }
 
     async fn unbind(mut self) -> Result<(), LoadError> {
@@ -251,6 +268,7 @@ async fn bind_and_generate(
     let now = Instant::now();
     let config = SessionConfig {
         window_size: settings.window_size,
+        response_timer: settings.response_timer,
         ..SessionConfig::new(Role::Esme)
     };
     let mut session = Session::new(now, config);

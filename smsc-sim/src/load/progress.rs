@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::hlog;
 use super::report::Shown;
 use super::results::{Results, Status, Times};
+use crate::words::counted;
 
 /// The last second of a load.
 #[derive(Clone, Debug)]
@@ -21,6 +22,16 @@ pub struct Progress {
     /// Messages by the status that refused them, the most frequent one.
     refused: Option<(Status, u64)>,
     unanswered: u64,
+    waits: Option<Waits>,
+}
+
+/// What is waited for when all is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waits {
+    /// So many responses, so long for each at most.
+    Responses(u64, Duration),
+    /// So many receipts, so long for all of them at most.
+    Receipts(u64, Duration),
 }
 
 impl Progress {
@@ -48,6 +59,15 @@ impl Progress {
             refused: refused.max_by_key(|(_, count)| *count),
             unanswered: second.unanswered,
             latency: second.latency,
+            waits: None,
+        }
+    }
+
+    /// The same, when all is sent.
+    pub(crate) fn waiting_for(self, waits: Waits) -> Self {
+        Self {
+            waits: Some(waits),
+            ..self
         }
     }
 
@@ -91,6 +111,24 @@ impl fmt::Display for Progress {
         if !self.warm {
             write!(f, "  (warming up)")?;
         }
+        if let Some(waits) = self.waits {
+            write!(f, "  ({waits})")?;
+        }
         Ok(())
+    }
+}
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Responses(count, timer) => {
+                let responses = counted(*count, "response");
+                write!(f, "waiting for {responses}, {timer:?} each at most")
+            }
+            Self::Receipts(count, time) => {
+                let receipts = counted(*count, "receipt");
+                write!(f, "waiting for {receipts}, {time:?} at most")
+            }
+        }
     }
 }

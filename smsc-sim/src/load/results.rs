@@ -335,6 +335,11 @@ impl Gathered {
         measured.count() as u64
     }
 
+    /// Messages that wait for their receipts, those of the warm-up too.
+    pub(crate) fn receipts_waiting(&self) -> u64 {
+        self.state().waiting.len() as u64
+    }
+
     /// Waits until no message waits for its receipt.
     pub(crate) async fn all_receipts(&self) {
         loop {

@@ -41,6 +41,12 @@ pub struct LoadSettings {
     /// Whether receipts are asked for and waited for; with HTTP the callbacks that tell how a
     /// message ended.
     pub receipts: bool,
+    /// How long a response may take, more than zero: then the message is unanswered, and with HTTP
+    /// the run is over. So long a load may last beyond its time. Default 30 s.
+    pub response_timer: Duration,
+    /// How long receipts are waited for after the last response; those that did not come by then
+    /// are missing. Default 10 s.
+    pub receipt_wait: Duration,
     /// Where callbacks are received; `None`: on any free port, at the address that the target is
     /// reached from.
     pub callback_address: Option<SocketAddr>,
@@ -65,6 +71,8 @@ impl LoadSettings {
             duration: Duration::from_secs(5),
             messages_max: None,
             receipts: false,
+            response_timer: Duration::from_secs(30),
+            receipt_wait: Duration::from_secs(10),
             callback_address: None,
             mix: Mix::of_octets(140),
             server_pid: None,
