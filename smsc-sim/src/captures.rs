@@ -60,13 +60,18 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
             Ok(judge(&file, decoded))
         }
         CaptureCommand::Stats { file, json } => {
-            let counted = open(&file).and_then(stats::run);
-            match &counted {
-                Ok(stats) if json => print_line(&stats.to_json())?,
-                Ok(stats) => print_line(stats)?,
-                Err(_) => {}
+            let input = match open(&file) {
+                Ok(input) => input,
+                Err(error) => return Ok(judge(&file, Err(error))),
+            };
+            let (stats, result) = stats::run(input);
+            match &stats {
+                // A file that is no capture holds nothing to be counted.
+                stats if result.is_err() && stats.is_empty() => {}
+                stats if json => print_line(&stats.to_json())?,
+                stats => print_line(stats)?,
             }
-            Ok(judge(&file, counted.map(|_| ())))
+            Ok(judge(&file, result))
         }
         CaptureCommand::Replay(args) => replay(&args),
     }

@@ -7,13 +7,16 @@ mod support;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use signalbox_codec::{CommandId, CommandStatus};
 use support::program::{Program, command, run};
 use support::{Client, peers, submit_sm};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// Names of tshark, and of ours: a header field, or one below `fields`.
 const FIELDS: [(&str, &str); 13] = [
@@ -69,9 +72,7 @@ async fn talk(program: &Program) {
     let mo = json!({"from": "49171", "to": "100", "text": "Ж"});
     let reading = async {
         let pdu = client.try_read().await.unwrap();
-        client
-            .respond(&pdu, signalbox_codec::CommandStatus::ESME_ROK)
-            .await;
+        client.respond(&pdu, CommandStatus::ESME_ROK).await;
     };
     tokio::join!(program.main("POST", "mo", &mo), reading);
 }
@@ -215,7 +216,8 @@ async fn a_capture_file_holds_everything_and_its_pcap_is_the_same() {
         "4  submit_sm",
         "3  deliver_sm",
         "1  bind_transceiver",
-        "ESME_RINVDSTADR",
+        "  submit_sm_resp: 3 ESME_ROK, 1 ESME_RINVDSTADR; p50 ",
+        "  deliver_sm_resp: 3 ESME_ROK; p50 ",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -228,7 +230,9 @@ async fn a_capture_file_holds_everything_and_its_pcap_is_the_same() {
     for (pointer, expected) in [
         ("/commands/submit_sm", 4),
         ("/commands/deliver_sm", 3),
-        ("/responses/ESME_RINVDSTADR", 1),
+        ("/responses/submit_sm_resp/statuses/ESME_RINVDSTADR", 1),
+        ("/responses/submit_sm_resp/statuses/ESME_ROK", 3),
+        ("/responses/deliver_sm_resp/statuses/ESME_ROK", 3),
         ("/connections", 1),
         ("/unanswered_requests", 0),
         ("/not_smpp_pieces", 0),
@@ -240,9 +244,50 @@ async fn a_capture_file_holds_everything_and_its_pcap_is_the_same() {
     }
     let pdus = said.split_once(" PDUs in ").unwrap().0;
     assert_eq!(json["pdus"].to_string(), pdus);
-    let times = ["p50", "p99", "max"].map(|name| &json[format!("response_time_{name}_us")]);
-    assert!(times.iter().all(|time| time.as_u64() > Some(0)), "{json}");
+    for command in ["submit_sm_resp", "deliver_sm_resp"] {
+        let answers = &json["responses"][command];
+        let times = ["p50", "p99", "max"].map(|name| &answers[format!("response_time_{name}_us")]);
+        assert!(times.iter().all(|time| time.as_u64() > Some(0)), "{json}");
+    }
     assert!(json["elapsed_s"].as_f64() > Some(0.0), "{json}");
+}
+
+#[tokio::test]
+async fn a_capture_that_is_cut_is_counted_up_to_there() {
+    let program = Program::start(&[]);
+    talk(&program).await;
+    let capture = download(&program, "").await;
+    let file = TestFile::new("cut.pcapng");
+    let cut = capture.len() - 7;
+    fs::write(&file.0, &capture[..cut]).unwrap();
+    let output = run(&["capture", "stats", "--json", file.path()]);
+    assert_eq!(output.status.code(), Some(3));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["commands"]["submit_sm"], 4, "{json}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    let place = format!("at octet {cut}: the file ends in the middle");
+    assert!(said.contains(&place), "{said}");
+}
+
+/// However often something comes, the file of a running program is not long behind.
+#[tokio::test]
+async fn a_capture_file_is_written_while_messages_come() {
+    let file = TestFile::new("steady.pcapng");
+    let program = Program::start(&["--capture", file.path()]);
+    let head = fs::metadata(&file.0).unwrap().len();
+    let mut client = Client::transceiver(program.smpp).await;
+    let started = Instant::now();
+    // Each exchange is a few hundred octets: not enough to fill a buffer soon.
+    let mut pause = tokio::time::interval(Duration::from_millis(100));
+    while fs::metadata(&file.0).unwrap().len() == head {
+        assert!(
+            started.elapsed() < Duration::from_millis(1_500),
+            "nothing yet"
+        );
+        pause.tick().await;
+        client.send(&submit_sm("49171", "steady", 0)).await;
+        client.read().await;
+    }
 }
 
 #[tokio::test]
@@ -308,22 +353,7 @@ async fn a_server_is_played_again() {
 async fn play_server(capture: &[u8], name: &str) {
     let file = TestFile::new(name);
     fs::write(&file.0, capture).unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
-    let path = file.path().to_owned();
-    let playing = tokio::task::spawn_blocking(move || {
-        let to = address.to_string();
-        run(&[
-            "capture", "replay", &path, "--as", "server", "--to", &to, "--speed", "0",
-        ])
-    });
-    let mut stream = loop {
-        if let Ok(stream) = TcpStream::connect(address).await {
-            break stream;
-        }
-        tokio::task::yield_now().await;
-    };
+    let (mut stream, playing) = played_server(&file, "0").await;
     let bind = [&[
         0_u8, 0, 0, 25, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 42, b'a', 0, b'b', 0, 0, 0x34, 0, 0, 0,
     ][..]]
@@ -344,6 +374,86 @@ async fn play_server(capture: &[u8], name: &str) {
         said.contains("1 requests of the other side answered"),
         "{said}"
     );
+}
+
+/// A connection to a captured server that is played at that speed.
+async fn played_server(file: &TestFile, speed: &str) -> (TcpStream, JoinHandle<Output>) {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let to = address.to_string();
+    let args = [
+        "capture",
+        "replay",
+        file.path(),
+        "--as",
+        "server",
+        "--to",
+        &to,
+    ];
+    let mut command = command(&args);
+    command.args(["--speed", speed]);
+    let playing = tokio::task::spawn_blocking(move || command.output().unwrap());
+    loop {
+        if let Ok(stream) = TcpStream::connect(address).await {
+            return (stream, playing);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Binds, submits to `to`, and reads two more PDUs; how long the second took to come, too.
+async fn submit_and_read_two<S>(client: &mut Client<S>, to: &str) -> (Vec<CommandId>, Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    client.send(&submit_sm(to, "hi", 1)).await;
+    let sent = Instant::now();
+    let mut commands = Vec::new();
+    for _ in 0..2 {
+        commands.push(client.read().await.command_id());
+    }
+    (commands, sent.elapsed())
+}
+
+/// The receipt comes before the response, which takes its time.
+#[tokio::test]
+async fn a_server_that_is_played_again_keeps_its_order_and_its_delays() {
+    const FIRST: [CommandId; 2] = [CommandId::DELIVER_SM, CommandId::SUBMIT_SM_RESP];
+    /// Of the response to the destination 11.
+    const LATENCY: Duration = Duration::from_millis(100);
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    let (commands, _) = submit_and_read_two(&mut client, "99911").await;
+    assert_eq!(commands, FIRST);
+    let file = TestFile::new("order.pcapng");
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    for (speed, at_least) in [("1", LATENCY * 9 / 10), ("0", Duration::ZERO)] {
+        let (stream, playing) = played_server(&file, speed).await;
+        let mut client = Client::over(stream);
+        let bind = CommandId::BIND_TRANSCEIVER;
+        let status = client.try_bind(bind, "esme", "secret").await;
+        assert_eq!(status, CommandStatus::ESME_ROK);
+        let (commands, time) = submit_and_read_two(&mut client, "99911").await;
+        assert_eq!(commands, FIRST, "speed {speed}");
+        assert!(time >= at_least, "speed {speed}: {time:?}");
+        drop(client);
+        playing.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_connect_names_the_address() {
+    let file = TestFile::new("closed.pcapng");
+    let program = Program::start(&[]);
+    ask_only(&program).await;
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = free.local_addr().unwrap().to_string();
+    drop(free);
+    let output = run(&["replay", file.path(), "--to", &to]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("cannot connect to {to}")), "{said}");
 }
 
 #[test]

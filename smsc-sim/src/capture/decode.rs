@@ -93,12 +93,19 @@ pub(super) struct Seen<'a> {
     pub(super) found: Found<'a>,
 }
 
-/// Shows everything in a capture to `visit`, and returns what became of its segments.
-pub(super) fn each(
+/// Shows everything in a capture to `visit`, also what stands before an error, and returns what
+/// became of its segments.
+pub(super) fn each(input: impl Read, visit: impl FnMut(Seen<'_>)) -> Result<Streams, CaptureError> {
+    let mut streams = Streams::default();
+    each_of(&mut streams, input, visit).map(|()| streams)
+}
+
+/// The same with `streams`, which tell about a file with an error too.
+pub(super) fn each_of(
+    streams: &mut Streams,
     input: impl Read,
     mut visit: impl FnMut(Seen<'_>),
-) -> Result<Streams, CaptureError> {
-    let mut streams = Streams::default();
+) -> Result<(), CaptureError> {
     let mut last_unix_us = 0;
     let mut reader = PacketReader::new(input)?;
     let result = loop {
@@ -129,7 +136,7 @@ pub(super) fn each(
             found,
         });
     });
-    result.map(|()| streams)
+    result
 }
 
 fn line(seen: &Seen<'_>) -> Value {

@@ -1,11 +1,11 @@
 //! `smsc-sim capture replay`: plays one side of a captured session again, and compares what the
 //! other side answers with what it answered then.
 //!
-//! Our requests go out in their order, each when its time has come and the other side has sent as
-//! many PDUs as it had by then. Its requests are answered with our captured response to a request
-//! of the same command.
+//! Our requests go out in their order, each as long after the last PDU of the other side as then,
+//! which is told by how many it has sent. The n-th request of a command gets the responses that the
+//! n-th such request got, as long after it as then.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -127,11 +127,23 @@ impl Script {
     /// leaves out the pauses.
     ///
     /// # Errors
-    /// The connection could not be made.
+    /// The connection could not be made; the error names `to`.
     pub async fn play(&self, side: Side, to: &str, speed: f64) -> io::Result<Outcome> {
+        let failed = |what| {
+            move |error: io::Error| {
+                io::Error::new(error.kind(), format!("cannot {what} {to}: {error}"))
+            }
+        };
         let stream = match side {
-            Side::Client => TcpStream::connect(to).await?,
-            Side::Server => TcpListener::bind(to).await?.accept().await?.0,
+            Side::Client => {
+                let connected = TcpStream::connect(to).await;
+                connected.map_err(failed("connect to"))?
+            }
+            Side::Server => {
+                let listener = TcpListener::bind(to).await;
+                let listener = listener.map_err(failed("listen on"))?;
+                listener.accept().await.map_err(failed("accept on"))?.0
+            }
         };
         stream.set_nodelay(true)?;
         Ok(Player::new(self, side, speed).play(stream).await)
@@ -161,72 +173,106 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A request of ours.
-struct Request {
-    due: Duration,
-    /// PDUs that the other side had sent by then.
-    heard_before: usize,
+/// A PDU of ours.
+struct Own {
+    /// How long after the PDU that it follows.
+    delay: Duration,
+    /// Its place in the capture.
+    place: usize,
     pdu: Vec<u8>,
 }
 
+/// A request of ours.
+struct Request {
+    /// PDUs that the other side had sent by then; it follows the last of them.
+    heard_before: usize,
+    own: Own,
+}
+
 struct Player {
-    started: Instant,
     speed: f64,
     requests: VecDeque<Request>,
-    /// Our responses by command, in their order.
-    responses: HashMap<u32, VecDeque<Vec<u8>>>,
+    /// Our responses to each request of the other side, by its command, in their order.
+    responses: HashMap<u32, VecDeque<Vec<Own>>>,
+    /// Responses that wait for their time; those of one time by their places in the capture.
+    waiting_responses: BTreeMap<(Instant, usize), Vec<u8>>,
     /// What the other side answered to our requests, by sequence_number.
     expected: HashMap<u32, CommandStatus>,
     /// Requests of ours that wait for their responses.
     waiting: HashMap<u32, ()>,
+    started: Instant,
+    /// When each PDU of the other side came, as many as it has sent in the capture.
+    heard_at: Vec<Instant>,
+    /// PDUs that the other side has sent here.
     heard: usize,
     /// PDUs that the other side has sent in the capture.
     heard_max: usize,
+    /// PDUs in the capture.
+    steps: usize,
     outcome: Outcome,
 }
 
 impl Player {
     fn new(script: &Script, side: Side, speed: f64) -> Self {
         let mut player = Self {
-            started: Instant::now(),
             speed,
             requests: VecDeque::new(),
             responses: HashMap::new(),
+            waiting_responses: BTreeMap::new(),
             expected: HashMap::new(),
             waiting: HashMap::new(),
+            started: Instant::now(),
+            heard_at: Vec::new(),
             heard: 0,
             heard_max: 0,
+            steps: script.steps.len(),
             outcome: Outcome::default(),
         };
-        let mut heard_before = 0;
-        for step in &script.steps {
+        // Requests of the other side by sequence_number: command, which of these, when.
+        let mut asked: HashMap<u32, (u32, usize, Duration)> = HashMap::new();
+        let mut heard_last = Duration::ZERO;
+        for (place, step) in script.steps.iter().enumerate() {
             let header = Header::decode(&step.pdu).expect("a PDU has a header");
-            let pdu = step.pdu.clone();
+            let own = |since: Duration| Own {
+                delay: step.after.saturating_sub(since),
+                place,
+                pdu: step.pdu.clone(),
+            };
+            let command = header.command_id.0;
             match (step.by == side, header.command_id.is_response()) {
                 (true, false) => player.requests.push_back(Request {
-                    due: step.after,
-                    heard_before,
-                    pdu,
+                    heard_before: player.heard_max,
+                    own: own(heard_last),
                 }),
+                // One whose request is not in the capture cannot be repeated.
                 (true, true) => {
-                    let of_command = player.responses.entry(header.command_id.0);
-                    of_command.or_default().push_back(pdu);
+                    if let Some((command, at, since)) = asked.get(&header.sequence_number) {
+                        let of_command = player.responses.entry(*command).or_default();
+                        of_command[*at].push(own(*since));
+                    }
                 }
-                (false, true) => {
-                    let status = header.command_status;
-                    player.expected.insert(header.sequence_number, status);
-                    heard_before += 1;
+                (false, is_response) => {
+                    if is_response {
+                        let status = header.command_status;
+                        player.expected.insert(header.sequence_number, status);
+                    } else {
+                        let of_command = player.responses.entry(command).or_default();
+                        let asked_now = (command, of_command.len(), step.after);
+                        asked.insert(header.sequence_number, asked_now);
+                        of_command.push_back(Vec::new());
+                    }
+                    player.heard_max += 1;
+                    heard_last = step.after;
                 }
-                (false, false) => heard_before += 1,
             }
         }
-        player.heard_max = heard_before;
         player
     }
 
     /// Whether anything is to be sent or heard yet.
     fn goes_on(&self) -> bool {
-        !self.requests.is_empty() || !self.waiting.is_empty() || self.heard < self.heard_max
+        let is_all_sent = self.requests.is_empty() && self.waiting_responses.is_empty();
+        !is_all_sent || !self.waiting.is_empty() || self.heard < self.heard_max
     }
 
     async fn play(mut self, mut stream: TcpStream) -> Outcome {
@@ -239,7 +285,8 @@ impl Player {
                 break;
             }
             out.clear();
-            let wake = self.next_due().unwrap_or(silent_since + SILENCE_MAX);
+            let next = self.next_due().map(|(due, _)| due);
+            let wake = next.unwrap_or(silent_since + SILENCE_MAX);
             tokio::select! {
                 read = stream.read_buf(&mut buffer) => {
                     // However the other side ends it, what it did not answer is counted.
@@ -247,7 +294,7 @@ impl Player {
                         break;
                     }
                     silent_since = Instant::now();
-                    if !self.hear(&mut buffer, &mut out) {
+                    if !self.hear(&mut buffer) {
                         break;
                     }
                 }
@@ -264,33 +311,48 @@ impl Player {
         self.outcome
     }
 
-    /// When the next request is due; `None` when it waits for the other side, or there is none.
-    fn next_due(&self) -> Option<Instant> {
-        let request = self.requests.front()?;
-        let pause = if self.speed > 0.0 {
-            Duration::try_from_secs_f64(request.due.as_secs_f64() / self.speed).ok()?
-        } else {
-            Duration::ZERO
-        };
-        let due = self.started.checked_add(pause)?;
-        (request.heard_before <= self.heard).then_some(due)
+    /// When which PDU is due, by its place in the capture; `None` when all that are left wait for
+    /// the other side, or there are none.
+    fn next_due(&self) -> Option<(Instant, usize)> {
+        let response = self.waiting_responses.keys().next().copied();
+        let request = self.requests.front().and_then(|request| {
+            let since = match request.heard_before {
+                0 => self.started,
+                count => *self.heard_at.get(count - 1)?,
+            };
+            Some((self.due(since, request.own.delay)?, request.own.place))
+        });
+        response.into_iter().chain(request).min()
+    }
+
+    /// `None` is beyond all times.
+    fn due(&self, since: Instant, delay: Duration) -> Option<Instant> {
+        if self.speed <= 0.0 {
+            return Some(since);
+        }
+        let delay = Duration::try_from_secs_f64(delay.as_secs_f64() / self.speed);
+        since.checked_add(delay.ok()?)
     }
 
     fn send_what_is_due(&mut self, out: &mut Vec<u8>) {
-        while self.next_due().is_some_and(|due| due <= Instant::now())
-            && let Some(request) = self.requests.pop_front()
-        {
-            let header = Header::decode(&request.pdu).expect("a PDU has a header");
-            self.outcome.sent += 1;
-            if self.expected.contains_key(&header.sequence_number) {
-                self.waiting.insert(header.sequence_number, ());
+        while let Some(next) = self.next_due().filter(|(due, _)| *due <= Instant::now()) {
+            if let Some(pdu) = self.waiting_responses.remove(&next) {
+                self.outcome.answered += 1;
+                out.extend_from_slice(&pdu);
+            } else if let Some(Request { own, .. }) = self.requests.pop_front() {
+                let header = Header::decode(&own.pdu).expect("a PDU has a header");
+                self.outcome.sent += 1;
+                if self.expected.contains_key(&header.sequence_number) {
+                    self.waiting.insert(header.sequence_number, ());
+                }
+                out.extend_from_slice(&own.pdu);
             }
-            out.extend_from_slice(&request.pdu);
         }
     }
 
     /// Takes what came; false when it is no SMPP.
-    fn hear(&mut self, buffer: &mut BytesMut, out: &mut Vec<u8>) -> bool {
+    fn hear(&mut self, buffer: &mut BytesMut) -> bool {
+        let now = Instant::now();
         loop {
             let header = match next_frame(buffer, COMMAND_LENGTH_MAX_BOUND) {
                 Ok(Some(frame)) => frame.header,
@@ -299,10 +361,13 @@ impl Player {
             };
             drop(buffer.split_to(header.command_length as usize));
             self.heard += 1;
+            if self.heard <= self.heard_max {
+                self.heard_at.push(now);
+            }
             if header.command_id.is_response() {
                 self.on_response(header);
             } else {
-                self.answer(header, out);
+                self.answer(header, now);
             }
         }
     }
@@ -323,32 +388,42 @@ impl Player {
         }
     }
 
-    /// Answers with our next captured response to such a command; without one with ESME_ROK to what
-    /// has no body, and generic_nack to the rest.
-    fn answer(&mut self, header: Header, out: &mut Vec<u8>) {
-        let command_id = CommandId(header.command_id.0 | 0x8000_0000);
-        let captured = self.responses.get_mut(&command_id.0);
-        let mut pdu = captured.and_then(VecDeque::pop_front).unwrap_or_else(|| {
-            let bodiless = [CommandId::ENQUIRE_LINK_RESP, CommandId::UNBIND_RESP];
-            let known = bodiless.contains(&command_id);
-            let answer = Header {
-                command_length: 16,
-                command_id: if known {
-                    command_id
-                } else {
-                    CommandId::GENERIC_NACK
-                },
-                command_status: if known {
-                    CommandStatus::ESME_ROK
-                } else {
-                    CommandStatus::ESME_RINVCMDID
-                },
-                sequence_number: header.sequence_number,
-            };
-            answer.to_octets().to_vec()
-        });
-        pdu[12..16].copy_from_slice(&header.sequence_number.to_be_bytes());
-        self.outcome.answered += 1;
-        out.extend_from_slice(&pdu);
+    /// Answers as the next captured request of such a command was, or not at all; without one with
+    /// ESME_ROK to what has no body, and generic_nack to the rest.
+    fn answer(&mut self, header: Header, now: Instant) {
+        let of_command = self.responses.get_mut(&header.command_id.0);
+        let Some(captured) = of_command.and_then(VecDeque::pop_front) else {
+            // No PDU of the capture has such a place.
+            let place = self.steps + self.heard;
+            let pdu = answer_to_unknown(header).to_octets().to_vec();
+            self.waiting_responses.insert((now, place), pdu);
+            return;
+        };
+        for Own {
+            delay,
+            place,
+            mut pdu,
+        } in captured
+        {
+            pdu[12..16].copy_from_slice(&header.sequence_number.to_be_bytes());
+            if let Some(due) = self.due(now, delay) {
+                self.waiting_responses.insert((due, place), pdu);
+            }
+        }
+    }
+}
+
+/// What is said to a request that nobody made in the capture.
+fn answer_to_unknown(request: Header) -> Header {
+    let (command_id, command_status) = match request.command_id {
+        CommandId::ENQUIRE_LINK => (CommandId::ENQUIRE_LINK_RESP, CommandStatus::ESME_ROK),
+        CommandId::UNBIND => (CommandId::UNBIND_RESP, CommandStatus::ESME_ROK),
+        _ => (CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID),
+    };
+    Header {
+        command_length: 16,
+        command_id,
+        command_status,
+        sequence_number: request.sequence_number,
     }
 }

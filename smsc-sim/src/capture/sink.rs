@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -19,7 +19,7 @@ use crate::builder::StartError;
 const FILE_QUEUE_MAX: usize = 1_024;
 /// Octets of a capture file; then it is complete, which is logged.
 const FILE_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
-/// After so long without traffic the file is up to date.
+/// So long the file is behind at most, unless the disk is slow.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
 
 /// What all sessions of an SMSC said.
@@ -151,12 +151,18 @@ impl FileSink {
 /// Writes what comes until nobody sends any more or the file has `octets_max`.
 fn write_all<W: Write>(records: &Receiver<Copied>, out: W, octets_max: u64) {
     let mut out = Counted { out, octets: 0 };
+    let mut flushed = Instant::now();
     let result = loop {
-        let written = match records.recv_timeout(FLUSH_AFTER) {
+        let left = FLUSH_AFTER.saturating_sub(flushed.elapsed());
+        let mut written = match records.recv_timeout(left) {
             Ok((record, octets)) => write_record(&mut out, &record, &octets),
-            Err(RecvTimeoutError::Timeout) => out.flush(),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => break out.flush(),
         };
+        if flushed.elapsed() >= FLUSH_AFTER {
+            written = written.and_then(|()| out.flush());
+            flushed = Instant::now();
+        }
         if written.is_err() {
             break written;
         }
