@@ -9,6 +9,8 @@ use crate::message::Message;
 
 /// Messages that a refusal names because they come nearest.
 const NEAREST_MAX: usize = 3;
+/// Messages that a refusal names because they are too many.
+const TOO_MANY_MAX: usize = 3;
 /// How long no more messages come before an exact number is believed.
 pub(crate) const QUIET: Duration = Duration::from_millis(100);
 
@@ -29,8 +31,10 @@ pub struct VerifyError {
     pub wanted: String,
     /// How many such messages came.
     pub matched: u64,
-    /// At most three others that come nearest, the nearest first.
+    /// At most three others that come nearest, the nearest first; none when too many came.
     pub nearest: Vec<Miss>,
+    /// When too many came: the first three at most beyond the number that was wanted.
+    pub too_many: Vec<Message>,
 }
 
 /// A message that is not as wanted.
@@ -93,11 +97,11 @@ impl fmt::Display for Count {
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "wanted {}; {} came", self.wanted, self.matched)?;
+        for message in &self.too_many {
+            write_message(f, "too many", message)?;
+        }
         for miss in &self.nearest {
-            let message = &miss.message;
-            let text = message.text().unwrap_or_default();
-            let (from, to, id) = (&message.from, &message.to, &message.id);
-            write!(f, "\n  near: {id} from {from} to {to} {text:?}")?;
+            write_message(f, "near", &miss.message)?;
             for difference in &miss.differences {
                 let Difference {
                     field,
@@ -109,6 +113,12 @@ impl fmt::Display for VerifyError {
         }
         Ok(())
     }
+}
+
+fn write_message(f: &mut fmt::Formatter<'_>, why: &str, message: &Message) -> fmt::Result {
+    let text = message.text().unwrap_or_default();
+    let (from, to, id) = (&message.from, &message.to, &message.id);
+    write!(f, "\n  {why}: {id} from {from} to {to} {text:?}")
 }
 
 impl fmt::Debug for VerifyError {
@@ -128,6 +138,7 @@ pub(crate) fn unreadable(
         wanted: format!("{wanted}, but {field}: {problem}"),
         matched: 0,
         nearest: Vec::new(),
+        too_many: Vec::new(),
     }
 }
 
@@ -149,6 +160,24 @@ pub(crate) fn sequence(
         found.push(message.clone());
     }
     Ok(found)
+}
+
+/// What is said when more than `at_most` came that are as wanted: `words` is what was wanted.
+pub(crate) fn excess(
+    words: String,
+    matched: u64,
+    at_most: u64,
+    wanted: &Filter,
+    messages: &[Message],
+) -> VerifyError {
+    let matching = messages.iter().filter(|message| wanted.matches(message));
+    let beyond = matching.skip(usize::try_from(at_most).unwrap_or(usize::MAX));
+    VerifyError {
+        wanted: words,
+        matched,
+        nearest: Vec::new(),
+        too_many: beyond.take(TOO_MANY_MAX).cloned().collect(),
+    }
 }
 
 /// What is said when other messages came: `words` is what was wanted.
@@ -173,6 +202,7 @@ pub(crate) fn refusal(
         wanted: words,
         matched,
         nearest: misses,
+        too_many: Vec::new(),
     }
 }
 

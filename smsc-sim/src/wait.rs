@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::filter::{Filter, Match};
 use crate::message::Message;
 use crate::record::Place;
-use crate::verify::{Count, VerifyError, refusal, sequence, unreadable};
+use crate::verify::{Count, VerifyError, excess, refusal, sequence, unreadable};
 
 /// How often messages are looked at again when their state counts, which changes without a sign.
 const STATE_INTERVAL: Duration = Duration::from_millis(20);
@@ -123,12 +123,13 @@ pub(crate) async fn verify(
     let matched = progress.matched;
     if matched < count.at_least || count.is_exceeded(matched) {
         let words = format!("{count} with {}", wanted.wanted());
-        return Err(refusal(
-            words,
-            matched,
-            wanted,
-            &control.messages(usize::MAX, |_| true),
-        ));
+        let messages = control.messages(usize::MAX, |_| true);
+        return Err(match count.at_most {
+            Some(at_most) if matched > at_most => {
+                excess(words, matched, at_most, wanted, &messages)
+            }
+            _ => refusal(words, matched, wanted, &messages),
+        });
     }
     Ok(control.messages(usize::MAX, |message| wanted.matches(message)))
 }

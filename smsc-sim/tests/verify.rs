@@ -192,6 +192,41 @@ async fn a_refusal_names_what_comes_nearest() {
     );
 }
 
+/// What does not match explains nothing when too many do.
+#[tokio::test]
+async fn a_refusal_of_too_many_names_those_that_are_too_many() {
+    let (smsc, _client) = with_messages().await;
+    let ids: Vec<String> = smsc
+        .messages()
+        .into_iter()
+        .map(|message| message.id)
+        .collect();
+    let table = [
+        (Match::to("49171"), Some(1), &ids[1..2]),
+        (Match::any(), None, &ids[1..3]),
+        (Match::any(), Some(0), &ids[..]),
+    ];
+    for (wanted, exactly, too_many) in table {
+        let verify = smsc.verify(wanted).within(SHORT);
+        let verify = match exactly {
+            Some(count) => verify.exactly(count),
+            None => verify.at_most(1),
+        };
+        let refused = verify.await.unwrap_err();
+        let named: Vec<&str> = refused
+            .too_many
+            .iter()
+            .map(|message| &*message.id)
+            .collect();
+        assert_eq!(
+            (named, refused.nearest.len()),
+            (too_many.iter().map(|id| &**id).collect(), 0)
+        );
+        let first = format!("too many: {} from 100 to", too_many[0]);
+        assert!(refused.to_string().contains(&first), "{refused}");
+    }
+}
+
 #[tokio::test]
 async fn a_sequence_has_its_order() {
     let (smsc, _client) = with_messages().await;
@@ -268,6 +303,8 @@ async fn the_control_api_answers_200_or_406() {
             (status, &json!(matched)),
             "{body}"
         );
+        let too_many = answer.body["too_many"].as_array().map_or(0, Vec::len);
+        assert_eq!(too_many, usize::from(matched == 4), "{body}");
         let nearest = answer.body["nearest"].as_array().map_or(0, Vec::len);
         assert!(nearest <= 3 && (status == 406 || nearest == 0), "{body}");
     }

@@ -95,6 +95,7 @@ impl From<VerifyError> for Problem {
             .with("matched", error.matched.into())
             .with("nearest", nearest.into())
     }
+            .with("too_many", error.too_many.iter().map(shape).collect())
 }
 
 fn match_of(name: &str, wanted: Value) -> Result<Filter, Problem> {
