@@ -80,8 +80,9 @@ impl Script {
 
     /// Puts another scenario in the place of this one. Its faults take the place of those that came
     /// with the old one; others stay.
-    pub(crate) fn replace(&mut self, scenario: Scenario) {
+    pub(crate) fn replace(&mut self, mut scenario: Scenario) {
         self.generation += 1;
+        scenario.count_ids_from(&self.scenario);
         self.faults.retain(|active| !active.of_scenario);
         for fault in scenario.faults.clone() {
             self.push_fault(fault, true);
@@ -210,5 +211,8 @@ mod tests {
         );
         assert!(script.remove_rule("b") && !script.remove_rule("b"));
         assert_eq!(rules(&script), [unnamed.id.as_str(), "a"]);
+        script.replace(Scenario::default());
+        let other = script.prepend(&json!({})).unwrap();
+        assert_ne!(other.id, unnamed.id, "an id means one rule for good");
     }
 }

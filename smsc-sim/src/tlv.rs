@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use signalbox_codec::{Tag, Tlvs};
 
 use crate::api::{hex, octets};
+use crate::input::nearest;
 use crate::message::latin1;
 use crate::pattern::Pattern;
 
@@ -44,7 +45,6 @@ impl TlvPattern {
     /// # Errors
     /// What is wrong with either.
     pub(crate) fn read(tag: &str, value: &Json) -> Result<Self, String> {
-        let known = || format!("{tag:?} is no name of an optional parameter, and no tag as 0x1401");
         let value_read = match value {
             Json::Bool(is_there) => Wanted::Presence(*is_there),
             Json::Number(number) => Wanted::Number(number.as_u64().ok_or_else(|| allowed(value))?),
@@ -57,7 +57,7 @@ impl TlvPattern {
             _ => return Err(allowed(value)),
         };
         Ok(Self {
-            tag: tag_of(tag).ok_or_else(known)?,
+            tag: tag_of(tag).ok_or_else(|| no_tag(tag))?,
             value: value_read,
             written: match value {
                 Json::String(text) => text.clone(),
@@ -130,6 +130,14 @@ fn tag_of(text: &str) -> Option<Tag> {
         None => text.parse(),
     };
     Tag::from_name(text).or_else(|| number.ok().map(Tag))
+}
+
+fn no_tag(text: &str) -> String {
+    let names = (0..=u16::MAX).filter_map(|tag| Tag(tag).name());
+    let meant = nearest(text, names);
+    let meant = meant.map(|name| format!(" (did you mean \"{name}\"?)"));
+    let meant = meant.unwrap_or_default();
+    format!("{text:?} is no name of an optional parameter, and no tag as 0x1401{meant}")
 }
 
 fn allowed(value: &Json) -> String {

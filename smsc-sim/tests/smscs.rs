@@ -168,15 +168,37 @@ async fn an_smsc_that_cannot_be_is_refused_and_main_stays() {
         (json!({"name": "x".repeat(65)}), 422, "name"),
         (json!({"smpp_port": taken}), 409, "smpp_port"),
         (json!({"smpp_port": 65_536}), 422, "smpp_port"),
-        (json!({"accounts": [{"system_id": "a"}]}), 422, "accounts"),
+        (json!({"accounts": {}}), 422, "accounts"),
+        (
+            json!({"accounts": [{"system_id": "a", "password": ""}, {"system_id": "b"}]}),
+            422,
+            "accounts[1].password",
+        ),
+        (json!({"accounts": ["a"]}), 422, "accounts[0]"),
+        (
+            json!({"accounts": [{"system_id": "a", "password": "123456789"}]}),
+            422,
+            "accounts[0].password",
+        ),
+        (
+            json!({"accounts": [{"system_id": "a", "password": "", "tps": 1}]}),
+            422,
+            "accounts[0].tps",
+        ),
+        (json!({"scenario": 1}), 422, "scenario"),
+        (
+            json!({"scenario": {"rules": [{"match": {"too": "1"}}]}}),
+            422,
+            "scenario.rules[0].match.too",
+        ),
         (json!({"system_id": "x".repeat(16)}), 422, "system_id"),
         (json!({"colour": 1}), 422, "colour"),
         (json!({"tls": 1}), 422, "tls"),
-        (json!({"tls": {"flaw": "expird"}}), 422, "flaw"),
-        (json!({"tls": {"colour": 1}}), 422, "colour"),
-        (json!({"tls": {"port": taken}}), 409, "port"),
-        (json!({"tls": {"certificate_pem": ""}}), 422, "key_pem"),
-        (json!({"tls": {"key_pem": ""}}), 422, "certificate_pem"),
+        (json!({"tls": {"flaw": "expird"}}), 422, "tls.flaw"),
+        (json!({"tls": {"colour": 1}}), 422, "tls.colour"),
+        (json!({"tls": {"port": taken}}), 409, "tls.port"),
+        (json!({"tls": {"certificate_pem": ""}}), 422, "tls.key_pem"),
+        (json!({"tls": {"key_pem": ""}}), 422, "tls.certificate_pem"),
         (
             json!({"tls": {"certificate_pem": "", "key_pem": ""}}),
             422,
@@ -185,7 +207,7 @@ async fn an_smsc_that_cannot_be_is_refused_and_main_stays() {
         (
             json!({"tls": {"certificate_pem": "", "key_pem": "", "flaw": "none"}}),
             422,
-            "flaw",
+            "tls.flaw",
         ),
         (json!({"tls": {"client_ca_pem": "x"}}), 422, "tls"),
         (json!({"conformance": 1}), 422, "conformance"),
@@ -264,9 +286,12 @@ async fn the_clock_is_set_and_things_are_reset() {
             "{body}"
         );
     }
-    program
-        .main("POST", "behaviour", &json!({"latency_ms": 7}))
-        .await;
+    let year_ms: u64 = 365 * 86_400_000;
+    let long = json!({"latency_ms": 7, "receipt_delay_ms": year_ms});
+    program.main("POST", "behaviour", &long).await;
+    let longer = json!({"receipt_delay_ms": year_ms + 1}).to_string();
+    let path = "/api/v1/smscs/main/behaviour";
+    assert_eq!(program.http("POST", path, &longer).await.status, 422);
     program.main("POST", "reset?what=all", &Value::Null).await;
     let body = program.main("GET", "messages", &Value::Null).await;
     assert_eq!(body["total"], 0);

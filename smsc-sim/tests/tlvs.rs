@@ -115,8 +115,16 @@ async fn what_is_no_tag_or_no_value_is_named() {
         let path = "/api/v1/smscs/main/verify";
         let answer = program.http("POST", path, &body).await;
         let said = (answer.status, answer.body["field"].as_str());
-        assert_eq!(said, (422, Some(field)), "{answer:?}");
+        let field = format!("match.{field}");
+        assert_eq!(said, (422, Some(&*field)), "{answer:?}");
     }
+    let body = json!({"match": {"tlvs": {"user_mesage_reference": 1}}}).to_string();
+    let answer = program
+        .http("POST", "/api/v1/smscs/main/verify", &body)
+        .await;
+    let detail = answer.body["detail"].as_str().unwrap();
+    let meant = "(did you mean \"user_message_reference\"?)";
+    assert!(detail.contains(meant), "{detail}");
     let path = "/api/v1/smscs/main/messages?tlvs.colour=1";
     let answer = program.http("GET", path, "").await;
     assert_eq!(answer.body["field"], "tlvs.colour");

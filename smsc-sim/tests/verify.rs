@@ -310,12 +310,14 @@ async fn the_control_api_answers_200_or_406() {
     }
     for (body, field) in [
         (json!({"match": 1}), "match"),
-        (json!({"match": {"colour": 1}}), "colour"),
+        (json!({"match": {"colour": 1}}), "match.colour"),
+        (json!({"match": [{}, {"colour": 1}]}), "match[1].colour"),
+        (json!({"match": [{}, 1]}), "match[1]"),
         (json!({"match": []}), "match"),
         (json!({"count": {}}), "count"),
-        (json!({"count": {"exactly": -1}}), "exactly"),
+        (json!({"count": {"exactly": -1}}), "count.exactly"),
         (json!({"within": "1d"}), "within"),
-        (json!({"match": {"state": "FINE"}}), "state"),
+        (json!({"match": {"state": "FINE"}}), "match.state"),
         (json!({"match": [{}], "in_order": 1}), "in_order"),
     ] {
         let path = "/api/v1/smscs/main/verify";
@@ -346,16 +348,20 @@ async fn one_vocabulary_for_rules_and_verify() {
     let table = [
         (
             json!({"match": {"destinaton": "1"}}),
-            "destinaton",
+            "match.destinaton",
             Some("destination"),
         ),
-        (json!({"match": {"form": "1"}}), "form", Some("from")),
+        (json!({"match": {"form": "1"}}), "match.form", Some("from")),
         (
             json!({"match": {"state": "DELIVERD"}}),
-            "state",
+            "match.state",
             Some("DELIVRD"),
         ),
-        (json!({"count": {"exactl": 1}}), "exactl", Some("exactly")),
+        (
+            json!({"count": {"exactl": 1}}),
+            "count.exactl",
+            Some("exactly"),
+        ),
         (
             json!({"match": {}, "whithin": "5s"}),
             "whithin",
@@ -363,12 +369,12 @@ async fn one_vocabulary_for_rules_and_verify() {
         ),
         (
             json!({"match": {"something_else": 1}}),
-            "something_else",
+            "match.something_else",
             None,
         ),
         (
             json!({"match": {"to": "1", "destination": "1"}}),
-            "destination",
+            "match.destination",
             None,
         ),
     ];
@@ -425,18 +431,24 @@ async fn patterns_hold_in_verify_and_searches_as_in_rules() {
         let found = found["messages"].as_array().unwrap().len();
         assert_eq!(found, expected, "{field} {pattern}");
     }
-    for (method, path, body) in [
-        ("POST", "verify", json!({"match": {"to": "/(/"}})),
+    for (method, path, body, field) in [
+        (
+            "POST",
+            "verify",
+            json!({"match": {"to": "/(/"}}),
+            "match.to",
+        ),
         (
             "POST",
             "verify-sequence",
             json!({"matches": [{"to": "/(/"}]}),
+            "matches[0].to",
         ),
-        ("GET", "messages?to=%2F(%2F", Value::Null),
+        ("GET", "messages?to=%2F(%2F", Value::Null, "to"),
     ] {
         let path = format!("/api/v1/smscs/main/{path}");
         let answer = program.http(method, &path, &body.to_string()).await;
-        assert_eq!((answer.status, &answer.body["field"]), (422, &json!("to")));
+        assert_eq!((answer.status, &answer.body["field"]), (422, &json!(field)));
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains("unclosed group"), "{detail}");
     }

@@ -1,6 +1,7 @@
 //! Messages that came in, and those that are sent on request.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -10,6 +11,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use signalbox_codec::receipt::ReceiptState;
 use signalbox_codec::{CommandId, CommandStatus};
+use tokio::time::{Instant, timeout_at};
 
 use super::events;
 use super::fields::{Fields, required};
@@ -17,7 +19,7 @@ use super::pdu_json;
 use super::problem::Problem;
 use crate::clock::SmscTime;
 use crate::control::Control;
-use crate::delivery::{DeliveryResult, Mo};
+use crate::delivery::{DeliveryError, DeliveryResult, Mo};
 use crate::filter::{BadPattern, Filter, Match};
 use crate::input::nearest;
 use crate::message::{Message, Recipient};
@@ -27,6 +29,9 @@ use crate::tlv::TlvPattern;
 const LIMIT_DEFAULT: usize = 100;
 /// Messages in an answer at most.
 const LIMIT_MAX: usize = 10_000;
+/// How long the answer to a message from a phone is waited for at most, and unless it is said: a
+/// session waits no longer for a deliver_sm_resp.
+const MO_WITHIN_MAX: Duration = Duration::from_secs(30);
 
 /// `GET messages?to=&from=&text~=&state=&since=&system_id=&data_coding=&tlvs.TAG=&limit=`: the
 /// newest ones, oldest first.
@@ -68,19 +73,24 @@ pub(crate) async fn clear(State(control): State<Control>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// `POST mo {from, to, text | hex, data_coding, esm_class, system_id}`: answers with the
+/// `POST mo {from, to, text | hex, data_coding, esm_class, system_id, within}`: answers with the
 /// command_status of the last deliver_sm_resp. A long text goes out in segments; the first that is
-/// refused is the last.
+/// refused is the last. 504 when they are not all answered within 30 s, or that time.
 pub(crate) async fn mobile_originated(
     State(control): State<Control>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
-    let mut segments = read_mo(Fields::new(body)?)?.into_iter();
+    let mut fields = Fields::new(body)?;
+    let within = fields.duration("within", MO_WITHIN_MAX)?;
+    let deadline = Instant::now() + within.unwrap_or(MO_WITHIN_MAX);
+    let mut segments = read_mo(fields)?.into_iter();
     let mut status = CommandStatus::ESME_ROK;
     while status.is_ok()
         && let Some(mo) = segments.next()
     {
-        status = control.inject_mo(&mo).await?;
+        let answered = timeout_at(deadline, control.inject_mo(&mo)).await;
+        let answered = answered.unwrap_or(Err(DeliveryError::TimedOut));
+        status = answered.map_err(|error| not_answered(error, &mo))?;
     }
     Ok(Json(json!({"command_status": status.to_string()})))
 }
@@ -193,6 +203,16 @@ fn state_of(name: &str) -> Result<ReceiptState, Problem> {
 
 fn not_kept(id: &str) -> Problem {
     Problem::not_found(format!("no message {id:?} is kept"))
+}
+
+fn not_answered(error: DeliveryError, mo: &Mo) -> Problem {
+    match (error, &mo.system_id) {
+        (DeliveryError::NoReceiver, Some(system_id)) => {
+            let detail = format!("system_id: no receiver or transceiver is bound as {system_id:?}");
+            Problem::body(StatusCode::CONFLICT, detail).about("system_id")
+        }
+        _ => error.into(),
+    }
 }
 
 fn read_mo(mut fields: Fields) -> Result<Vec<Mo>, Problem> {

@@ -54,6 +54,18 @@ impl Problem {
         self
     }
 
+    /// The same, of a field that stands within the field `path`.
+    pub(crate) fn below(mut self, path: &str) -> Self {
+        if let Some(field) = self.field.take() {
+            let whole = format!("{path}.{field}");
+            if let Some(rest) = self.detail.strip_prefix(&field) {
+                self.detail = format!("{whole}{rest}");
+            }
+            self.field = Some(whole);
+        }
+        self
+    }
+
     /// The same, with more words if it is that the body is not what it should be.
     pub(crate) fn adding(mut self, hint: &str) -> Self {
         if self.status == StatusCode::BAD_REQUEST {

@@ -21,7 +21,7 @@ use crate::ids::IdStyle;
 use crate::registry::{Disconnect, Outbind, SessionInfo};
 
 /// Longest delay: a day.
-const DELAY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+const DELAY_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// `GET sessions`.
 pub(crate) async fn list(State(control): State<Control>) -> Json<Value> {

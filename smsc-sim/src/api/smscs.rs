@@ -11,7 +11,7 @@ use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::fields::Fields;
+use super::fields::{Fields, required};
 use super::problem::Problem;
 use super::tls;
 use crate::builder::StartError;
@@ -23,6 +23,10 @@ use crate::script::Script;
 use crate::settings::{ACCOUNTS_MAX, Settings};
 use crate::smscs::{Listed, MAIN, Smscs, SmscsError};
 
+/// What [`Settings::is_system_id`] takes.
+const SYSTEM_ID_ALLOWED: &str = "at most 15 printable ASCII characters are allowed";
+/// Octets of a password at most. SMPP v3.4 §5.2.2.
+const PASSWORD_OCTETS_MAX: usize = 8;
 /// What can be reset.
 const RESETS: [&str; 6] = ["messages", "rules", "faults", "behaviour", "clock", "all"];
 
@@ -128,7 +132,7 @@ impl From<SmscsError> for Problem {
                 error,
             }) => {
                 let field = match setting {
-                    "tls.address" => "port",
+                    "tls.address" => "tls.port",
                     _ => "smpp_port",
                 };
                 let detail = format!("{field}: cannot listen on {address}: {error}");
@@ -146,14 +150,14 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
     if let Some(system_id) = &system_id
         && !Settings::is_system_id(system_id)
     {
-        let detail = "at most 15 printable ASCII characters are allowed";
-        return Err(Problem::field("system_id", detail));
+        return Err(Problem::field("system_id", SYSTEM_ID_ALLOWED));
     }
     let accounts = fields.take("accounts").map(|list| accounts(&list));
     let scenario = fields.take("scenario");
     let scenario = scenario
         .map(|json| Scenario::from_json(&json))
-        .transpose()?;
+        .transpose()
+        .map_err(|errors| errors.below("scenario"))?;
     let tls = tls::read(fields.take("tls"), main)?;
     let conformance = fields.boolean("conformance")?;
     let window_size = fields.number("conformance_window", u64::from(u32::MAX))?;
@@ -192,13 +196,29 @@ fn accounts(list: &Value) -> Result<Vec<(String, String)>, Problem> {
         return Err(wanted());
     }
     list.iter()
-        .map(|account| {
-            let text = |name: &str| account[name].as_str().map(str::to_owned);
-            let system_id = text("system_id").filter(|name| Settings::is_system_id(name));
-            let password = text("password").filter(|password| password.len() <= 8);
-            system_id.zip(password).ok_or_else(wanted)
+        .enumerate()
+        .map(|(at, account_value)| {
+            let path = format!("accounts[{at}]");
+            let fields = Fields::of_value(&path, account_value.clone())?;
+            account(fields).map_err(|problem| problem.below(&path))
         })
         .collect()
+}
+
+fn account(mut fields: Fields) -> Result<(String, String), Problem> {
+    let system_id = fields.text("system_id")?;
+    let password = fields.text("password")?;
+    fields.end()?;
+    let system_id = required("system_id", system_id)?;
+    let password = required("password", password)?;
+    if !Settings::is_system_id(&system_id) {
+        return Err(Problem::field("system_id", SYSTEM_ID_ALLOWED));
+    }
+    if password.len() > PASSWORD_OCTETS_MAX {
+        let detail = format!("at most {PASSWORD_OCTETS_MAX} octets are allowed");
+        return Err(Problem::field("password", detail));
+    }
+    Ok((system_id, password))
 }
 
 fn shape(listed: &Listed) -> Value {

@@ -49,36 +49,56 @@ pub(crate) fn read(value: Option<Value>, main: &Settings) -> Result<Option<TlsSe
     }
 }
 
-fn own(mut fields: Fields, mut address: SocketAddr) -> Result<TlsSettings, Problem> {
-    address.set_port(fields.port("port")?);
-    let flaw = fields.text("flaw")?;
-    let certificate_pem = fields.text("certificate_pem")?;
-    let key_pem = fields.text("key_pem")?;
-    let client_ca_pem = fields.text("client_ca_pem")?;
-    fields.end()?;
-    let tls = match (certificate_pem, key_pem) {
-        (None, None) => generated(
-            address,
-            flaw.as_deref().map_or(Ok(CertificateFlaw::None), named)?,
-        )?,
-        (Some(_), Some(_)) if flaw.is_some() => {
-            let detail = "is of a certificate that is made here, so it excludes certificate_pem";
-            return Err(Problem::field("flaw", detail));
-        }
-        (Some(certificate_pem), Some(key_pem)) => {
-            TlsSettings::new(address, certificate_pem, key_pem)
-        }
-        (Some(_), None) => return Err(Problem::field("key_pem", "certificate_pem needs it")),
-        (None, Some(_)) => return Err(Problem::field("certificate_pem", "key_pem needs it")),
+/// What is said of a certificate of its own.
+struct Own {
+    port: u16,
+    flaw: CertificateFlaw,
+    /// The certificate and its key; `None`: one is made.
+    pair_pem: Option<(String, String)>,
+    client_ca_pem: Option<String>,
+}
+
+fn own(fields: Fields, mut address: SocketAddr) -> Result<TlsSettings, Problem> {
+    let own = read_own(fields).map_err(|problem| problem.below("tls"))?;
+    address.set_port(own.port);
+    let tls = match own.pair_pem {
+        None => generated(address, own.flaw)?,
+        Some((certificate_pem, key_pem)) => TlsSettings::new(address, certificate_pem, key_pem),
     };
     let tls = TlsSettings {
-        client_ca_pem,
+        client_ca_pem: own.client_ca_pem,
         ..tls
     };
     match tls.acceptor() {
         Ok(_) => Ok(tls),
         Err(problem) => Err(Problem::field("tls", problem)),
     }
+}
+
+fn read_own(mut fields: Fields) -> Result<Own, Problem> {
+    let port = fields.port("port")?;
+    let flaw = fields.text("flaw")?;
+    let certificate_pem = fields.text("certificate_pem")?;
+    let key_pem = fields.text("key_pem")?;
+    let client_ca_pem = fields.text("client_ca_pem")?;
+    fields.end()?;
+    let pair_pem = match (certificate_pem, key_pem) {
+        (None, None) => None,
+        (Some(_), Some(_)) if flaw.is_some() => {
+            let detail = "is of a certificate that is made here, so it excludes certificate_pem";
+            return Err(Problem::field("flaw", detail));
+        }
+        (Some(certificate_pem), Some(key_pem)) => Some((certificate_pem, key_pem)),
+        (Some(_), None) => return Err(Problem::field("key_pem", "certificate_pem needs it")),
+        (None, Some(_)) => return Err(Problem::field("certificate_pem", "key_pem needs it")),
+    };
+    let flaw = flaw.as_deref().map(named).transpose()?;
+    Ok(Own {
+        port,
+        flaw: flaw.unwrap_or(CertificateFlaw::None),
+        pair_pem,
+        client_ca_pem,
+    })
 }
 
 fn generated(address: SocketAddr, flaw: CertificateFlaw) -> Result<TlsSettings, Problem> {

@@ -79,7 +79,8 @@ async fn sequence_of(
     }
     let wanted: Result<Vec<Filter>, Problem> = wanted
         .into_iter()
-        .map(|wanted| match_of(name, wanted))
+        .enumerate()
+        .map(|(at, wanted)| match_of(&format!("{name}[{at}]"), wanted))
         .collect();
     let within = within.unwrap_or(WITHIN_DEFAULT);
     Ok(matched(
@@ -94,24 +95,25 @@ impl From<VerifyError> for Problem {
             .with("wanted", error.wanted.into())
             .with("matched", error.matched.into())
             .with("nearest", nearest.into())
-    }
             .with("too_many", error.too_many.iter().map(shape).collect())
+    }
 }
 
-fn match_of(name: &str, wanted: Value) -> Result<Filter, Problem> {
-    let mut fields = Fields::of_value(name, wanted)?;
-    let wanted = read_match(&mut fields)?;
-    fields.end()?;
-    Ok(wanted)
+fn match_of(path: &str, wanted: Value) -> Result<Filter, Problem> {
+    let mut fields = Fields::of_value(path, wanted)?;
+    let wanted = read_match(&mut fields);
+    let wanted = wanted.and_then(|wanted| fields.end().map(|()| wanted));
+    wanted.map_err(|problem| problem.below(path))
 }
 
 fn count_of(count: Value) -> Result<Count, Problem> {
     let mut fields = Fields::of_value("count", count)?;
-    let exactly = fields.number("exactly", u64::MAX)?.flatten();
-    let at_least = fields.number("at_least", u64::MAX)?.flatten();
-    let at_most = fields.number("at_most", u64::MAX)?.flatten();
-    fields.end()?;
-    match (exactly, at_least, at_most) {
+    let mut numbers = || -> Result<_, Problem> {
+        let mut number = |name| fields.number(name, u64::MAX).map(Option::flatten);
+        Ok((number("exactly")?, number("at_least")?, number("at_most")?))
+    };
+    let numbers = numbers().and_then(|numbers| fields.end().map(|()| numbers));
+    match numbers.map_err(|problem| problem.below("count"))? {
         (Some(count), None, None) => Ok(Count::exactly(count)),
         (None, Some(at_least), Some(at_most)) if at_least > at_most => {
             let detail = format!("at_least {at_least} is more than at_most {at_most}");

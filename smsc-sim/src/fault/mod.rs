@@ -61,6 +61,11 @@ impl Stream {
 }
 
 impl FaultKind {
+    /// Whether it strikes connections of TLS only.
+    pub(crate) const fn is_of_tls(&self) -> bool {
+        matches!(self, Self::Session(SessionFault::Handshake(_)))
+    }
+
     /// Whether it strikes only before a client can send a message.
     pub(crate) const fn is_before_messages(&self) -> bool {
         match self {

@@ -10,7 +10,7 @@ use super::{
     Fault, FaultKind, HandshakeFault, MessageFault, ResponseFault, SessionFault, Stream,
     StreamFault,
 };
-use crate::input::{self, Allowed, InputError, InputErrors, Table};
+use crate::input::{self, Allowed, InputError, InputErrors, Node, Table, Value};
 use crate::registry::Disconnect;
 use crate::scenario::Delay;
 
@@ -19,7 +19,7 @@ const REORDER_WINDOW_MAX: i64 = 1_000;
 /// Copies that `duplicate_response` sends at most.
 const COPIES_MAX: i64 = 100;
 /// Unless it is said otherwise: a command_id that no version of SMPP has.
-const COMMAND_ID_UNKNOWN: i64 = 0x8000_0FFF;
+const COMMAND_ID_UNKNOWN: u32 = 0x8000_0FFF;
 
 /// What a time without a unit is in.
 const MS: (Duration, &str) = (Duration::from_millis(1), "ms");
@@ -145,11 +145,10 @@ const KINDS: &[(&str, ReadKind)] = &[
         })
     }),
     ("unknown_command", |t| {
-        let id = t
-            .integer("command_id", 0..=i64::from(u32::MAX))
-            .unwrap_or(COMMAND_ID_UNKNOWN);
+        let allowed = Allowed::text("a whole number from 0 to 4294967295, or \"0x…\"");
+        let command_id = t.parse("command_id", allowed, command_id);
         response(ResponseFault::UnknownCommand {
-            command_id: id as u32,
+            command_id: command_id.unwrap_or(COMMAND_ID_UNKNOWN),
         })
     }),
     ("bad_sequence", |t| {
@@ -261,6 +260,15 @@ pub(crate) fn status(table: &mut Table<'_, '_>, key: &'static str) -> Option<Com
     })
 }
 
+/// A number, or such a text.
+fn command_id(node: &Node) -> Option<u32> {
+    match &node.value {
+        Value::Integer(number) => u32::try_from(*number).ok(),
+        Value::Text(text) => u32::from_str_radix(text.strip_prefix("0x")?, 16).ok(),
+        _ => None,
+    }
+}
+
 const fn stream(fault: StreamFault) -> FaultKind {
     FaultKind::Stream(fault)
 }
@@ -353,6 +361,24 @@ mod tests {
             let written = json!({"type": name, "attributes": attributes});
             let fault = from_json(&written).unwrap_or_else(|errors| panic!("{name}: {errors}"));
             assert_eq!(fault.written, written);
+        }
+    }
+
+    #[test]
+    fn a_command_id_is_a_number_or_written_as_the_specification_does() {
+        for id in [json!(0x8000_0FFE_u32), json!("0x80000FFE")] {
+            let written = json!({"type": "unknown_command", "attributes": {"command_id": id}});
+            let command_id = 0x8000_0FFE;
+            let expected = response(ResponseFault::UnknownCommand { command_id });
+            assert_eq!(
+                from_json(&written).map(|fault| fault.kind),
+                Ok(expected),
+                "{id}"
+            );
+        }
+        for id in [json!("80000FFE"), json!("0x180000FFE"), json!(-1)] {
+            let written = json!({"type": "unknown_command", "attributes": {"command_id": id}});
+            assert!(from_json(&written).is_err(), "{id}");
         }
     }
 

@@ -104,6 +104,17 @@ impl InputErrors {
             errors,
         }
     }
+
+    /// The same, of what stands behind the key `path` of a request.
+    pub(crate) fn below(mut self, path: &str) -> Self {
+        for error in &mut self.errors {
+            error.key = match error.key.as_str() {
+                "" => path.to_owned(),
+                key => format!("{path}.{key}"),
+            };
+        }
+        self
+    }
 }
 
 impl fmt::Display for InputErrors {

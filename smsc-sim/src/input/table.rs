@@ -302,11 +302,15 @@ impl<'n, 'e> Table<'n, 'e> {
     fn end(self) {
         for (name, (line, column), _) in self.entries {
             if !self.known.contains(&name.as_str()) {
+                let problem = match self.known.is_empty() {
+                    true => "unknown key; none is taken here".to_owned(),
+                    false => format!("unknown key; there are {}", self.known.join(", ")),
+                };
                 let error = InputError {
                     line: *line,
                     column: *column,
                     key: self.path_of(name),
-                    problem: format!("unknown key; there are {}", self.known.join(", ")),
+                    problem,
                     ..InputError::default()
                 };
                 let known = self.known.iter().copied();

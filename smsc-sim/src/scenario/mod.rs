@@ -147,6 +147,11 @@ impl Scenario {
         Some(Arc::clone(rule))
     }
 
+    /// The numbers that `other` has given to rules are not given again.
+    pub(crate) fn count_ids_from(&mut self, other: &Self) {
+        self.last_id = self.last_id.max(other.last_id);
+    }
+
     fn numbered_id(&mut self) -> String {
         self.last_id += 1;
         format!("rule-{}", self.last_id)
