@@ -48,14 +48,6 @@ async fn a_detail_names_its_field_and_an_unknown_name_comes_before_a_missing_one
         (
             "POST",
             "verify-sequence",
-            r#"{"matches":[{},{"zz":1}]}"#,
-            422,
-            "matches[1].zz",
-            "no such field",
-        ),
-        (
-            "POST",
-            "verify-sequence",
             r#"{"match":[{}]}"#,
             422,
             "match",
@@ -122,6 +114,37 @@ async fn a_detail_names_its_field_and_an_unknown_name_comes_before_a_missing_one
             "\"to\" is there twice",
         ),
         (
+            "PUT",
+            "scenario",
+            r#"{"rules":[{"id":"a","id":"b"}]}"#,
+            400,
+            "",
+            "\"id\" is there",
+        ),
+        ("PUT", "scenario", "[[1]]", 422, "", "wanted: an object"),
+        (
+            "PUT",
+            "scenario",
+            "[[rules]]\nid = 'a'",
+            400,
+            "",
+            "application/toml",
+        ),
+    ];
+    check(&program, &table).await;
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
+    check(
+        &program,
+        &[("POST", "mo", &large, 413, "", "1048576 octets")],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_would_do_nothing_and_what_stands_deep_is_named_by_its_path() {
+    let program = Program::start(&[]);
+    let table = [
+        (
             "POST",
             "faults",
             r#"{"type":"queue_full","attributes":{"foo":1}}"#,
@@ -162,30 +185,15 @@ async fn a_detail_names_its_field_and_an_unknown_name_comes_before_a_missing_one
             "more than 30 s",
         ),
         (
-            "PUT",
-            "scenario",
-            r#"{"rules":[{"id":"a","id":"b"}]}"#,
-            400,
-            "",
-            "\"id\" is there",
-        ),
-        ("PUT", "scenario", "[[1]]", 422, "", "wanted: an object"),
-        (
-            "PUT",
-            "scenario",
-            "[[rules]]\nid = 'a'",
-            400,
-            "",
-            "application/toml",
+            "POST",
+            "verify-sequence",
+            r#"{"matches":[{},{"zz":1}]}"#,
+            422,
+            "matches[1].zz",
+            "no such field",
         ),
     ];
     check(&program, &table).await;
-    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
-    check(
-        &program,
-        &[("POST", "mo", &large, 413, "", "1048576 octets")],
-    )
-    .await;
 }
 
 #[tokio::test]
