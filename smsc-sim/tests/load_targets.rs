@@ -227,6 +227,7 @@ async fn a_gateway_that_closes_a_connection_before_the_end_is_told() {
     let report = load::run(settings, &mut |_| {}).await;
     let refused = report.error().unwrap();
     assert!(matches!(refused, LoadError::HttpClosed), "{refused}");
+    assert_eq!(report.accepted(), 1, "what was measured is kept");
 }
 
 #[tokio::test]

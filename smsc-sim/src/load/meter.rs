@@ -101,9 +101,10 @@ impl Meter {
     pub(super) fn report(mut self, error: Option<LoadError>) -> Report {
         self.tick();
         let (cpu, error) = match cpu::Spent::read(self.settings.server_pid) {
-            Ok(after) => (after.since(&self.cpu_before), error),
+            Ok(after) => (after, error),
+            // The server's process may have gone with its sessions; our own time is still known.
             Err(unread) => (
-                cpu::Spent::default(),
+                cpu::Spent::read(None).unwrap_or_default(),
                 error.or(Some(LoadError::Cpu(unread))),
             ),
         };
@@ -118,7 +119,7 @@ impl Meter {
             at.saturating_duration_since(measured_from)
         });
         Report {
-            cpu,
+            cpu: cpu.since(&self.cpu_before),
             elapsed: measured_from.elapsed(),
             offered: self.settings.offered(until),
             results: self.total,
