@@ -1,5 +1,5 @@
-// Forms and buttons that call the control API: data-api is the path, data-method the method. What
-// the API answers is shown beside the button.
+// Forms and buttons that call the control API: data-api is the path, data-method the method,
+// data-confirm what is asked before. What the API answers is shown beside the button.
 
 function bodyOf(form) {
   // A field that is JSON by itself is the whole body.
@@ -8,11 +8,12 @@ function bodyOf(form) {
   for (const field of form.elements) {
     if (!field.name) continue;
     const isNumber = field.dataset.type === "number";
-    if (field.value === "") {
+    if (field.value.trim() === "") {
       if (isNumber) body[field.name] = null;
       continue;
     }
-    body[field.name] = isNumber ? Number(field.value) : field.value;
+    // What is no number goes as it is, so that the API says what is wrong with it.
+    body[field.name] = isNumber && Number.isFinite(+field.value) ? +field.value : field.value;
   }
   return body;
 }
@@ -77,6 +78,7 @@ export function bindForms(api, done) {
     const form = event.target.closest("form");
     event.preventDefault();
     if (!form?.dataset.api) return;
+    if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) return;
     await call(api, form, bodyOf(form));
     done[form.dataset.api]?.();
   });

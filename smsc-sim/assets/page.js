@@ -18,7 +18,10 @@ const rows = $("rows");
 const news = $("news");
 const filter = $("filter");
 const charts = new Charts($("chart"));
-const switches = new Switches(api, $("fault-switches"), $("rule-rows"), $("fault-said"));
+const switches = new Switches(api, {
+  catalogue: $("fault-switches"), extras: $("fault-rows"), rules: $("rule-rows"),
+  ruleField: $("rule-field"), output: $("fault-said"),
+});
 
 let paused = false;
 let unseen = 0;

@@ -1,4 +1,8 @@
-// Faults as switches, and the rules of the scenario, as the control API tells them.
+// Faults as switches, and the rules of the scenario, as the control API tells them. Each switch is
+// one fault: those of the catalogue have the attributes that are named here; each active fault
+// that is none of these has a switch of its own, with what it was given.
+
+import { arrange } from "./rows.js";
 
 // Type, what it is called here, and the attributes that it is switched on with.
 const FAULTS = [
@@ -31,23 +35,54 @@ const FAULTS = [
   ["tls_close", "TLS handshake is cut", {}],
 ];
 
+function switchOf(label, on) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "switch";
+  button.setAttribute("role", "switch");
+  button.setAttribute("aria-checked", String(on));
+  button.textContent = label;
+  return button;
+}
+
+// Whether it is what the catalogue's switch of its type makes.
+function isOfCatalogue({ type, stream, toxicity = 1, attributes = {} }) {
+  const names = Object.keys(attributes);
+  const [, , wanted] = FAULTS.find(([known]) => known === type) ?? [];
+  return wanted !== undefined && stream === undefined && toxicity === 1
+    && names.length === Object.keys(wanted).length
+    && names.every((name) => attributes[name] === wanted[name]);
+}
+
+// latency, latency=77ms, jitter=5ms, up, 50 %
+function wordsOf({ type, stream, toxicity = 1, attributes = {} }) {
+  const words = Object.entries(attributes).map(([name, value]) =>
+    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  if (stream) words.push(stream);
+  if (toxicity < 1) words.push(`${+(toxicity * 100).toPrecision(3)} %`);
+  return [type, ...words].join(", ");
+}
+
 export class Switches {
-  constructor(api, faults, rules, output) {
-    Object.assign(this, { api, faults, rules, output });
+  constructor(api, places) {
+    Object.assign(this, { api, ...places });
+    // The catalogue: by type its switch, and the id of the fault that it has switched on.
     this.buttons = new Map();
-    for (const [type, label] of FAULTS) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "switch";
-      button.setAttribute("role", "switch");
-      button.setAttribute("aria-checked", "false");
-      button.title = type;
-      button.textContent = label;
-      button.addEventListener("click", () => this.turn(type));
-      faults.append(button);
+    this.ids = new Map();
+    // By id.
+    this.extraRows = new Map();
+    this.ruleRows = new Map();
+    for (const [type, label, attributes] of FAULTS) {
+      const button = switchOf(label, false);
+      button.title = wordsOf({ type, attributes });
+      button.addEventListener("click", () => {
+        const id = this.ids.get(type);
+        if (id === undefined) this.act("faults", "POST", { type, attributes });
+        else this.act(`faults/${encodeURIComponent(id)}`, "DELETE");
+      });
+      this.catalogue.append(button);
       this.buttons.set(type, button);
     }
-    this.active = [];
   }
 
   async ask(path, method, body) {
@@ -57,63 +92,80 @@ export class Switches {
       body: body && JSON.stringify(body),
     }).catch(() => null);
     const text = answer ? await answer.text() : "";
-    const told = text ? JSON.parse(text) : {};
-    this.output.textContent = answer?.ok ? "" : told.detail ?? "not reached";
-    this.output.dataset.ok = answer?.ok ?? false;
-    return told;
+    return { ok: answer?.ok ?? false, told: text ? JSON.parse(text) : {} };
   }
 
-  async turn(type) {
-    const ids = this.active.filter((fault) => fault.type === type).map((fault) => fault.id);
-    if (ids.length > 0) {
-      for (const id of ids) await this.ask(`faults/${encodeURIComponent(id)}`, "DELETE");
-    } else {
-      const [, , attributes] = FAULTS.find(([known]) => known === type);
-      await this.ask("faults", "POST", { type, attributes });
-    }
+  // Changes something, and shows what came of it.
+  async act(path, method, body) {
+    const { ok, told } = await this.ask(path, method, body);
+    this.output.textContent = ok ? "" : told.detail ?? "not reached";
+    this.output.dataset.ok = ok;
     await this.load();
   }
 
   // Shows what is on: here, in another tab, by a test or by the scenario.
   async load() {
-    this.active = (await this.ask("faults", "GET")).faults ?? [];
+    const { ok, told } = await this.ask("scenario", "GET");
+    if (!ok) return;
+    this.ids.clear();
+    const extras = told.faults.filter((fault) => {
+      const isItsSwitch = isOfCatalogue(fault) && !this.ids.has(fault.type);
+      if (isItsSwitch) this.ids.set(fault.type, fault.id);
+      return !isItsSwitch;
+    });
     for (const [type, button] of this.buttons) {
-      const on = this.active.filter((fault) => fault.type === type);
-      button.setAttribute("aria-checked", String(on.length > 0));
-      const share = on[0]?.toxicity ?? 1;
-      const [, label] = FAULTS.find(([known]) => known === type);
-      button.textContent = share < 1 ? `${label}, ${+(share * 100).toPrecision(3)} %` : label;
+      button.setAttribute("aria-checked", String(this.ids.has(type)));
     }
-    const scenario = await this.ask("scenario", "GET");
-    this.rules.replaceChildren(...(scenario.rules ?? []).map((rule) => this.row(rule)));
+    this.extraRows = arrange(this.extras, this.extraRows, extras, {
+      make: (fault) => this.extraRow(fault),
+      update: () => {},
+      otherwise: (row) => this.buttons.get(row.dataset.type),
+    });
+    this.ruleRows = arrange(this.rules, this.ruleRows, told.rules, {
+      make: (rule) => this.ruleRow(rule),
+      update: updateRule,
+      otherwise: () => this.ruleField,
+    });
   }
 
-  row({ id, applied, enabled = true, ...rule }) {
+  extraRow(fault) {
     const item = document.createElement("li");
-    const turn = document.createElement("button");
-    turn.type = "button";
-    turn.className = "switch";
-    turn.setAttribute("role", "switch");
-    turn.setAttribute("aria-checked", String(enabled));
-    turn.setAttribute("aria-label", `Rule ${id}`);
-    turn.addEventListener("click", async () => {
-      await this.ask(`rules/${encodeURIComponent(id)}`, "POST", { enabled: !enabled });
-      await this.load();
+    item.dataset.type = fault.type;
+    const button = switchOf(wordsOf(fault), true);
+    button.title = fault.id;
+    button.addEventListener("click", () => {
+      this.act(`faults/${encodeURIComponent(fault.id)}`, "DELETE");
     });
-    const text = document.createElement("code");
-    text.textContent = JSON.stringify(rule);
+    item.append(button);
+    return item;
+  }
+
+  ruleRow({ id }) {
+    const path = `rules/${encodeURIComponent(id)}`;
+    const item = document.createElement("li");
+    const turn = switchOf("", true);
+    turn.setAttribute("aria-label", `Rule ${id}`);
+    turn.addEventListener("click", () => {
+      this.act(path, "POST", { enabled: turn.getAttribute("aria-checked") !== "true" });
+    });
     const count = document.createElement("span");
     count.className = "tag";
-    count.textContent = `${applied} ×`;
+    const text = document.createElement("div");
+    const name = document.createElement("strong");
+    name.textContent = id;
+    text.append(name, " ", document.createElement("code"));
     const off = document.createElement("button");
     off.type = "button";
     off.textContent = "Remove";
     off.setAttribute("aria-label", `Remove rule ${id}`);
-    off.addEventListener("click", async () => {
-      await this.ask(`rules/${encodeURIComponent(id)}`, "DELETE");
-      await this.load();
-    });
+    off.addEventListener("click", () => this.act(path, "DELETE"));
     item.append(turn, count, text, off);
     return item;
   }
+}
+
+function updateRule(row, { id, applied, enabled = true, ...rule }) {
+  row.querySelector(".switch").setAttribute("aria-checked", String(enabled));
+  row.querySelector(".tag").textContent = `${applied} ×`;
+  row.querySelector("code").textContent = JSON.stringify(rule);
 }

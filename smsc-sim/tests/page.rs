@@ -174,7 +174,21 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
     assert_eq!(seen["injected"], "answered ESME_ROK");
     assert_eq!(seen["sessions"], 1);
     assert_eq!(seen["inForce"], json!(["Stop it"]));
-    assert_eq!(seen["share"], "octets that are no PDU, 25 %");
+    let two = ["latency, latency=77ms, up, 50 %", "latency, latency=88ms"];
+    assert_eq!(seen["twoFaults"], json!(two));
+    assert_eq!(seen["catalogueOn"], 0, "neither is the catalogue's");
+    let focus = ["fault-3", "latency, latency=200ms"];
+    assert_eq!(seen["faultFocus"], json!(focus), "the next one has it");
+    let [first, rule] = ["Rule first", "Remove rule first"];
+    assert_eq!(seen["ruleFocus"], json!([first, first, rule, "rule-field"]));
+    assert_eq!(seen["ruleIds"], json!(["second", "first"]));
+    assert!(
+        seen["letters"].to_string().contains("latency_ms: "),
+        "{seen}"
+    );
+    assert!(seen["asked"].to_string().contains("replaces"), "{seen}");
+    assert_eq!(seen["afterNo"], 1, "who says no keeps the rules");
+    assert_eq!(seen["brokenWords"], json!([]));
     assert_eq!(seen["faults"], json!(["no response"]));
     assert!(seen["rules"].to_string().contains("4917*"), "{seen}");
     let profiles = seen["profiles"].as_array().unwrap();

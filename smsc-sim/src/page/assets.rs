@@ -13,7 +13,7 @@ const IMAGE: &str = "image/svg+xml";
 const CACHE: &str = "no-cache";
 
 /// Name, type and content of each.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 11] = [
     ("page.js", SCRIPT, include_str!("../../assets/page.js")),
     ("live.js", SCRIPT, include_str!("../../assets/live.js")),
     ("charts.js", SCRIPT, include_str!("../../assets/charts.js")),
@@ -22,6 +22,7 @@ const FILES: [(&str, &str, &str); 10] = [
         SCRIPT,
         include_str!("../../assets/switches.js"),
     ),
+    ("rows.js", SCRIPT, include_str!("../../assets/rows.js")),
     ("forms.js", SCRIPT, include_str!("../../assets/forms.js")),
     ("page.css", STYLE, include_str!("../../assets/page.css")),
     ("icon.svg", IMAGE, include_str!("../../assets/icon.svg")),

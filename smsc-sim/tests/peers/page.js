@@ -5,7 +5,7 @@ const { chromium } = require("playwright-core");
 
 const [url, folder] = process.argv.slice(2);
 const TABS = 20;
-const seen = { problems: [], widths: {}, scrolling: [] };
+const seen = { problems: [], widths: {}, scrolling: [], brokenWords: [] };
 
 function listen(page) {
   page.on("console", (message) => {
@@ -45,6 +45,8 @@ async function shoot(browser) {
       const scrolling = await page.evaluate(() => [...document.querySelectorAll(".table")]
         .filter((table) => table.scrollWidth > table.clientWidth)
         .map((table) => table.closest("section").id));
+      await page.evaluate(() => document.querySelector("#conformance details").open = true);
+      seen.brokenWords.push(...await page.evaluate(brokenWords));
       seen.scrolling.push(...scrolling.map((id) => `${width}-${scheme}: ${id}`));
       if (folder !== "-") {
         await page.screenshot({ path: `${folder}/${width}-${scheme}.png`, fullPage: true });
@@ -52,6 +54,85 @@ async function shoot(browser) {
       await page.context().close();
     }
   }
+}
+
+// Words of the table of checks that stand on two lines.
+function brokenWords() {
+  const broken = [];
+  const texts = document.createTreeWalker(
+    document.querySelector("#conformance-rows"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/\w+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}
+
+const rowsAre = (page, list, count) => page.waitForFunction(
+  ([id, wanted]) => document.querySelectorAll(`#${id} li`).length === wanted, [list, count]);
+
+const focused = (page) => page.evaluate(() => {
+  const has = document.activeElement;
+  return has.getAttribute("aria-label") ?? (has.title || has.id || has.tagName);
+});
+
+const post = (page, path, body) => page.evaluate(([to, json]) =>
+  fetch(`/api/v1/smscs/${document.body.dataset.smsc}/${to}`,
+    { method: "POST", body: JSON.stringify(json) }), [path, body]);
+
+// Faults of the same type are told apart, and each is switched off by itself.
+async function switchFaults(page) {
+  await post(page, "faults",
+    { type: "latency", attributes: { latency: "77ms" }, stream: "up", toxicity: 0.5 });
+  await post(page, "faults", { type: "latency", attributes: { latency: "88ms" } });
+  await rowsAre(page, "fault-rows", 2);
+  seen.twoFaults = await page.locator("#fault-rows li").allTextContents();
+  seen.catalogueOn = await page.locator('#fault-switches [aria-checked="true"]').count();
+  seen.faultFocus = [];
+  for (const left of [1, 0]) {
+    await page.locator("#fault-rows button").first().focus();
+    await page.keyboard.press("Space");
+    await rowsAre(page, "fault-rows", left);
+    seen.faultFocus.push(await focused(page));
+  }
+}
+
+// Whoever works with the keyboard stays where they are.
+async function keepFocus(page) {
+  await post(page, "rules", { id: "first", match: { to: "4912*" } });
+  await rowsAre(page, "rule-rows", 1);
+  const turn = page.locator('#rule-rows [role="switch"]');
+  await turn.focus();
+  await page.keyboard.press("Space");
+  await page.waitForSelector('#rule-rows [role="switch"][aria-checked="false"]');
+  seen.ruleFocus = [await focused(page)];
+  // Another one puts a rule in front.
+  await post(page, "rules", { id: "second" });
+  await rowsAre(page, "rule-rows", 2);
+  seen.ruleFocus.push(await focused(page));
+  seen.ruleIds = await page.locator("#rule-rows strong").allTextContents();
+  await page.locator("#rule-rows button", { hasText: "Remove" }).first().focus();
+  for (const left of [1, 0]) {
+    await page.keyboard.press("Enter");
+    await rowsAre(page, "rule-rows", left);
+    seen.ruleFocus.push(await focused(page));
+  }
+}
+
+async function refuseLetters(page) {
+  await page.fill('#rules input[name="latency_ms"]', "abc");
+  const [refused] = await Promise.all([
+    page.waitForEvent("console"), page.click("#rules form button"),
+  ]);
+  const output = page.locator('#rules output[data-ok="false"]');
+  seen.letters = await output.textContent();
+  // The browser writes down each answer that is no success.
+  seen.problems = seen.problems.filter((problem) => problem !== refused.text());
+  await page.fill('#rules input[name="latency_ms"]', "0");
 }
 
 async function use(page) {
@@ -90,14 +171,22 @@ async function use(page) {
   await page.waitForSelector('#faults [role="switch"][aria-checked="true"]');
   seen.faults = await page.locator('#faults [aria-checked="true"]').allTextContents();
   await page.getByRole("switch", { name: "no response" }).click();
+  await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
+  await switchFaults(page);
+  await keepFocus(page);
   await page.locator("#faults form button").last().click();
   await page.waitForSelector("#rule-rows li");
   seen.rules = await page.locator("#rule-rows code").allTextContents();
-  await page.locator('#rule-rows [role="switch"]').click();
-  await page.waitForSelector('#rule-rows [role="switch"][aria-checked="false"]');
-  await page.locator("#rule-rows button", { hasText: "Remove" }).click();
-  await page.waitForFunction(() => document.querySelectorAll("#rule-rows li").length === 0);
   await page.waitForFunction(() => document.querySelector("#rules output").textContent === "done");
+  await refuseLetters(page);
+  // It asks before it replaces the scenario.
+  page.once("dialog", (dialog) => {
+    seen.asked = dialog.message();
+    dialog.dismiss();
+  });
+  await page.click('#faults form[data-api="scenario"] button');
+  seen.afterNo = await page.locator("#rule-rows li").count();
+  page.on("dialog", (dialog) => dialog.accept());
   // Each profile is one that the API knows.
   const profiles = page.locator('#faults select[name="profile"]');
   seen.profiles = [];
@@ -111,18 +200,6 @@ async function use(page) {
   }
   await profiles.selectOption("healthy");
   await page.click('#faults form[data-api="scenario"] button');
-  await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
-  // Another one switches a fault on for a share.
-  seen.share = await page.evaluate(async () => {
-    const path = `/api/v1/smscs/${document.body.dataset.smsc}/faults`;
-    await fetch(path, { method: "POST", body: '{"type":"garbage","toxicity":0.25}' });
-    const button = document.querySelector('#faults [title="garbage"]');
-    while (button.getAttribute("aria-checked") !== "true") {
-      await new Promise((done) => setTimeout(done, 20));
-    }
-    await fetch(path, { method: "DELETE" });
-    return button.textContent;
-  });
   await page.waitForSelector('#faults:not(:has([aria-checked="true"]))');
   await page.click("#clock form:first-of-type button");
   await page.waitForFunction(() => document.querySelector("#clock-mode").textContent === "virtual");
