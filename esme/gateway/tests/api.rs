@@ -267,6 +267,14 @@ async fn what_is_no_request_gets_the_right_status() {
             "<a/>",
             "415",
         ),
+        (
+            format!(
+                "POST /v1/messages HTTP/1.1\r\n{auth}\r\nContent-Type: \
+                 application/x-www-form-urlencoded"
+            ),
+            "to=%2B49123&text=x",
+            "400",
+        ),
     ];
     for (head, body, status) in cases {
         let answer = rig.raw(&head, body).await;
@@ -278,7 +286,23 @@ async fn what_is_no_request_gets_the_right_status() {
             answer.contains("application/problem+json"),
             "{head}: {answer}"
         );
+        assert!(!answer.contains("\"field\":\"\""), "{head}: {answer}");
     }
+    let unknown = format!("GET /v1/messages/zzz HTTP/1.1\r\n{auth}");
+    let answer = rig.raw(&unknown, "").await;
+    assert!(answer.contains("no message with id zzz"), "{answer}");
+}
+
+#[tokio::test]
+async fn json_that_curl_calls_a_form_is_json() {
+    let rig = rig().await;
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\nContent-Type: \
+         application/x-www-form-urlencoded"
+    );
+    let body = json!({"to": "+49123", "text": "x"}).to_string();
+    let answer = rig.raw(&head, &body).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
 }
 
 #[tokio::test]

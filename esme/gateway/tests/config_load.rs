@@ -69,6 +69,36 @@ fn a_bind_without_a_password_is_told() {
 }
 
 #[test]
+fn callbacks_that_never_tell_an_end_are_told() {
+    for (events, told) in [
+        ("[\"sent\"]", true),
+        ("[\"sent\", \"unknown\"]", true),
+        ("[\"sent\", \"failed\"]", false),
+        ("[]", false),
+    ] {
+        let folder = Folder::new();
+        let text = format!("[account.shop]\nkey = \"12345678\"\ncallback_events = {events}\n");
+        let file = folder.write("signalbox.toml", &text);
+        for (variables, told) in [
+            (&[][..], told),
+            (
+                &[("SIGNALBOX__ACCOUNT__SHOP__CALLBACK_EVENTS", "sent")][..],
+                true,
+            ),
+        ] {
+            let warnings = load(Some(&file), variables).warnings;
+            let found = warnings.iter().any(|warning| {
+                warning.key == "account.shop.callback_events"
+                    && warning
+                        .allowed
+                        .contains("delivered, failed, expired, rejected, cancelled")
+            });
+            assert_eq!(found, told, "{events} {variables:?}");
+        }
+    }
+}
+
+#[test]
 fn the_defaults_of_a_provider_are_those_of_the_manual() {
     let config = load_text(MINIMAL);
     let provider = &config.provider["acme"];

@@ -115,7 +115,9 @@ pub fn admin_routes(api: Arc<Api>) -> Router {
 /// Answers for all other paths and methods, and counts all answers.
 pub fn with_refusals(routes: Router) -> Router {
     routes
-        .fallback(|| async { Problem::not_found("this path; the README lists what is here") })
+        .fallback(|| async {
+            Problem::not_found("no such path; the README lists those that there are")
+        })
         .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(map_response(counted))
 }

@@ -48,15 +48,16 @@ impl Problem {
         self
     }
 
-    /// A field has a value that is not allowed.
+    /// A field has a value that is not allowed; of no name, it is the body as a whole.
     pub fn field(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let field: String = field.into();
         let mut problem = Self::new(
             "urn:signalbox:problem:field",
             "a field is not valid",
             StatusCode::UNPROCESSABLE_ENTITY,
         )
         .with_detail(detail);
-        problem.field = Some(field.into());
+        problem.field = (!field.is_empty()).then_some(field);
         problem
     }
 
@@ -102,14 +103,19 @@ impl Problem {
         .with_detail("send the key of an account as `Authorization: Bearer KEY`")
     }
 
+    /// This account has no message of that id.
+    pub fn no_message(id: impl std::fmt::Display) -> Self {
+        Self::not_found(format!("no message with id {id}"))
+    }
+
     /// There is nothing of that name for this account.
-    pub fn not_found(what: impl Into<String>) -> Self {
+    pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(
             "urn:signalbox:problem:not-found",
             "not found",
             StatusCode::NOT_FOUND,
         )
-        .with_detail(what)
+        .with_detail(detail)
     }
 
     /// The path is known, the method is not.

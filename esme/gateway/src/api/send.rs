@@ -188,8 +188,7 @@ pub(super) async fn delete_message(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let caller = api.accounts().of_request(&headers)?;
-    let message =
-        MessageId::parse(&id).ok_or_else(|| Problem::not_found(format!("message {id}")))?;
+    let message = MessageId::parse(&id).ok_or_else(|| Problem::no_message(&id))?;
     match api
         .engine
         .cancel(message, Arc::clone(&caller.account.name))
@@ -208,7 +207,7 @@ pub(super) async fn delete_message(
             // Not in the engine's memory: long done, or never there. The history knows.
             match super::status::view(&api, message, &caller.account).await? {
                 Some(_) => Err(Problem::too_late(format!("message {message} has ended"))),
-                None => Err(Problem::not_found(format!("message {message}"))),
+                None => Err(Problem::no_message(message)),
             }
         }
     }

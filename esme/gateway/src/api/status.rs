@@ -32,7 +32,7 @@ pub(super) async fn get_message(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let caller = api.accounts().of_request(&headers)?;
-    let not_found = || Problem::not_found(format!("message {id}"));
+    let not_found = || Problem::no_message(&id);
     let message = MessageId::parse(&id).ok_or_else(not_found)?;
     let view = view(&api, message, &caller.account)
         .await?

@@ -40,7 +40,8 @@ settings! {
         /// `callback_secret_file`, `callback_secret_credential`). Not set: callbacks have no
         /// signature.
         callback_secret: Option<Secret> ["1" .. "256"];
-        /// Events that make a callback.
+        /// Events that make a callback. A list takes the place of the default, which is all but
+        /// `sent`; `[]` makes none.
         callback_events: Vec<CallbackEvent> = "delivered,failed,expired,rejected,unknown,cancelled";
         /// Most messages per time that the account may hand in; more are refused with 429.
         rate: Option<Rate> ["0.001/s" .. "10000000/s"];

@@ -19,6 +19,8 @@ use super::{Account, Bind};
 const NAME_CHARACTERS_MAX: usize = 64;
 /// Tables whose keys are names.
 const NAMED_TABLES: [&str; 3] = ["account", "provider", "route"];
+/// Events that tell how a message ended.
+const LAST_EVENTS: [&str; 5] = ["delivered", "failed", "expired", "rejected", "cancelled"];
 /// Schemes of addresses that a route may lead.
 const SCHEMES: [&str; 1] = ["sms"];
 
@@ -397,6 +399,7 @@ fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
             warnings.push(ConfigError::new(&url.key, &key, problem));
         }
     }
+    warnings.extend(callbacks_without_an_end(place.table));
     warnings.extend(binds_without_password(place.table));
     if let Some(path) = path
         && let Ok(metadata) = std::fs::metadata(path)
@@ -407,6 +410,37 @@ fn warnings(place: &Place<'_>, path: Option<&Path>) -> Vec<ConfigError> {
         let problem = "a secret in a file that others on this machine can read; `chmod 600` it, or \
                        give the secret by a file of its own";
         warnings.push(ConfigError::new(&node.origin, &key, problem));
+    }
+    warnings
+}
+
+/// Lists of events that most likely were meant to be added to the default.
+fn callbacks_without_an_end(table: &Table) -> Vec<ConfigError> {
+    let mut warnings = Vec::new();
+    for (name, entry) in entries(table, "account") {
+        let Some(set) = entry
+            .node
+            .as_table()
+            .and_then(|keys| keys.get("callback_events"))
+        else {
+            continue;
+        };
+        let events: Vec<&str> = match &set.node.value {
+            Value::List(items) => items.iter().filter_map(Node::as_text).collect(),
+            Value::Plain(text) => text.split(',').map(str::trim).collect(),
+            _ => continue,
+        };
+        let is_meant = events.iter().all(|event| event.is_empty());
+        if !is_meant && !events.iter().any(|event| LAST_EVENTS.contains(event)) {
+            let key = format!("account.{name}.callback_events");
+            let problem = format!(
+                "the list takes the place of the default, and without {} no callback tells how a \
+                 message ended",
+                LAST_EVENTS.join(", ")
+            );
+            let warning = ConfigError::new(&set.key, &key, problem);
+            warnings.push(warning.with_value(&set.node.written));
+        }
     }
     warnings
 }
