@@ -55,11 +55,11 @@ function isOfCatalogue({ type, stream, toxicity = 1, attributes = {} }) {
 }
 
 // latency, latency=77ms, jitter=5ms, up, 50 %
-function wordsOf({ type, stream, toxicity = 1, attributes = {} }) {
+function wordsOf({ type, stream, toxicity, attributes = {} }) {
   const words = Object.entries(attributes).map(([name, value]) =>
     `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
   if (stream) words.push(stream);
-  if (toxicity < 1) words.push(`${+(toxicity * 100).toPrecision(3)} %`);
+  if ((toxicity ?? 1) < 1) words.push(`${+(toxicity * 100).toPrecision(3)} %`);
   return [type, ...words].join(", ");
 }
 
@@ -118,7 +118,7 @@ export class Switches {
     }
     this.extraRows = arrange(this.extras, this.extraRows, extras, {
       make: (fault) => this.extraRow(fault),
-      update: () => {},
+      update: updateExtra,
       otherwise: (row) => this.buttons.get(row.dataset.type),
     });
     this.ruleRows = arrange(this.rules, this.ruleRows, told.rules, {
@@ -130,8 +130,7 @@ export class Switches {
 
   extraRow(fault) {
     const item = document.createElement("li");
-    item.dataset.type = fault.type;
-    const button = switchOf(wordsOf(fault), true);
+    const button = switchOf("", true);
     button.title = fault.id;
     button.addEventListener("click", () => {
       this.act(`faults/${encodeURIComponent(fault.id)}`, "DELETE");
@@ -162,6 +161,12 @@ export class Switches {
     item.append(turn, count, text, off);
     return item;
   }
+}
+
+// An id may mean another fault once the simulator was started again.
+function updateExtra(row, fault) {
+  row.dataset.type = fault.type;
+  row.querySelector(".switch").textContent = wordsOf(fault);
 }
 
 function updateRule(row, { id, applied, enabled = true, ...rule }) {

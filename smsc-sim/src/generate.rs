@@ -207,17 +207,20 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     for error in summary.errors() {
         print_error(format_args!("smsc-sim load: {error}"));
     }
-    match json {
-        Some(JsonOutput::Stdout) => print_line(&summary.to_json())?,
-        Some(JsonOutput::File(mut file)) => {
-            writeln!(file, "{}", summary.to_json())?;
-            print_line(&summary)?;
-        }
-        None => print_line(&summary)?,
-    }
+    // An output that cannot be written costs none of the others.
+    let printed = match json {
+        Some(JsonOutput::Stdout) => print_line(&summary.to_json()),
+        _ => print_line(&summary),
+    };
+    let written = match json {
+        Some(JsonOutput::File(mut file)) => writeln!(file, "{}", summary.to_json()),
+        _ => Ok(()),
+    };
     if let (Some(file), [report]) = (&args.hgrm, summary.reports()) {
         std::fs::write(file, report.hgrm())?;
     }
+    printed?;
+    written?;
     if let Some(IntervalLog {
         error: Some(error),
         path,

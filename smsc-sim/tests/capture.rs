@@ -81,6 +81,17 @@ async fn download(program: &Program, query: &str) -> Vec<u8> {
     download_of(program, "main", query).await
 }
 
+/// Of a session whose last PDU is a submit_sm_resp. What a client has read is in the capture only
+/// when the write of the server has returned.
+async fn download_to_the_response(program: &Program) -> Vec<u8> {
+    loop {
+        let capture = download(program, "").await;
+        if capture.windows(4).any(|four| four == [0x80, 0, 0, 4]) {
+            return capture;
+        }
+    }
+}
+
 async fn download_of(program: &Program, smsc: &str, query: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(program.http).await.unwrap();
     let request = format!(
@@ -350,6 +361,51 @@ async fn a_server_is_played_again() {
     play_server(&download(&quiet, "").await, "quiet.pcapng").await;
 }
 
+/// Although its client stays, and without waiting for what cannot come.
+#[tokio::test]
+async fn a_played_server_ends_with_its_last_response() {
+    let program = Program::start(&[]);
+    ask_only(&program).await;
+    let file = TestFile::new("ends.pcapng");
+    fs::write(&file.0, download_to_the_response(&program).await).unwrap();
+    let (stream, playing) = played_server(&file, "0").await;
+    let mut client = Client::over(stream);
+    client
+        .try_bind(CommandId::BIND_TRANSCEIVER, "esme", "secret")
+        .await;
+    client.send(&submit_sm("49171", "one", 0)).await;
+    client.read().await;
+    let output = tokio::time::timeout(Duration::from_secs(8), playing).await;
+    let output = output.expect("it ends before its silence does").unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_replay_that_was_cut_short_is_none() {
+    let program = Program::start(&[]);
+    talk(&program).await;
+    let file = TestFile::new("short.pcapng");
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = server.local_addr().unwrap().to_string();
+    let args = ["replay", file.path(), "--to", &to, "--speed", "0"];
+    let mut command = command(&args);
+    let playing = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let (mut stream, _) = server.accept().await.unwrap();
+    let mut head = [0; 16];
+    stream.read_exact(&mut head).await.unwrap();
+    // The bind is answered, and that is all.
+    let mut answer = [0, 0, 0, 17, 0x80, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    answer[7] = head[7];
+    answer[12..16].copy_from_slice(&head[12..]);
+    stream.write_all(&answer).await.unwrap();
+    drop(stream);
+    let output = playing.await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("not sent"), "{said}");
+}
+
 async fn play_server(capture: &[u8], name: &str) {
     let file = TestFile::new(name);
     fs::write(&file.0, capture).unwrap();
@@ -427,7 +483,7 @@ async fn a_server_that_is_played_again_keeps_its_order_and_its_delays() {
     let (commands, _) = submit_and_read_two(&mut client, "99911").await;
     assert_eq!(commands, FIRST);
     let file = TestFile::new("order.pcapng");
-    fs::write(&file.0, download(&program, "").await).unwrap();
+    fs::write(&file.0, download_to_the_response(&program).await).unwrap();
     for (speed, at_least) in [("1", LATENCY * 9 / 10), ("0", Duration::ZERO)] {
         let (stream, playing) = played_server(&file, speed).await;
         let mut client = Client::over(stream);

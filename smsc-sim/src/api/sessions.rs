@@ -20,7 +20,7 @@ use crate::control::Control;
 use crate::ids::IdStyle;
 use crate::registry::{Disconnect, Outbind, SessionInfo};
 
-/// Longest delay: a day.
+/// Longest delay: a year.
 const DELAY_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1_000;
 
 /// `GET sessions`.

@@ -71,6 +71,8 @@ pub struct Outcome {
     same: u64,
     different: u64,
     unanswered: u64,
+    /// Requests of the capture that were not sent, as the other side ended before.
+    unsent: u64,
     /// Command of the response, captured and seen status, of the first few.
     differences: Vec<(CommandId, CommandStatus, CommandStatus)>,
 }
@@ -151,10 +153,10 @@ impl Script {
 }
 
 impl Outcome {
-    /// Whether every request was answered as in the capture.
+    /// Whether every request of the capture was sent, and answered as there.
     #[must_use]
     pub const fn is_as_captured(&self) -> bool {
-        self.different == 0 && self.unanswered == 0
+        self.different == 0 && self.unanswered == 0 && self.unsent == 0
     }
 }
 
@@ -166,6 +168,9 @@ impl fmt::Display for Outcome {
              other side answered",
             self.sent, self.same, self.different, self.unanswered, self.answered
         )?;
+        if self.unsent > 0 {
+            write!(f, "; {} requests of the capture not sent", self.unsent)?;
+        }
         for (command, was, is) in &self.differences {
             write!(f, "\n  {command}: {was} in the capture, {is} here")?;
         }
@@ -281,10 +286,16 @@ impl Player {
         let mut silent_since = Instant::now();
         while self.goes_on() {
             self.send_what_is_due(&mut out);
-            if stream.write_all(&out).await.is_err() {
-                break;
+            if !out.is_empty() {
+                if stream.write_all(&out).await.is_err() {
+                    break;
+                }
+                out.clear();
+                silent_since = Instant::now();
+                if !self.goes_on() {
+                    break;
+                }
             }
-            out.clear();
             let next = self.next_due().map(|(due, _)| due);
             let wake = next.unwrap_or(silent_since + SILENCE_MAX);
             tokio::select! {
@@ -308,6 +319,7 @@ impl Player {
         // The last answers; who is gone needs none.
         let _ = stream.write_all(&out).await;
         self.outcome.unanswered += self.waiting.len() as u64;
+        self.outcome.unsent += self.requests.len() as u64;
         self.outcome
     }
 

@@ -15,8 +15,8 @@ use tokio::sync::Notify;
 const TIME_US_MAX: u64 = 600_000_000;
 /// Decimal digits that a histogram keeps of a time.
 const TIME_DIGITS: u8 = 3;
-/// Messages whose receipts are waited for at the same time; the receipts of more are counted and
-/// not timed.
+/// Messages whose receipts are waited for at the same time; those of more count as missing, and as
+/// unexpected if they come.
 const RECEIPTS_WAITING_MAX: usize = 1_000_000;
 
 /// Times in us, from 1 us to 10 minutes, three digits each.
@@ -250,6 +250,8 @@ struct State {
     warm: bool,
     /// The messages that wait for their receipts.
     waiting: HashMap<u64, Asked, BuildHasherDefault<NumberHasher>>,
+    /// Messages that count, beyond [`RECEIPTS_WAITING_MAX`].
+    not_followed: u64,
 }
 
 /// Spreads the numbers of messages. They are our own, so that nobody can choose them to collide;
@@ -294,7 +296,10 @@ impl Gathered {
         batch.measured.add_to(now, &mut state.measured);
         let some_waited = !state.waiting.is_empty();
         let room = RECEIPTS_WAITING_MAX.saturating_sub(state.waiting.len());
-        state.waiting.extend(batch.asked.drain(..).take(room));
+        let followed = batch.asked.len().min(room);
+        state.waiting.extend(batch.asked.drain(..followed));
+        let not_followed = batch.asked.drain(..).filter(|(_, asked)| asked.measured);
+        state.not_followed += not_followed.count() as u64;
         for number in batch.withdrawn.drain(..) {
             state.waiting.remove(&number);
         }
@@ -332,7 +337,7 @@ impl Gathered {
     pub(crate) fn receipts_missing(&self) -> u64 {
         let state = self.state();
         let measured = state.waiting.values().filter(|asked| asked.measured);
-        measured.count() as u64
+        measured.count() as u64 + state.not_followed
     }
 
     /// Messages that wait for their receipts, those of the warm-up too.
