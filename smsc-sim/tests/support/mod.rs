@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod capture;
+pub(crate) mod file;
 pub(crate) mod peers;
 pub(crate) mod program;
 
