@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use signalbox_codec::{CommandId, CommandStatus};
-use support::capture::{ask_only, download, download_to_the_response, talk};
+use support::capture::{ask_only, download, download_to_the_response, submit_each_kind, talk};
 use support::file::TestFile;
 use support::program::{Program, command, run};
 use support::{Client, submit_sm};
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 async fn a_client_is_played_again_and_other_answers_are_told() {
     let file = TestFile::new("client.pcapng");
     let program = Program::start(&["--seed", "7"]);
-    talk(&program).await;
+    submit_each_kind(&program).await.unbind().await;
     fs::write(&file.0, download(&program, "").await).unwrap();
     let replay = |to: &str| {
         let output = run(&[
@@ -48,7 +48,7 @@ async fn a_client_is_played_again_and_other_answers_are_told() {
     assert_eq!(short.status.code(), Some(0));
     assert_eq!(String::from_utf8(short.stdout).unwrap(), said);
     assert!(
-        said.contains("5 requests sent: 5 answered as in the capture"),
+        said.contains("6 requests sent: 6 answered as in the capture"),
         "{said}"
     );
     let refuse = json!({"submit_status": "ESME_RSYSERR"});
@@ -59,6 +59,23 @@ async fn a_client_is_played_again_and_other_answers_are_told() {
         said.contains("ESME_ROK in the capture, ESME_RSYSERR here"),
         "{said}"
     );
+}
+
+/// A message from a phone is in the capture, and nobody sends one here.
+#[tokio::test]
+async fn a_played_client_does_not_wait_long_for_what_nobody_can_force() {
+    let file = TestFile::new("unforced.pcapng");
+    let program = Program::start(&["--seed", "7"]);
+    talk(&program).await;
+    fs::write(&file.0, download(&program, "").await).unwrap();
+    let again = Program::start(&["--seed", "7"]);
+    let to = again.smpp.to_string();
+    let started = Instant::now();
+    let output = run(&["replay", file.path(), "--to", &to, "--speed", "0"]);
+    let time_s = started.elapsed().as_secs_f64();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // 2 s after the last PDU, and not only after the 10 s that a response may take.
+    assert!((2.0..8.0).contains(&time_s), "{time_s}");
 }
 
 #[tokio::test]

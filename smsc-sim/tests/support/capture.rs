@@ -8,8 +8,19 @@ use tokio::net::TcpStream;
 use super::program::Program;
 use super::{Client, submit_sm};
 
-/// A session with messages of each kind.
+/// A session with messages of each kind, at the end one from a phone.
 pub(crate) async fn talk(program: &Program) {
+    let mut client = submit_each_kind(program).await;
+    let mo = json!({"from": "49171", "to": "100", "text": "Ж"});
+    let reading = async {
+        let pdu = client.try_read().await.unwrap();
+        client.respond(&pdu, CommandStatus::ESME_ROK).await;
+    };
+    tokio::join!(program.main("POST", "mo", &mo), reading);
+}
+
+/// A session in which all that the server says follows from what its client asks.
+pub(crate) async fn submit_each_kind(program: &Program) -> Client {
     let mut client = Client::transceiver(program.smpp).await;
     for (to, text) in [("49171", "one"), ("99900", "two"), ("99923", "refused")] {
         client.send(&submit_sm(to, text, 1)).await;
@@ -21,12 +32,7 @@ pub(crate) async fn talk(program: &Program) {
     let long = "x".repeat(250);
     client.send(&submit_sm("49171", &long, 0)).await;
     client.read().await;
-    let mo = json!({"from": "49171", "to": "100", "text": "Ж"});
-    let reading = async {
-        let pdu = client.try_read().await.unwrap();
-        client.respond(&pdu, CommandStatus::ESME_ROK).await;
-    };
-    tokio::join!(program.main("POST", "mo", &mo), reading);
+    client
 }
 
 pub(crate) async fn download(program: &Program, query: &str) -> Vec<u8> {
