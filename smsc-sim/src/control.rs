@@ -305,6 +305,15 @@ impl Control {
         });
     }
 
+    /// Puts the scenario of the start back, with nothing counted.
+    pub(crate) fn restore_scenario(&self) {
+        let scenario = self.settings().scenario.clone();
+        self.change_script(|script| {
+            script.restore(scenario);
+            *self.shared.progress() = Progress::default();
+        });
+    }
+
     /// Removes a rule with what it has counted; false when there is none of this id.
     pub(crate) fn remove_rule(&self, id: &str) -> bool {
         self.change_script(|script| {

@@ -79,10 +79,21 @@ impl Script {
     }
 
     /// Puts another scenario in the place of this one. Its faults take the place of those that came
-    /// with the old one; others stay.
+    /// with the old one; others stay. Its rules without an id get numbers that no rule had.
     pub(crate) fn replace(&mut self, mut scenario: Scenario) {
+        scenario.number_rules_after(self.scenario.last_id());
+        self.put(scenario);
+    }
+
+    /// Puts the scenario of [`Script::new`] back, whose rules have the ids of then.
+    pub(crate) fn restore(&mut self, mut scenario: Scenario) {
+        scenario.number_rules_after(0);
+        scenario.go_on_after(self.scenario.last_id());
+        self.put(scenario);
+    }
+
+    fn put(&mut self, scenario: Scenario) {
         self.generation += 1;
-        scenario.count_ids_from(&self.scenario);
         self.faults.retain(|active| !active.of_scenario);
         for fault in scenario.faults.clone() {
             self.push_fault(fault, true);
@@ -193,6 +204,11 @@ mod tests {
         assert!(script.add_fault(&json!({"type": "garbage"})).is_err());
     }
 
+    fn rules(script: &Script) -> Vec<&str> {
+        let rules = script.scenario().rules.iter();
+        rules.map(|rule| rule.id.as_str()).collect()
+    }
+
     #[test]
     fn rules_are_put_in_front_and_taken_away_by_their_ids() {
         let mut script = Script::default();
@@ -200,10 +216,6 @@ mod tests {
             script.prepend(&json!({"id": id})).unwrap();
         }
         let unnamed = script.prepend(&json!({})).unwrap();
-        let rules = |script: &Script| {
-            let rules = script.scenario().rules.iter();
-            rules.map(|rule| rule.id.clone()).collect::<Vec<_>>()
-        };
         assert_eq!(rules(&script), [unnamed.id.as_str(), "b", "a"]);
         assert!(
             script.prepend(&json!({"id": "a"})).is_err(),
@@ -211,8 +223,30 @@ mod tests {
         );
         assert!(script.remove_rule("b") && !script.remove_rule("b"));
         assert_eq!(rules(&script), [unnamed.id.as_str(), "a"]);
+    }
+
+    #[test]
+    fn a_number_names_one_rule_for_good() {
+        let scenario = |rules| Scenario::from_json(&json!({"rules": rules})).unwrap();
+        let first = scenario(json!([{}, {"id": "named"}, {"id": "rule-1"}, {}]));
+        let mut script = Script::new(first.clone());
+        assert_eq!(rules(&script), ["rule-2", "named", "rule-1", "rule-3"]);
+        script.replace(scenario(json!([{"id": "named"}, {}])));
+        assert_eq!(rules(&script), ["named", "rule-4"]);
         script.replace(Scenario::default());
-        let other = script.prepend(&json!({})).unwrap();
-        assert_ne!(other.id, unnamed.id, "an id means one rule for good");
+        script.prepend(&json!({})).unwrap();
+        assert_eq!(rules(&script), ["rule-5"]);
+        script.restore(first);
+        script.prepend(&json!({})).unwrap();
+        let restored = ["rule-6", "rule-2", "named", "rule-1", "rule-3"];
+        assert_eq!(rules(&script), restored);
+    }
+
+    #[test]
+    fn a_rule_finds_a_number_beside_those_of_a_profile() {
+        let own = Scenario::from_json(&json!({"rules": [{"id": "slow"}], "profile": "slow"}));
+        let mut script = Script::new(own.unwrap());
+        script.prepend(&json!({})).unwrap();
+        assert_eq!(rules(&script), ["rule-2", "slow", "rule-1"]);
     }
 }

@@ -183,6 +183,25 @@ async fn rules_and_scenarios_are_changed_while_sessions_are_bound() {
     assert_eq!(answer.status, 404);
 }
 
+/// Who still has the id of an earlier rule must not hit another one.
+#[tokio::test]
+async fn rules_of_another_scenario_have_other_numbers_until_the_reset() {
+    let program = Program::start(&["--failed-submits"]);
+    let unnamed = json!({"rules": [{}, {"id": "named"}]});
+    for number in [1, 2] {
+        let taken = program.main("PUT", "scenario", &unnamed).await;
+        assert_eq!(taken["rules"][0]["id"], format!("rule-{number}"), "{taken}");
+        assert_eq!(taken["rules"][1]["id"], "named");
+    }
+    program.main("POST", "reset?what=rules", &json!({})).await;
+    let first = program.main("GET", "rules", &json!({})).await;
+    let added = program.main("POST", "rules", &json!({})).await;
+    assert_eq!(added["id"], "rule-3");
+    program.main("POST", "reset?what=rules", &json!({})).await;
+    let again = program.main("GET", "rules", &json!({})).await;
+    assert_eq!(again, first);
+}
+
 #[test]
 fn a_wrong_scenario_file_is_a_list_of_all_errors_and_exit_code_1() {
     let file = std::env::temp_dir().join(format!("scenario-{}.toml", std::process::id()));

@@ -101,7 +101,7 @@ pub(crate) async fn reset(
         control.change_script(Script::clear_faults);
     }
     if is_wanted("rules") {
-        control.replace_scenario(control.settings().scenario.clone());
+        control.restore_scenario();
     }
     if is_wanted("behaviour") {
         let initial = control.settings().behaviour.clone();

@@ -78,11 +78,12 @@ impl Scenario {
     pub fn followed_by(mut self, other: Self) -> Self {
         for rule in other.rules {
             let mut rule = Arc::unwrap_or_clone(rule);
-            while self.rules.iter().any(|own| own.id == rule.id) {
-                rule.id = self.numbered_id();
+            if self.has_rule(&rule.id) {
+                rule.id.clear();
             }
             self.rules.push(Arc::new(rule));
         }
+        self.number_rules_after(0);
         self.faults.extend(other.faults);
         let known = |lists: &[List], name: &str| lists.iter().any(|own| own.name == name);
         for list in other.lists {
@@ -116,8 +117,8 @@ impl Scenario {
         let node = input::from_json(json);
         let mut errors = Vec::new();
         let rule = input::read_table("", &node, &mut errors, |table| {
-            let rule = read::rule(table, &mut || self.numbered_id());
-            if self.rules.iter().any(|other| other.id == rule.id) {
+            let rule = read::rule(table);
+            if self.has_rule(&rule.id) {
                 table.report("id", "there is a rule of this id");
             }
             if self.rules.len() >= RULES_MAX {
@@ -128,7 +129,11 @@ impl Scenario {
             }
             rule
         });
-        let rule = finish("", rule, errors).map(Arc::new)?;
+        let mut rule = finish("", rule, errors)?;
+        if rule.id.is_empty() {
+            rule.id = self.next_id();
+        }
+        let rule = Arc::new(rule);
         self.rules.insert(0, Arc::clone(&rule));
         Ok(rule)
     }
@@ -147,14 +152,44 @@ impl Scenario {
         Some(Arc::clone(rule))
     }
 
-    /// The numbers that `other` has given to rules are not given again.
-    pub(crate) fn count_ids_from(&mut self, other: &Self) {
-        self.last_id = self.last_id.max(other.last_id);
+    /// The last number that a rule without an id was given.
+    pub(crate) const fn last_id(&self) -> u64 {
+        self.last_id
     }
 
-    fn numbered_id(&mut self) -> String {
-        self.last_id += 1;
-        format!("rule-{}", self.last_id)
+    /// Lets the numbers of rules to come go on behind this one.
+    pub(crate) fn go_on_after(&mut self, last_id: u64) {
+        self.last_id = self.last_id.max(last_id);
+    }
+
+    /// Gives each rule that has no id of its own a number behind `last_id`.
+    pub(crate) fn number_rules_after(&mut self, last_id: u64) {
+        self.last_id = last_id;
+        // What they were given before is free again.
+        for rule in self.rules.iter_mut().filter(|rule| !rule.is_named()) {
+            Arc::make_mut(rule).id.clear();
+        }
+        for at in 0..self.rules.len() {
+            if self.rules[at].id.is_empty() {
+                let id = self.next_id();
+                Arc::make_mut(&mut self.rules[at]).id = id;
+            }
+        }
+    }
+
+    /// The next number that no rule has.
+    fn next_id(&mut self) -> String {
+        loop {
+            self.last_id += 1;
+            let id = format!("rule-{}", self.last_id);
+            if !self.has_rule(&id) {
+                return id;
+            }
+        }
+    }
+
+    fn has_rule(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
     }
 
     fn from_node(source: &str, node: &Node) -> Result<Self, InputErrors> {

@@ -26,8 +26,10 @@ pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
     let mut scenario = Scenario::default();
     let mut ids = HashSet::new();
     let rules = table.list("rules", RULES_MAX, |table| {
-        let rule = rule(table, &mut || scenario.numbered_id());
-        report_second(table, "id", &rule.id, &mut ids);
+        let rule = rule(table);
+        if !rule.id.is_empty() {
+            report_second(table, "id", &rule.id, &mut ids);
+        }
         rule
     });
     let faults = table.list("faults", FAULTS_MAX, fault::read);
@@ -60,9 +62,9 @@ fn report_second(
     }
 }
 
-/// Reads one rule; without an id it gets the next number.
-pub(super) fn rule(table: &mut Table<'_, '_>, next_id: &mut dyn FnMut() -> String) -> Rule {
-    let id = name(table, "id").unwrap_or_else(next_id);
+/// Reads one rule; its id is empty when it has none of its own.
+pub(super) fn rule(table: &mut Table<'_, '_>) -> Rule {
+    let id = name(table, "id").unwrap_or_default();
     let matching = table.table("match", matching).unwrap_or_default();
     let times = table
         .integer("times", 1..=i64::MAX)

@@ -125,6 +125,11 @@ pub(crate) enum MoContent {
 }
 
 impl Rule {
+    /// Whether its id was written; else it is a number.
+    pub(super) fn is_named(&self) -> bool {
+        self.written["id"] == self.id.as_str()
+    }
+
     /// The rule as it was written, with its id, and whether it is enabled if it is not.
     pub(crate) fn to_json(&self) -> Json {
         let mut json = self.written.clone();
