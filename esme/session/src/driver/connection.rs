@@ -23,6 +23,12 @@ const TURNS_MAX: usize = 32;
 /// How long a closed connection may take to write its last octets.
 const LAST_WRITE_MAX: Duration = Duration::from_secs(2);
 
+/// What a read brought is handled in two pieces where it is long: the first ends after this many
+/// PDUs and this share of the octets, and is answered before the rest is handled. A peer whose
+/// window is full works on these answers meanwhile, instead of waiting for all of them.
+const FIRST_PIECE_PDUS_MIN: usize = 16;
+const FIRST_PIECE_SHARE: usize = 4;
+
 pub(super) struct Connection<'a, S, O: Owner> {
     stream: S,
     session: Session,
@@ -32,6 +38,8 @@ pub(super) struct Connection<'a, S, O: Owner> {
     config: DriverConfig,
     read: ReadBuffer,
     write: WriteBuffer,
+    /// Only the first piece of what was read is handled.
+    rest_unhandled: bool,
     /// Since when the first octet that is not handled, or not written, waits.
     half_pdu_since: Option<Instant>,
     write_stuck_since: Option<Instant>,
@@ -80,6 +88,7 @@ where
             read: ReadBuffer::new(config.read_buffer_octets),
             write: WriteBuffer::new(config.one_write_per_pdu),
             config,
+            rest_unhandled: false,
             half_pdu_since: None,
             write_stuck_since: None,
             sleep: Box::pin(tokio::time::sleep_until(now.into())),
@@ -176,10 +185,17 @@ where
         progress
     }
 
-    /// One read, and all PDUs that it completed.
+    /// One read and the PDUs that it completed, or those that are left of the last read.
     fn read_once(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if self.rest_unhandled {
+            self.handle_input(now, usize::MAX);
+            return Poll::Ready(());
+        }
         match ready!(self.read.poll_read(cx, &mut self.stream)) {
-            Ok(1..) => self.handle_input(now),
+            Ok(1..) => {
+                let octets = self.read.unhandled().len();
+                self.handle_input(now, octets / FIRST_PIECE_SHARE);
+            }
             Ok(0) | Err(_) => {
                 self.session.handle_transport_closed(now);
             }
@@ -187,9 +203,15 @@ where
         Poll::Ready(())
     }
 
-    fn handle_input(&mut self, now: Instant) {
-        let mut handled = false;
+    /// Handles whole PDUs, up to `piece_octets` if they are many.
+    fn handle_input(&mut self, now: Instant, piece_octets: usize) {
+        let (mut pdus, mut octets) = (0, 0);
+        self.rest_unhandled = false;
         loop {
+            if pdus >= FIRST_PIECE_PDUS_MIN && octets >= piece_octets {
+                self.rest_unhandled = true;
+                break;
+            }
             let step = self.session.handle_input(now, self.read.unhandled());
             let consumed = step.consumed;
             if let Some(event) = step.event {
@@ -198,12 +220,13 @@ where
             if consumed == 0 {
                 break;
             }
-            handled = true;
             self.read.consume(consumed);
+            pdus += 1;
+            octets += consumed;
         }
         let half = !self.read.unhandled().is_empty();
         self.half_pdu_since = match self.half_pdu_since {
-            Some(since) if half && !handled => Some(since),
+            Some(since) if half && pdus == 0 => Some(since),
             _ => half.then_some(now),
         };
     }
