@@ -114,7 +114,7 @@ pub enum StartError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// Rules that cannot be.
+    /// Rules or faults that cannot be.
     Rules(
         /// What is wrong with them.
         InputErrors,

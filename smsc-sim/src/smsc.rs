@@ -77,6 +77,10 @@ impl Smsc {
                 problem: "at most 15 printable ASCII characters are allowed",
             });
         }
+        if settings.tls.is_none() {
+            let scenario = settings.scenario.check_without_tls();
+            scenario.map_err(StartError::Rules)?;
+        }
         let smpp = match settings.in_memory {
             true => None,
             false => Some(listen("smpp_address", settings.smpp_address).await?),
@@ -231,7 +235,8 @@ impl Smsc {
         added.map(|_| ())
     }
 
-    /// Puts a scenario in the place of the one before, from the next message on.
+    /// Puts a scenario in the place of the one before, from the next message on. Its faults of the
+    /// handshake strike nobody where there is no TLS.
     pub fn set_scenario(&self, scenario: Scenario) {
         self.control.replace_scenario(scenario);
     }

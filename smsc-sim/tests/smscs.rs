@@ -191,6 +191,11 @@ async fn an_smsc_that_cannot_be_is_refused_and_main_stays() {
             422,
             "scenario.rules[0].match.too",
         ),
+        (
+            json!({"scenario": {"faults": [{"type": "queue_full"}, {"type": "tls_close"}]}}),
+            409,
+            "scenario.faults[1].type",
+        ),
         (json!({"system_id": "x".repeat(16)}), 422, "system_id"),
         (json!({"colour": 1}), 422, "colour"),
         (json!({"tls": 1}), 422, "tls"),

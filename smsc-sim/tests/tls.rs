@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use support::file::TestFile;
 use support::program::{Program, run};
 use support::{Client, PATIENCE, smsc};
 
@@ -239,6 +240,29 @@ async fn a_virtual_smsc_has_tls_and_its_faults_of_its_own() {
     }
     let main = program.http("GET", "/api/v1/smscs/main/tls", "").await;
     assert_eq!(main.status, 404, "{main:?}");
+}
+
+/// They would do nothing; an SMSC that only inherits them from one with TLS is none the worse.
+#[tokio::test]
+async fn faults_of_the_handshake_need_tls() {
+    let file = TestFile::new("tls-fault.toml");
+    std::fs::write(&file.0, "[[faults]]\ntoxicity = 1.0\ntype = 'tls_stall'\n").unwrap();
+    let path = file.path();
+    let output = run(&["--scenario", path]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("{path}:3:8: faults[0].type: 'tls_stall': this SMSC has no TLS port");
+    assert!(said.contains(&expected), "{said}");
+
+    let program = Program::start(&["--scenario", path, "--smpp-tls-port", "0"]);
+    for (body, faults) in [(json!({}), 0), (json!({"tls": true}), 1)] {
+        let given = body.to_string();
+        let created = program.http("POST", "/api/v1/smscs", &given).await;
+        let id = created.body["id"].as_str().unwrap();
+        let path = format!("/api/v1/smscs/{id}/faults");
+        let shown = program.http("GET", &path, "").await.body;
+        assert_eq!(shown["faults"].as_array().unwrap().len(), faults, "{body}");
+    }
 }
 
 #[test]

@@ -43,6 +43,14 @@ impl Problem {
         Self::body(StatusCode::NOT_FOUND, detail)
     }
 
+    /// What was asked for can be, but not with this SMSC.
+    pub(crate) fn not_here(errors: InputErrors) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            ..Self::from(errors)
+        }
+    }
+
     /// The query has a parameter that there is not.
     pub(crate) fn no_parameter(name: &str) -> Self {
         Self::field(name, "there is no such parameter")

@@ -13,7 +13,7 @@ use super::body;
 use super::fields::{Fields, required};
 use super::problem::Problem;
 use crate::control::Control;
-use crate::fault::{self, Fault};
+use crate::fault;
 use crate::scenario::{List, Scenario};
 
 /// Content type of TOML.
@@ -47,8 +47,8 @@ pub(crate) async fn replace(
         let json = body::json(body).map_err(|problem| problem.adding(&hint))?;
         Scenario::from_json(&json)?
     };
-    for (at, fault) in scenario.faults.iter().enumerate() {
-        check_tls(&control, fault).map_err(|problem| problem.below(&format!("faults[{at}]")))?;
+    if control.settings().tls.is_none() {
+        scenario.check_without_tls().map_err(Problem::not_here)?;
     }
     control.replace_scenario(scenario);
     Ok(Json(shape(&control)))
@@ -107,7 +107,10 @@ pub(crate) async fn add_fault(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let json = body::json(body)?;
-    check_tls(&control, &fault::from_json(&json)?)?;
+    if fault::from_json(&json)?.kind.is_of_tls() && control.settings().tls.is_none() {
+        let detail = format!("type: {}", fault::NO_TLS);
+        return Err(Problem::body(StatusCode::CONFLICT, detail).about("type"));
+    }
     let fault = control.change_script(|script| script.add_fault(&json))?;
     Ok((StatusCode::CREATED, Json(fault.to_json())))
 }
@@ -128,15 +131,6 @@ pub(crate) async fn remove_fault(
 pub(crate) async fn clear_faults(State(control): State<Control>) -> StatusCode {
     control.change_script(|script| script.clear_faults());
     StatusCode::NO_CONTENT
-}
-
-/// A fault of the handshake strikes nobody where there is none.
-fn check_tls(control: &Control, fault: &Fault) -> Result<(), Problem> {
-    if !fault.kind.is_of_tls() || control.settings().tls.is_some() {
-        return Ok(());
-    }
-    let detail = "type: this SMSC has no TLS port, so no handshake can be struck";
-    Err(Problem::body(StatusCode::CONFLICT, detail).about("type"))
 }
 
 fn no_rule(id: &str) -> Problem {

@@ -138,6 +138,9 @@ impl From<SmscsError> for Problem {
                 let detail = format!("{field}: cannot listen on {address}: {error}");
                 Self::body(StatusCode::CONFLICT, detail).about(field)
             }
+            SmscsError::Start(StartError::Rules(errors)) => {
+                Self::not_here(errors.below("scenario"))
+            }
             SmscsError::Start(_) => Self::body(StatusCode::CONFLICT, detail),
         }
     }
@@ -159,6 +162,10 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
         .transpose()
         .map_err(|errors| errors.below("scenario"))?;
     let tls = tls::read(fields.take("tls"), main)?;
+    let inherited = match tls {
+        Some(_) => main.scenario.clone(),
+        None => main.scenario.clone().without_tls(),
+    };
     let conformance = fields.boolean("conformance")?;
     let window_size = fields.number("conformance_window", u64::from(u32::MAX))?;
     let window_size = window_size
@@ -171,7 +178,7 @@ fn settings(fields: &mut Fields, main: &Settings) -> Result<Settings, Problem> {
         smpp_address,
         tls,
         http_address: None,
-        scenario: scenario.unwrap_or_else(|| main.scenario.clone()),
+        scenario: scenario.unwrap_or(inherited),
         seed: seed.unwrap_or(main.seed),
         system_id: system_id.unwrap_or_else(|| main.system_id.clone()),
         accounts: accounts

@@ -21,6 +21,9 @@ use crate::scenario::Delay;
 /// Faults that are active on an SMSC at most.
 pub(crate) const FAULTS_MAX: usize = 100;
 
+/// What is wrong with a fault of the handshake where there is none.
+pub(crate) const NO_TLS: &str = "this SMSC has no TLS port, so no handshake can be struck";
+
 /// A fault that can be switched on.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {

@@ -280,10 +280,15 @@ impl<'n, 'e> Table<'n, 'e> {
 
     /// Reports a problem with a key, or with the table when the key is not there.
     pub(crate) fn report(&mut self, key: &str, text: impl Into<String>) {
+        let error = self.error(key, text);
+        self.errors.push(error);
+    }
+
+    /// The same as an error that is not reported.
+    pub(crate) fn error(&self, key: &str, text: impl Into<String>) -> InputError {
         let entry = self.entries.iter().find(|(name, ..)| name == key);
         let node = entry.map_or(self.node, |(_, _, node)| node);
-        let path = self.path_of(key);
-        self.errors.push(problem(&path, node, text));
+        problem(&self.path_of(key), node, text)
     }
 
     /// The table as it was written.

@@ -31,6 +31,8 @@ pub struct Scenario {
     pub(crate) rules: Vec<Arc<ReadRule>>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) lists: Vec<List>,
+    /// What is wrong with its faults if the SMSC has no TLS.
+    errors_without_tls: Option<InputErrors>,
     /// The last number that a rule without an id was given.
     last_id: u64,
 }
@@ -85,6 +87,7 @@ impl Scenario {
         }
         self.number_rules_after(0);
         self.faults.extend(other.faults);
+        self.errors_without_tls = self.errors_without_tls.or(other.errors_without_tls);
         let known = |lists: &[List], name: &str| lists.iter().any(|own| own.name == name);
         for list in other.lists {
             if !known(&self.lists, &list.name) {
@@ -101,6 +104,21 @@ impl Scenario {
         let faults: Vec<&Json> = self.faults.iter().map(|fault| &fault.written).collect();
         let lists: Vec<Json> = self.lists.iter().map(List::to_json).collect();
         json!({"rules": rules, "faults": faults, "lists": lists})
+    }
+
+    /// Whether an SMSC without TLS can have it.
+    ///
+    /// # Errors
+    /// Its faults that strike only the handshake.
+    pub(crate) fn check_without_tls(&self) -> Result<(), InputErrors> {
+        self.errors_without_tls.clone().map_or(Ok(()), Err)
+    }
+
+    /// The same for an SMSC without TLS: faults of the handshake are left out.
+    pub(crate) fn without_tls(mut self) -> Self {
+        self.faults.retain(|fault| !fault.kind.is_of_tls());
+        self.errors_without_tls = None;
+        self
     }
 
     /// The members of a distribution list; `None`: there is no such list.
@@ -195,7 +213,11 @@ impl Scenario {
     fn from_node(source: &str, node: &Node) -> Result<Self, InputErrors> {
         let mut errors = Vec::new();
         let scenario = input::read_table("", node, &mut errors, read::scenario);
-        finish(source, scenario, errors)
+        let mut scenario = finish(source, scenario, errors)?;
+        if let Some(errors) = &mut scenario.errors_without_tls {
+            source.clone_into(&mut errors.source);
+        }
+        Ok(scenario)
     }
 }
 

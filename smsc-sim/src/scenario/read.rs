@@ -12,7 +12,7 @@ use super::{RULES_MAX, Scenario, profile};
 use crate::delivery::{self, ReceiptForm, ReceiptText};
 use crate::fault::{self, FAULTS_MAX, Fault};
 use crate::ids::IdForm;
-use crate::input::{Allowed, Node, Table};
+use crate::input::{Allowed, InputErrors, Node, Table};
 use crate::pattern::Pattern;
 use crate::tlv::{TLVS_MAX, TlvPattern};
 
@@ -32,7 +32,14 @@ pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
         }
         rule
     });
-    let faults = table.list("faults", FAULTS_MAX, fault::read);
+    let mut of_tls = Vec::new();
+    let faults = table.list("faults", FAULTS_MAX, |table| {
+        let fault = fault::read(table)?;
+        if fault.kind.is_of_tls() {
+            of_tls.push(table.error("type", fault::NO_TLS));
+        }
+        Some(fault)
+    });
     let mut names = HashSet::new();
     let lists = table.list("lists", LISTS_MAX, |table| {
         let list = List::read(table)?;
@@ -42,6 +49,7 @@ pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
     scenario.lists = lists.into_iter().flatten().flatten().collect();
     scenario.rules = rules.into_iter().flatten().map(Arc::new).collect();
     scenario.faults = faults.into_iter().flatten().flatten().collect();
+    scenario.errors_without_tls = (!of_tls.is_empty()).then(|| InputErrors::new("", of_tls));
     let allowed = Allowed {
         text: profile::ALLOWED,
         words: profile::NAMES,
@@ -262,7 +270,6 @@ fn octets(hex: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::InputErrors;
 
     fn errors(toml: &str) -> InputErrors {
         Scenario::from_toml("s.toml", toml).expect_err("it is wrong")
