@@ -12,9 +12,10 @@ use smsc_sim::load::{
     self, ClientTls, Environment, LoadSettings, Mix, Pace, Progress, Schedule, Summary, Target,
     Threshold, Trust,
 };
+use tokio::sync::Notify;
 
 use crate::args::{duration, read};
-use crate::{EXIT_FAILED, print_error, print_line};
+use crate::{EXIT_FAILED, interrupt, print_error, print_line};
 
 /// Messages per second when neither a rate nor a window is named.
 const RATE_DEFAULT: u32 = 1_000;
@@ -191,7 +192,7 @@ impl LoadArgs {
     }
 }
 
-/// Runs the load. Exit code 3: it could not be run, or a threshold was broken.
+/// Runs the load. Exit code 3: it could not be run to its end, or a threshold was broken.
 pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     let mut runtime = if args.binds == 1 {
         tokio::runtime::Builder::new_current_thread()
@@ -203,7 +204,8 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     let json = args.json.as_deref().map(JsonOutput::create).transpose()?;
     let settings = args.settings()?;
     let mut log = args.hlog.as_deref().map(IntervalLog::create).transpose()?;
-    let summary = runtime.block_on(measure(args, settings, log.as_mut()));
+    let interrupt = interrupt::on_signals()?;
+    let summary = runtime.block_on(measure(args, settings, &interrupt, log.as_mut()));
     for error in summary.errors() {
         print_error(format_args!("smsc-sim load: {error}"));
     }
@@ -239,6 +241,7 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
 async fn measure(
     args: &LoadArgs,
     settings: LoadSettings,
+    interrupt: &Notify,
     mut log: Option<&mut IntervalLog>,
 ) -> Summary {
     let quiet = args.quiet;
@@ -254,10 +257,10 @@ async fn measure(
     let environment = Environment::of_this_process(&args.target);
     let thresholds = args.fail_if.clone();
     if let Some(Windows(windows)) = &args.sweep {
-        let reports = load::sweep(&settings, windows, &mut progress).await;
+        let reports = load::sweep_until(interrupt, &settings, windows, &mut progress).await;
         return Summary::of_sweep(reports, thresholds, environment);
     }
-    let report = load::run(settings, &mut progress).await;
+    let report = load::run_until(interrupt, settings, &mut progress).await;
     Summary::of_run(report, thresholds, environment)
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod captures;
 mod generate;
+mod interrupt;
 mod ready;
 
 use std::error::Error;

@@ -7,19 +7,20 @@ mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use serde_json::{Value, json};
-use smsc_sim::load::{self, ClientTls, LoadError, LoadSettings, Pace, Schedule, Trust};
+use smsc_sim::load::{self, ClientTls, LoadError, LoadSettings, Pace, Progress, Schedule, Trust};
 use smsc_sim::{CertificateFlaw, TlsSettings};
 use support::program::run;
 use support::smsc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -106,6 +107,20 @@ async fn gateway() -> (SocketAddr, Seen) {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     (address, seen)
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_load_of_http_and_keeps_what_was_answered() {
+    let (address, _) = gateway().await;
+    let settings = settings(&format!("http://the-key@{address}"), 60_000);
+    let interrupt = Notify::new();
+    let started = Instant::now();
+    let mut first_second = |_: &Progress| interrupt.notify_one();
+    let report = load::run_until(&interrupt, settings, &mut first_second).await;
+    assert!(started.elapsed() < Duration::from_secs(4), "{report}");
+    let error = report.error().expect("it ended early");
+    assert!(matches!(error, LoadError::Interrupted), "{error}");
+    assert!(report.answered() > 100, "{report}");
 }
 
 #[tokio::test]

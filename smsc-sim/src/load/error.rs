@@ -36,6 +36,8 @@ pub enum LoadError {
     HttpLine,
     /// A session ended before the load did.
     Closed(CloseReason),
+    /// Somebody ended it.
+    Interrupted,
     /// CPU time cannot be read.
     Cpu(io::Error),
     /// A bind's task failed.
@@ -60,6 +62,9 @@ impl fmt::Display for LoadError {
                 "the answer to NDJSON is not one line of JSON with id or status per message"
             ),
             Self::Closed(reason) => write!(f, "a session ended early: {reason}"),
+            Self::Interrupted => f.write_str(
+                "interrupted: what had not come by then counts as unanswered or missing",
+            ),
             Self::Cpu(error) => write!(f, "cannot read the CPU time: {error}"),
             Self::Task(error) => write!(f, "a bind's task failed: {error}"),
         }

@@ -57,6 +57,11 @@ pub(super) async fn post_messages(
         let mut posting = pin!(poster.post_all(started, &gathered));
         tokio::select! {
             posted = &mut posting => posted,
+            // To unbind, before all is posted: what is open stays unanswered.
+            _ = commands.recv() => {
+                commands.close();
+                Ok(())
+            }
             ended = connection => match ended {
                 // The server may close it behind its last answer, which is still to be read.
                 Ok(()) => posting.await.map_err(|error| match error {

@@ -97,8 +97,9 @@ impl Meter {
         Ok(())
     }
 
-    /// What was measured until now; `error`: why it ended early.
-    pub(super) fn report(mut self, error: Option<LoadError>) -> Report {
+    /// What was measured. Messages count as offered that were due up to `until` after the start;
+    /// `error`: why it ended early.
+    pub(super) fn report(mut self, until: Duration, error: Option<LoadError>) -> Report {
         self.tick();
         let (cpu, error) = match cpu::Spent::read(self.settings.server_pid) {
             Ok(after) => (after, error),
@@ -107,10 +108,6 @@ impl Meter {
                 cpu::Spent::read(None).unwrap_or_default(),
                 error.or(Some(LoadError::Cpu(unread))),
             ),
-        };
-        let until = match &error {
-            Some(_) => self.started.elapsed(),
-            None => Duration::MAX,
         };
         // When another session ended, nobody waited any longer for these.
         self.total.unanswered = self.total.sent.saturating_sub(self.total.answered());

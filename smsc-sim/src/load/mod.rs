@@ -35,6 +35,7 @@ use signalbox_codec::COctetStr;
 use signalbox_codec::pdu::Bind;
 use signalbox_session::driver::{DriverConfig, drive};
 use signalbox_session::{BindType, CloseReason, Role, Session, SessionConfig};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, interval_at, sleep_until, timeout};
@@ -60,6 +61,8 @@ pub use self::threshold::{Threshold, ThresholdError};
 
 /// interface_version of the binds.
 const INTERFACE_VERSION: u8 = 0x34;
+/// How long responses and the end of the sessions are waited for after an interrupt.
+const INTERRUPTED_UNBIND_MAX: Duration = Duration::from_secs(1);
 /// From one line of progress to the next.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -67,22 +70,42 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// could not begin or that ended early has a report too, of what was measured up to then; its
 /// [`Report::error`] tells why.
 pub async fn run(settings: LoadSettings, progress: &mut dyn FnMut(&Progress)) -> Report {
+    run_until(&Notify::new(), settings, progress).await
+}
+
+/// The same, and ends early as soon as `interrupt` is notified.
+pub async fn run_until(
+    interrupt: &Notify,
+    settings: LoadSettings,
+    progress: &mut dyn FnMut(&Progress),
+) -> Report {
     let settings = Arc::new(settings);
-    let (mut crew, mut meter) = match begin(&settings).await {
+    let begun = unless_interrupted(interrupt, begin(&settings)).await;
+    let (mut crew, mut meter) = match begun {
         Ok(begun) => begun,
         Err(error) => return Report::not_begun(Arc::unwrap_or_clone(settings), error),
     };
-    let worked = crew.work(&mut meter, progress).await;
+    let worked = unless_interrupted(interrupt, crew.work(&mut meter, progress)).await;
+    let until = match &worked {
+        Ok(()) => Duration::MAX,
+        Err(_) => meter.started.elapsed(),
+    };
     progress(&meter.tick());
     let ended = match worked {
-        Ok(()) => crew.unbind().await,
+        Ok(()) => unless_interrupted(interrupt, crew.unbind()).await,
+        Err(LoadError::Interrupted) => {
+            // Whatever comes of it, the load was interrupted.
+            let _ = timeout(INTERRUPTED_UNBIND_MAX, crew.unbind()).await;
+            Err(LoadError::Interrupted)
+        }
         Err(error) => Err(error),
     };
-    meter.report(ended.err())
+    meter.report(until, ended.err())
 }
 
 /// Runs in a closed loop with one window after the other, until one cannot begin or ends early.
-pub async fn sweep(
+pub async fn sweep_until(
+    interrupt: &Notify,
     settings: &LoadSettings,
     windows: &[u32],
     progress: &mut dyn FnMut(&Progress),
@@ -94,7 +117,7 @@ pub async fn sweep(
             pace: Pace::Closed,
             ..settings.clone()
         };
-        let report = run(settings, progress).await;
+        let report = run_until(interrupt, settings, progress).await;
         let failed = report.error().is_some();
         reports.push(report);
         if failed {
@@ -102,6 +125,17 @@ pub async fn sweep(
         }
     }
     reports
+}
+
+/// What `work` comes to, unless the interrupt comes before.
+async fn unless_interrupted<T>(
+    interrupt: &Notify,
+    work: impl Future<Output = Result<T, LoadError>>,
+) -> Result<T, LoadError> {
+    tokio::select! {
+        done = work => done,
+        () = interrupt.notified() => Err(LoadError::Interrupted),
+    }
 }
 
 async fn begin(settings: &Arc<LoadSettings>) -> Result<(Crew, Meter), LoadError> {

@@ -69,6 +69,12 @@ impl Summary {
         self.reports.iter().filter_map(Report::error)
     }
 
+    /// Whether somebody ended it before its time.
+    fn is_interrupted(&self) -> bool {
+        self.errors()
+            .any(|error| matches!(error, LoadError::Interrupted))
+    }
+
     /// All reasons for exit code 3.
     fn failures(&self) -> Vec<String> {
         let errors = self.errors().map(ToString::to_string);
@@ -100,6 +106,7 @@ impl Summary {
         let threshold = |(threshold, broken): &(Threshold, bool)| json!({"fail_if": threshold.to_string(), "failed": broken});
         value["thresholds"] = self.thresholds.iter().map(threshold).collect();
         value["nothing_accepted"] = self.nothing_was_accepted().into();
+        value["interrupted"] = self.is_interrupted().into();
         value["failed"] = self.has_failed().into();
         value["failed_because"] = self.failures().into();
         value["environment"] = self.environment.to_json();
