@@ -4,14 +4,14 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::fs;
+use std::process::Output;
 use std::time::Duration;
 
 use serde_json::Value;
 use smsc_sim::load::{self, LoadSettings, Pace, Report, Schedule};
-use support::program::{Program, command, run};
+use support::file::TestFile;
+use support::program::{Program, run};
 
 /// Runs a load against an SMSC with this latency and receipt delay, both in ms.
 async fn measure(
@@ -35,32 +35,10 @@ fn open(settings: &mut LoadSettings, rate_per_s: u32, duration_ms: u64) {
     settings.duration = Duration::from_millis(duration_ms);
 }
 
-/// The results of an earlier run, where a load is to write its own.
-struct EarlierResults(PathBuf);
-
-impl EarlierResults {
-    fn write(name: &str) -> Self {
-        let name = format!("smsc-sim-{}-{name}.json", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::write(&path, "{\"failed\": false}").unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-
-    /// What is there.
-    fn read(&self) -> Value {
-        let text = std::fs::read_to_string(&self.0).unwrap();
-        serde_json::from_str(&text).expect(&text)
-    }
-}
-
-impl Drop for EarlierResults {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).unwrap();
-    }
+/// What the program says to a load of this target; paths must have no spaces.
+fn load(target: &str, args: &str) -> Output {
+    let args: Vec<&str> = args.split_whitespace().collect();
+    run(&[&["load", "--target", target][..], &args].concat())
 }
 
 fn ms(time: Option<Duration>) -> u128 {
@@ -163,19 +141,9 @@ async fn the_border_of_the_warm_up_is_exact() {
 async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
     let program = Program::start(&["--rate-limit", "1"]);
     let target = format!("smpp://load:pw@{}", program.smpp);
-    let load = || {
-        let output = run(&[
-            "load",
-            "--target",
-            &target,
-            "--rate",
-            "50",
-            "--duration",
-            "200ms",
-            "--quiet",
-            "--fail-if",
-            "p50>5s",
-        ]);
+    let refused = || {
+        let args = "--rate 50 --duration 200ms --quiet --fail-if p50>5s";
+        let output = load(&target, args);
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(
             said.contains("\nthreshold p50>5s: not exceeded\n"),
@@ -183,7 +151,7 @@ async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
         );
         (output.status.code(), said)
     };
-    let (code, said) = load();
+    let (code, said) = refused();
     assert!(
         said.starts_with("1 message accepted, 9 refused, "),
         "{said}"
@@ -191,15 +159,14 @@ async fn a_load_of_which_nothing_was_accepted_is_exit_code_3() {
     assert_eq!(code, Some(0), "{said}");
     let refusing = serde_json::json!({"submit_status": "ESME_RSYSERR"});
     program.main("POST", "behaviour", &refusing).await;
-    let (code, said) = load();
+    let (code, said) = refused();
     assert!(
         said.starts_with("0 messages accepted, 10 refused, "),
         "{said}"
     );
     assert!(said.contains("\nnothing was accepted: FAILED\n"), "{said}");
     assert_eq!(code, Some(3), "{said}");
-    let args = ["load", "--target", &target, "--messages", "1", "--quiet"];
-    let output = run(&[&args[..], &["--json", "-"]].concat());
+    let output = load(&target, "--messages 1 --quiet --json -");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["nothing_accepted"], true, "{json}");
     assert_eq!(json["failed"], true, "{json}");
@@ -215,11 +182,14 @@ fn a_load_that_cannot_begin_replaces_the_results_of_an_earlier_one() {
         (wrong, "a session ended early: the bind was refused: "),
     ];
     for (target, reason) in table {
-        for more in [&[][..], &["--sweep", "1,2"]] {
-            let results = EarlierResults::write("unbound");
-            let args = ["load", "--target", &target, "--quiet", "--json"];
-            let output = run(&[&args[..], &[results.path()], more].concat());
-            let json = results.read();
+        for more in ["", "--sweep 1,2"] {
+            let results = TestFile::new("unbound.json");
+            fs::write(&results.0, r#"{"failed": false}"#).unwrap();
+            let output = load(
+                &target,
+                &format!("--quiet --json {} {more}", results.path()),
+            );
+            let json = results.json();
             assert_eq!(output.status.code(), Some(3), "{json}");
             assert_eq!(json["failed"], true, "{json}");
             let because = json["failed_because"].as_array().unwrap();
@@ -232,60 +202,27 @@ fn a_load_that_cannot_begin_replaces_the_results_of_an_earlier_one() {
 }
 
 #[test]
-fn a_load_that_ends_early_reports_what_was_measured_up_to_then() {
-    let mut program = Program::start(&[]);
-    let target = format!("smpp://load:pw@{}", program.smpp);
-    let results = EarlierResults::write("killed");
-    let args = ["load", "--target", &target, "--rate", "100"];
-    let more = ["--duration", "20s", "--json", results.path()];
-    let mut load = command(&[&args[..], &more].concat())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first_second = String::new();
-    let stderr = load.stderr.as_mut().unwrap();
-    BufReader::new(stderr).read_line(&mut first_second).unwrap();
-    program.child.kill().unwrap();
-    let output = load.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    let reason = "a session ended early: the connection was lost";
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains(&format!("\n{reason}: FAILED\n")), "{said}");
-    let json = results.read();
-    assert_eq!(json["failed_because"], serde_json::json!([reason]));
-    assert!(json["accepted"].as_u64() > Some(80), "{json}");
-    // Of the 2000 of the whole time most were not due yet.
-    let count = |name: &str| json[name].as_u64().unwrap();
-    let all = count("messages") + count("unanswered") + count("unsent");
-    assert_eq!(count("offered"), all, "{json}");
-    assert!(all < 1_500, "{json}");
-}
-
-#[test]
 fn what_does_not_come_is_waited_for_as_long_as_is_said() {
     let table = [
         (
-            ["--latency", "1h", "--response-timer", "1500ms"],
+            ["--latency", "--response-timer"],
             "(waiting for 10 responses, 1.5s each at most)",
             ("unanswered", 10),
             "threshold errors>0.1% exceeded",
         ),
         (
-            ["--receipt-delay", "1h", "--receipt-wait", "1500ms"],
+            ["--receipt-delay", "--receipt-wait"],
             "(waiting for 10 receipts, 1.5s at most)",
             ("receipts_missing", 10),
             "threshold receipts_missing>99% exceeded",
         ),
     ];
-    for ([of_smsc, slow, of_load, wait], waits, (count, expected), because) in table {
-        let program = Program::start(&[of_smsc, slow]);
+    for ([of_smsc, of_load], waits, (count, expected), because) in table {
+        let program = Program::start(&[of_smsc, "1h"]);
         let target = format!("smpp://load:pw@{}", program.smpp);
-        let mut args = vec!["load", "--target", &target, "--rate", "50", "--json", "-"];
-        args.extend(["--duration", "200ms", "--receipts", of_load, wait]);
-        args.extend(["--fail-if", "errors>0.1%"]);
-        args.extend(["--fail-if", "receipts_missing>99%"]);
-        let output = run(&args);
+        let args = "--rate 50 --json - --duration 200ms --receipts --fail-if errors>0.1% \
+             --fail-if receipts_missing>99%";
+        let output = load(&target, &format!("{args} {of_load} 1500ms"));
         let progress = String::from_utf8(output.stderr).unwrap();
         assert!(progress.contains(waits), "{progress}");
         let json: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -314,27 +251,15 @@ async fn receipts_are_timed_end_to_end() {
 fn a_broken_threshold_is_exit_code_3_and_stands_in_the_report() {
     let program = Program::start(&["--latency", "20ms"]);
     let target = format!("smpp://load:pw@{}", program.smpp);
-    let load = |conditions: &[&str]| {
-        let mut args = vec![
-            "load",
-            "--target",
-            &target,
-            "--rate",
-            "50",
-            "--duration",
-            "300ms",
-        ];
-        args.extend(["--json", "-", "--mix", "default"]);
-        for condition in conditions {
-            args.extend(["--fail-if", condition]);
-        }
-        let output = run(&args);
+    let judged = |conditions: &str| {
+        let args = format!("--rate 50 --duration 300ms --json - --mix default {conditions}");
+        let output = load(&target, &args);
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         (output.status.code(), said)
     };
-    let (code, said) = load(&["p50>5s", "errors>0.1%"]);
+    let (code, said) = judged("--fail-if p50>5s --fail-if errors>0.1%");
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = load(&["p50>5s", "p50>1ms"]);
+    let (code, said) = judged("--fail-if p50>5s --fail-if p50>1ms");
     assert_eq!(code, Some(3), "{said}");
     let failed: Vec<&Value> = said["thresholds"]
         .as_array()
@@ -352,16 +277,7 @@ fn a_broken_threshold_is_exit_code_3_and_stands_in_the_report() {
 fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
     let program = Program::start(&["--latency", "10ms"]);
     let target = format!("smpp://load:pw@{}", program.smpp);
-    let output = run(&[
-        "load",
-        "--target",
-        &target,
-        "--sweep",
-        "1,4",
-        "--duration",
-        "200ms",
-        "--quiet",
-    ]);
+    let output = load(&target, "--sweep 1,4 --duration 200ms --quiet");
     let said = String::from_utf8(output.stdout).unwrap();
     let windows: Vec<&str> = said
         .lines()
@@ -370,33 +286,18 @@ fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
     assert_eq!(windows[..3], ["window", "1", "4"], "{said}");
     assert!(output.stderr.is_empty());
 
-    let file = std::env::temp_dir().join(format!("smsc-sim-{}.hgrm", std::process::id()));
-    let path = file.to_str().unwrap();
-    let log = format!("{path}.hlog");
-    let output = run(&[
-        "load",
-        "--target",
-        &target,
-        "--rate",
-        "100",
-        "--duration",
-        "1200ms",
-        "--hgrm",
-        path,
-        "--hlog",
-        &log,
-    ]);
+    let (hgrm, hlog) = (TestFile::new("load.hgrm"), TestFile::new("load.hlog"));
+    let files = format!("--hgrm {} --hlog {}", hgrm.path(), hlog.path());
+    let output = load(&target, &format!("--rate 100 --duration 1200ms {files}"));
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(progress.contains("1 s  sent "), "{progress}");
-    let distribution = std::fs::read_to_string(&file).unwrap();
-    std::fs::remove_file(&file).unwrap();
+    let distribution = fs::read_to_string(&hgrm.0).unwrap();
     assert!(distribution.contains("1/(1-Percentile)"), "{distribution}");
     assert!(
         distribution.contains("Total count    =          120"),
         "{distribution}"
     );
-    let intervals = std::fs::read_to_string(&log).unwrap();
-    std::fs::remove_file(&log).unwrap();
+    let intervals = fs::read_to_string(&hlog.0).unwrap();
     let lines: Vec<&str> = intervals.lines().collect();
     assert_eq!(lines[1], "#[Histogram log format version 1.3]");
     // The first second and the rest.

@@ -8,6 +8,7 @@ use serde_json::json;
 use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
 use smsc_sim::{ReceiptState, Rule, RuleReceipt, Scenario, Smsc, StartError};
 
+use support::file::TestFile;
 use support::program::{Program, run};
 use support::{Client, smsc, submit_sm};
 
@@ -204,11 +205,10 @@ async fn rules_of_another_scenario_have_other_numbers_until_the_reset() {
 
 #[test]
 fn a_wrong_scenario_file_is_a_list_of_all_errors_and_exit_code_1() {
-    let file = std::env::temp_dir().join(format!("scenario-{}.toml", std::process::id()));
-    std::fs::write(&file, "[[rules]]\nmacth = {}\ntimes = 0\n").unwrap();
-    let path = file.to_str().unwrap();
+    let file = TestFile::new("wrong.toml");
+    std::fs::write(&file.0, "[[rules]]\nmacth = {}\ntimes = 0\n").unwrap();
+    let path = file.path();
     let output = run(&["--scenario", path]);
-    std::fs::remove_file(&file).unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 /// A file that goes with its test.
 pub(crate) struct TestFile(pub(crate) PathBuf);
 
@@ -14,6 +16,11 @@ impl TestFile {
 
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let text = fs::read_to_string(&self.0).unwrap();
+        serde_json::from_str(&text).expect(&text)
     }
 }
 

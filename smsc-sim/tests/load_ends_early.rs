@@ -1,4 +1,4 @@
-//! Signals end a load early, and its results are those up to then.
+//! A signal or the end of the SMSC ends a load early, and its results are those up to then.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use support::file::TestFile;
 use support::program::{Program, command};
 
@@ -49,8 +49,7 @@ fn a_signal_ends_a_load_with_what_was_measured_up_to_then() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(&format!("\n{REASON}: FAILED\n")), "{said}");
         assert!(said.contains(" messages accepted, 0 refused, "), "{said}");
-        let text = fs::read_to_string(&results.0).unwrap();
-        let json: Value = serde_json::from_str(&text).expect(&text);
+        let json = results.json();
         assert_eq!(json["interrupted"], true, "{json}");
         assert_eq!(json["failed_because"], json!([REASON]), "{json}");
         let count = |name: &str| json[name].as_u64().unwrap();
@@ -70,8 +69,7 @@ fn a_signal_ends_all_of_a_sweep() {
     signal("-INT", &load);
     let output = load.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let text = fs::read_to_string(&results.0).unwrap();
-    let json: Value = serde_json::from_str(&text).expect(&text);
+    let json = results.json();
     assert_eq!(json["sweep"].as_array().unwrap().len(), 1, "{json}");
     assert_eq!(json["interrupted"], true, "{json}");
 }
@@ -96,4 +94,26 @@ fn a_second_signal_ends_the_program_at_once() {
     assert!((200..900).contains(&time_ms), "{time_ms}");
     assert_eq!(status.code(), Some(3));
     assert_eq!(fs::read_to_string(&results.0).unwrap(), "");
+}
+
+#[test]
+fn the_end_of_the_smsc_ends_a_load_with_what_was_measured_up_to_then() {
+    let mut program = Program::start(&[]);
+    let results = TestFile::new("killed.json");
+    let load = load(&program, &results, &["--rate", "100"]);
+    program.child.kill().unwrap();
+    let output = load.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let reason = "a session ended early: the connection was lost";
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(&format!("\n{reason}: FAILED\n")), "{said}");
+    let json = results.json();
+    assert_eq!(json["failed_because"], json!([reason]));
+    assert_eq!(json["interrupted"], false);
+    assert!(json["accepted"].as_u64() > Some(80), "{json}");
+    // Of the 6000 of the whole time most were not due yet.
+    let count = |name: &str| json[name].as_u64().unwrap();
+    let all = count("messages") + count("unanswered") + count("unsent");
+    assert_eq!(count("offered"), all, "{json}");
+    assert!(all < 1_500, "{json}");
 }
