@@ -1,5 +1,5 @@
 //! What an ESME asks about its messages and changes of them: query, cancel, replace, schedules,
-//! validity, submit_multi and broadcasts, and peers of other versions.
+//! validity and broadcasts, and peers of other versions.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -7,95 +7,18 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::json;
 use signalbox_codec::pdu::{
-    BroadcastSm, CancelBroadcastSm, CancelSm, DestAddress, DestAddressBuf, QueryBroadcastSm,
-    QuerySm, QuerySmResp, ReplaceSm, ShortMessage, Sm, SubmitMulti,
+    BroadcastSm, CancelBroadcastSm, QueryBroadcastSm, ReplaceSm, ShortMessage, Sm,
 };
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, Tag, TlvBuf};
-use smsc_sim::{Behaviour, Scenario, Smsc};
+use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag, TlvBuf};
+use smsc_sim::{Behaviour, Smsc};
 
+use support::managing::{HOUR, NEW_YEAR_MS, cancel, query, slow_smsc, string};
 use support::{Client, submit_sm};
-
-/// 2026-01-01T00:00:00Z.
-const NEW_YEAR_MS: u64 = 1_767_225_600_000;
-const HOUR: Duration = Duration::from_secs(3_600);
-
-/// Deliveries take an hour of a clock that stands.
-async fn slow_smsc() -> (Smsc, Client) {
-    let smsc = Smsc::builder()
-        .seed(7)
-        .virtual_clock(NEW_YEAR_MS)
-        .with(|s| s.behaviour.receipt_delay = HOUR)
-        .start()
-        .await
-        .unwrap();
-    let client = Client::transceiver(smsc.addr()).await;
-    (smsc, client)
-}
-
-fn string(text: &str) -> COctetStr<'_> {
-    COctetStr::new(text.as_bytes()).unwrap()
-}
 
 async fn submitted(client: &mut Client, pdu: &Pdu<'_>) -> String {
     client.send(pdu).await;
     client.read().await.message_id()
-}
-
-/// message_state, final_date and error_code, or the status that refuses.
-/// The id in a submit_multi_resp, and who was refused with what.
-async fn multi_response(client: &mut Client) -> (String, Vec<(String, CommandStatus)>) {
-    let resp = client.read().await;
-    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
-        panic!("{resp:?}");
-    };
-    let refused = fields
-        .unsuccess_smes
-        .iter()
-        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code));
-    (fields.message_id.to_latin1(), refused.collect())
-}
-
-async fn query(
-    client: &mut Client,
-    id: &str,
-    from: &str,
-) -> Result<(u8, String, u8), CommandStatus> {
-    let query = QuerySm {
-        message_id: string(id),
-        source_addr: string(from),
-        ..QuerySm::default()
-    };
-    client.send(&Pdu::QuerySm(query)).await;
-    let resp = client.read().await;
-    assert_eq!(resp.command_id(), CommandId::QUERY_SM_RESP);
-    match resp.pdu() {
-        Pdu::QuerySmResp(Some(QuerySmResp {
-            message_id,
-            final_date,
-            message_state,
-            error_code,
-            ..
-        })) => {
-            assert_eq!(message_id, string(id));
-            Ok((message_state, final_date.to_latin1(), error_code))
-        }
-        _ => Err(resp.header.command_status),
-    }
-}
-
-async fn cancel(client: &mut Client, id: &str, to: &str) -> CommandStatus {
-    let cancel = CancelSm {
-        message_id: string(id),
-        source_addr: string("100"),
-        destination_addr: string(to),
-        ..CancelSm::default()
-    };
-    client.send(&Pdu::CancelSm(cancel)).await;
-    let resp = client.read().await;
-    assert_eq!(resp.command_id(), CommandId::CANCEL_SM_RESP);
-    resp.header.command_status
 }
 
 #[tokio::test]
@@ -301,141 +224,6 @@ async fn schedules_and_validity_are_respected() {
     ] {
         client.send(&with_times(schedule, validity)).await;
         assert_eq!(client.read().await.header.command_status, status);
-    }
-}
-
-#[tokio::test]
-async fn each_recipient_of_a_submit_multi_is_decided_about() {
-    let smsc = support::smsc(|_| {}).await;
-    let mut client = Client::transceiver(smsc.addr()).await;
-    let submit_multi = |to: &[&str], list: Option<&str>| {
-        let mut addresses = DestAddressBuf::new();
-        for to in to {
-            assert!(addresses.push(DestAddress::Sme {
-                dest_addr_ton: 1,
-                dest_addr_npi: 1,
-                destination_addr: string(to),
-            }));
-        }
-        if let Some(name) = list {
-            let dl_name = string(name);
-            assert!(addresses.push(DestAddress::DistributionList { dl_name }));
-        }
-        addresses
-    };
-    let addresses = submit_multi(&["49171", "99923", "99901"], Some("friends"));
-    let multi = SubmitMulti {
-        source_addr: string("100"),
-        dest_addresses: addresses.as_dest_addresses(),
-        registered_delivery: 1,
-        short_message: ShortMessage::new(b"to all").unwrap(),
-        ..SubmitMulti::default()
-    };
-    client.send(&Pdu::SubmitMulti(multi)).await;
-    let (id, refused) = multi_response(&mut client).await;
-    let expected = [
-        ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
-        ("friends".to_owned(), CommandStatus::ESME_RINVDLNAME),
-    ];
-    assert_eq!(refused, expected);
-    for (stat, state) in [("DELIVRD", 2), ("UNDELIV", 5)] {
-        let receipt = client.read().await.receipt();
-        assert_eq!(receipt, (stat.to_owned(), id.clone(), state));
-    }
-    let (state, _, _) = query(&mut client, &id, "100").await.unwrap();
-    assert_eq!(state, 5, "one failure counts for all");
-    assert_eq!(smsc.messages()[0].to, "49171,99923,99901,friends");
-
-    let none = submit_multi(&["99923"], None);
-    let multi = SubmitMulti {
-        dest_addresses: none.as_dest_addresses(),
-        ..multi
-    };
-    client.send(&Pdu::SubmitMulti(multi)).await;
-    let status = client.read().await.header.command_status;
-    assert_eq!(status, CommandStatus::ESME_RINVDSTADR);
-}
-
-/// Addresses and names of lists (in brackets), as a submit_multi names them.
-fn named(recipients: &[&str]) -> DestAddressBuf {
-    let mut addresses = DestAddressBuf::new();
-    for name in recipients {
-        let list = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-        let address = match list {
-            Some(list) => DestAddress::DistributionList {
-                dl_name: string(list),
-            },
-            None => DestAddress::Sme {
-                dest_addr_ton: 1,
-                dest_addr_npi: 1,
-                destination_addr: string(name),
-            },
-        };
-        assert!(addresses.push(address));
-    }
-    addresses
-}
-
-fn multi(addresses: &DestAddressBuf) -> SubmitMulti<'_> {
-    SubmitMulti {
-        source_addr: string("100"),
-        dest_addresses: addresses.as_dest_addresses(),
-        registered_delivery: 1,
-        short_message: ShortMessage::new(b"to all").unwrap(),
-        ..SubmitMulti::default()
-    }
-}
-
-#[tokio::test]
-async fn the_members_of_a_list_get_the_message_and_an_unknown_list_is_refused() {
-    let scenario =
-        json!({"lists": [{"name": "friends", "members": ["+49171", "+99901", "+99923"]}]});
-    let scenario = Scenario::from_json(&scenario).unwrap();
-    let smsc = support::smsc(|settings| settings.scenario = scenario).await;
-    let mut client = Client::transceiver(smsc.addr()).await;
-    let addresses = named(&["[friends]", "[nobody]"]);
-    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
-    let (_, refused) = multi_response(&mut client).await;
-    let expected = [
-        ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
-        ("nobody".to_owned(), CommandStatus::ESME_RINVDLNAME),
-    ];
-    assert_eq!(refused, expected);
-    assert_eq!(client.steps(2).await, ["+DELIVRD", "+UNDELIV"]);
-
-    let addresses = named(&["[nobody]"]);
-    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
-    let status = client.read().await.header.command_status;
-    assert_eq!(status, CommandStatus::ESME_RINVDLNAME);
-}
-
-#[tokio::test]
-async fn a_cancelled_submit_multi_is_cancelled_for_every_recipient() {
-    // By its id, and by the address of a recipient that is not the first.
-    for by_id in [true, false] {
-        let (smsc, mut client) = slow_smsc().await;
-        let addresses = named(&["49171", "49172", "99923"]);
-        client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
-        let resp = client.read().await;
-        let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
-            panic!("{resp:?}");
-        };
-        let id = fields.message_id.to_latin1();
-        let cancel = CancelSm {
-            message_id: string(if by_id { &id } else { "" }),
-            source_addr: string("100"),
-            destination_addr: string(if by_id { "" } else { "49172" }),
-            ..CancelSm::default()
-        };
-        client.send(&Pdu::CancelSm(cancel)).await;
-        let status = client.read().await.header.command_status;
-        assert_eq!(status, CommandStatus::ESME_ROK, "by id: {by_id}");
-        assert_eq!(client.steps(2).await, ["+DELETED", "+DELETED"]);
-        smsc.clock().advance(2 * HOUR).await.unwrap();
-        let more = client.read_within(Duration::from_millis(100)).await;
-        assert_eq!(more, None, "nothing else was planned any more");
-        let (state, _, _) = query(&mut client, &id, "100").await.unwrap();
-        assert_eq!(state, 4, "DELETED");
     }
 }
 

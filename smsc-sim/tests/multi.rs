@@ -1,45 +1,73 @@
-//! submit_multi as a test sees it: each recipient with its result and its receipts.
+//! submit_multi: each recipient with its result and its receipts, as an ESME and as a test see it.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use signalbox_codec::pdu::{DestAddress, DestAddressBuf, ShortMessage, SubmitMulti};
-use signalbox_codec::{COctetStr, CommandId, Pdu};
+use signalbox_codec::{CommandId, CommandStatus, Pdu};
+use smsc_sim::Scenario;
 
 use support::Client;
+use support::managing::{HOUR, cancel, query, slow_smsc, string};
 use support::program::Program;
+
+/// Addresses and names of lists (in brackets), as a submit_multi names them.
+fn named(recipients: &[&str]) -> DestAddressBuf {
+    let mut addresses = DestAddressBuf::new();
+    for name in recipients {
+        let list = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+        let address = match list {
+            Some(list) => DestAddress::DistributionList {
+                dl_name: string(list),
+            },
+            None => DestAddress::Sme {
+                dest_addr_ton: 1,
+                dest_addr_npi: 1,
+                destination_addr: string(name),
+            },
+        };
+        assert!(addresses.push(address));
+    }
+    addresses
+}
+
+fn multi(addresses: &DestAddressBuf) -> SubmitMulti<'_> {
+    SubmitMulti {
+        source_addr: string("100"),
+        dest_addresses: addresses.as_dest_addresses(),
+        registered_delivery: 1,
+        short_message: ShortMessage::new(b"to all").unwrap(),
+        ..SubmitMulti::default()
+    }
+}
+
+/// The id in a submit_multi_resp, and who was refused with what.
+async fn multi_response(client: &mut Client) -> (String, Vec<(String, CommandStatus)>) {
+    let resp = client.read().await;
+    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
+        panic!("{resp:?}");
+    };
+    let refused = fields
+        .unsuccess_smes
+        .iter()
+        .map(|sme| (sme.destination_addr.to_latin1(), sme.error_status_code));
+    (fields.message_id.to_latin1(), refused.collect())
+}
 
 /// Sends a message to a list of two and to a number that is refused. Returns its id, when both
 /// receipts were answered.
 async fn submit_to_many(program: &Program, client: &mut Client) -> String {
     let scenario = json!({"lists": [{"name": "friends", "members": ["+49171", "+99901"]}]});
     program.main("PUT", "scenario", &scenario).await;
-    let mut addresses = DestAddressBuf::new();
-    let list = DestAddress::DistributionList {
-        dl_name: COctetStr::new(b"friends").unwrap(),
-    };
-    let refused = DestAddress::Sme {
-        dest_addr_ton: 1,
-        dest_addr_npi: 1,
-        destination_addr: COctetStr::new(b"99923").unwrap(),
-    };
-    assert!(addresses.push(list) && addresses.push(refused));
-    let multi = SubmitMulti {
-        source_addr: COctetStr::new(b"100").unwrap(),
-        registered_delivery: 1,
-        dest_addresses: addresses.as_dest_addresses(),
-        short_message: ShortMessage::new(b"to all").unwrap(),
-        ..SubmitMulti::default()
-    };
-    client.send(&Pdu::SubmitMulti(multi)).await;
-    let resp = client.read().await;
-    let Pdu::SubmitMultiResp(Some(fields)) = resp.pdu() else {
-        panic!("{resp:?}");
-    };
+    let addresses = named(&["[friends]", "99923"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let (id, _) = multi_response(client).await;
     assert_eq!(client.steps(2).await, ["+DELIVRD", "+UNDELIV"]);
-    fields.message_id.to_latin1()
+    id
 }
 
 /// Source address and `stat` of so many receipts.
@@ -125,4 +153,73 @@ async fn a_receipt_by_hand_goes_to_each_recipient_or_to_the_one_that_is_named() 
     let body = r#"{"state": "EXPIRED", "to": "friends"}"#;
     let answer = program.http("POST", &path, body).await;
     assert_eq!((answer.status, &answer.body["field"]), (422, &json!("to")));
+}
+
+#[tokio::test]
+async fn each_recipient_of_a_submit_multi_is_decided_about() {
+    let smsc = support::smsc(|_| {}).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let addresses = named(&["49171", "99923", "99901", "[friends]"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let (id, refused) = multi_response(&mut client).await;
+    let expected = [
+        ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
+        ("friends".to_owned(), CommandStatus::ESME_RINVDLNAME),
+    ];
+    assert_eq!(refused, expected);
+    for (stat, state) in [("DELIVRD", 2), ("UNDELIV", 5)] {
+        let receipt = client.read().await.receipt();
+        assert_eq!(receipt, (stat.to_owned(), id.clone(), state));
+    }
+    let (state, _, _) = query(&mut client, &id, "100").await.unwrap();
+    assert_eq!(state, 5, "one failure counts for all");
+    assert_eq!(smsc.messages()[0].to, "49171,99923,99901,friends");
+
+    let none = named(&["99923"]);
+    client.send(&Pdu::SubmitMulti(multi(&none))).await;
+    let status = client.read().await.header.command_status;
+    assert_eq!(status, CommandStatus::ESME_RINVDSTADR);
+}
+
+#[tokio::test]
+async fn the_members_of_a_list_get_the_message_and_an_unknown_list_is_refused() {
+    let scenario =
+        json!({"lists": [{"name": "friends", "members": ["+49171", "+99901", "+99923"]}]});
+    let scenario = Scenario::from_json(&scenario).unwrap();
+    let smsc = support::smsc(|settings| settings.scenario = scenario).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let addresses = named(&["[friends]", "[nobody]"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let (_, refused) = multi_response(&mut client).await;
+    let expected = [
+        ("99923".to_owned(), CommandStatus::ESME_RINVDSTADR),
+        ("nobody".to_owned(), CommandStatus::ESME_RINVDLNAME),
+    ];
+    assert_eq!(refused, expected);
+    assert_eq!(client.steps(2).await, ["+DELIVRD", "+UNDELIV"]);
+
+    let addresses = named(&["[nobody]"]);
+    client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+    let status = client.read().await.header.command_status;
+    assert_eq!(status, CommandStatus::ESME_RINVDLNAME);
+}
+
+#[tokio::test]
+async fn a_cancelled_submit_multi_is_cancelled_for_every_recipient() {
+    // By its id, and by the address of a recipient that is not the first.
+    for by_id in [true, false] {
+        let (smsc, mut client) = slow_smsc().await;
+        let addresses = named(&["49171", "49172", "99923"]);
+        client.send(&Pdu::SubmitMulti(multi(&addresses))).await;
+        let (id, _) = multi_response(&mut client).await;
+        let (id_named, to) = if by_id { (&*id, "") } else { ("", "49172") };
+        let status = cancel(&mut client, id_named, to).await;
+        assert_eq!(status, CommandStatus::ESME_ROK, "by id: {by_id}");
+        assert_eq!(client.steps(2).await, ["+DELETED", "+DELETED"]);
+        smsc.clock().advance(2 * HOUR).await.unwrap();
+        let more = client.read_within(Duration::from_millis(100)).await;
+        assert_eq!(more, None, "nothing else was planned any more");
+        let (state, _, _) = query(&mut client, &id, "100").await.unwrap();
+        assert_eq!(state, 4, "DELETED");
+    }
 }

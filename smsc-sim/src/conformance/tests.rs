@@ -1,99 +1,17 @@
 //! Each check fails for the client that it is made for, and only that check.
 
+mod talk;
+
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use signalbox_codec::pdu::{Bind, BindResp, DataSm, MessageIdResp, ShortMessage, Sm};
-use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf, encode_pdu};
+use signalbox_codec::{COctetStr, CommandId, CommandStatus, Encode, Pdu, Tag, TlvBuf};
 
+use self::talk::{Talk, octets, text};
 use super::check::Kind;
-use super::checker::Checker;
 use super::report::Report;
-use crate::capture::Sender;
 use crate::random::Draws;
-
-/// A conversation: the client's requests are numbered from 1 on.
-struct Talk {
-    checker: Checker,
-    now: Instant,
-    number: u32,
-}
-
-impl Talk {
-    fn new() -> Self {
-        Self {
-            checker: Checker::new(2),
-            now: Instant::now(),
-            number: 0,
-        }
-    }
-
-    /// With a bound transceiver.
-    fn bound() -> Self {
-        let mut talk = Self::new();
-        talk.bind(0x34);
-        talk
-    }
-
-    fn bind(&mut self, interface_version: u8) {
-        self.ask(&Pdu::BindTransceiver(Bind {
-            system_id: text("esme"),
-            interface_version,
-            ..Bind::default()
-        }));
-        self.answer(&Pdu::BindTransceiverResp(BindResp::default()));
-    }
-
-    fn client(&mut self, octets: &[u8]) {
-        self.checker.heard(self.now, Sender::Theirs, octets);
-    }
-
-    fn ask(&mut self, pdu: &impl Encode) {
-        self.number += 1;
-        self.client(&octets(pdu, CommandStatus::ESME_ROK, self.number));
-    }
-
-    /// Asks, and is answered.
-    fn say(&mut self, pdu: &Pdu<'_>) {
-        self.ask(pdu);
-        let command_id = pdu.command_id().response();
-        self.answer(&Pdu::Raw {
-            command_id,
-            body: &[],
-        });
-    }
-
-    /// The response of the SMSC to the last request.
-    fn answer(&mut self, pdu: &impl Encode) {
-        self.smsc(pdu, self.number);
-    }
-
-    fn smsc(&mut self, pdu: &impl Encode, number: u32) {
-        let octets = octets(pdu, CommandStatus::ESME_ROK, number);
-        self.checker.heard(self.now, Sender::Ours, &octets);
-    }
-
-    fn wait(&mut self) {
-        self.now += Duration::from_secs(60);
-    }
-
-    fn end(mut self) -> BTreeSet<&'static str> {
-        self.checker.ended(self.now, true);
-        let findings = self.checker.take_findings();
-        findings.iter().map(|finding| finding.kind.name()).collect()
-    }
-}
-
-fn octets(pdu: &impl Encode, status: CommandStatus, number: u32) -> BytesMut {
-    let mut octets = BytesMut::new();
-    encode_pdu(pdu, status, number, &mut octets);
-    octets
-}
-
-fn text(text: &str) -> COctetStr<'_> {
-    COctetStr::new(text.as_bytes()).unwrap()
-}
 
 fn sm() -> Sm<'static> {
     Sm {

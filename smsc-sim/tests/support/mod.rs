@@ -4,6 +4,7 @@
 
 pub(crate) mod capture;
 pub(crate) mod file;
+pub(crate) mod managing;
 pub(crate) mod peers;
 pub(crate) mod program;
 
