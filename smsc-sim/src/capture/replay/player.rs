@@ -287,8 +287,9 @@ fn at_speed(captured: Duration, speed: f64) -> Option<Duration> {
 }
 
 /// A little longer than a server took for its own requests in the capture: the longest time from
-/// one to the next, or from the start to the first. It keeps to its own time when we go faster. When
-/// a client asks is up to its user, so a played server has the patience that it has for everything.
+/// one to the next, or from the start to the first. It keeps to its own time when we go faster.
+/// When a client asks is up to its user: a played server has the patience that it has for
+/// everything.
 fn unasked_silence_max(script: &Script, side: Side, speed: f64) -> Duration {
     if side == Side::Server {
         return SILENCE_MAX;
