@@ -188,9 +188,16 @@ impl Flow {
             self.pace
                 .on_accepted(now, 1, now.saturating_duration_since(slot.sent_at));
         }
+        let part_id = PartId {
+            delivery: slot.delivery,
+            part,
+        };
+        if verdict.pressure != Pressure::SlowDown {
+            self.pace.on_not_throttled(part_id);
+        }
         let slowed = match verdict.pressure {
             Pressure::None => false,
-            Pressure::SlowDown => self.pace.on_throttled(now, slot.sent_at),
+            Pressure::SlowDown => self.pace.on_throttled(now, slot.sent_at, part_id),
             Pressure::Park(pause_ms) => {
                 self.pace.park(now, Duration::from_millis(pause_ms));
                 true
@@ -461,15 +468,7 @@ impl Flow {
         outcome: Outcome,
         out: &mut Output,
     ) {
-        let counter = match &outcome {
-            Outcome::Accepted { .. } | Outcome::Delivered => &mut self.counters.accepted,
-            Outcome::RetryAfter { .. } => &mut self.counters.retried,
-            Outcome::Throttled { .. } => &mut self.counters.throttled,
-            Outcome::NotSent => &mut self.counters.not_sent,
-            Outcome::NextRoute { .. } | Outcome::Rejected { .. } => &mut self.counters.rejected,
-            Outcome::Unknown { .. } => &mut self.counters.unknown,
-        };
-        *counter += 1;
+        self.counters.count(&outcome);
         out.inputs.push(Input::Outcome {
             provider: self.provider.clone(),
             part: PartId { delivery, part },

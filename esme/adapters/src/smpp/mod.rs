@@ -7,7 +7,7 @@
 //! | what a message becomes on the wire | [`encode`], [`options`] |
 //! | what an answer means | [`outcome`], [`profile`] |
 //! | what a deliver_sm is | [`inbound`] |
-//! | how fast, which bind, how much credit | [`pace`], `flow` |
+//! | how fast, which bind, how much credit | [`pace`], `repeats`, `flow` |
 
 mod address;
 mod answer;
@@ -22,6 +22,7 @@ pub mod outcome;
 pub mod pace;
 pub mod profile;
 pub mod reference;
+mod repeats;
 mod slot;
 mod status;
 #[cfg(test)]

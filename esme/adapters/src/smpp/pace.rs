@@ -13,9 +13,30 @@
 //! allowance was used up, so that is what it allows, however it counts. Where it was sent little,
 //! the answer tells no limit, it may mean one recipient only. The limit is a guess then: the rate
 //! doubles again and again, while all it allows is sent, until a throttled answer tells more.
+//!
+//! Some providers throttle a recipient (its queue is full) and not the sender. Then the same part
+//! is throttled again while others are taken, and such answers must not slow the others down:
+//!
+//! | throttled answer to a part | effect |
+//! |---|---|
+//! | first in a row | all of the above |
+//! | again, nothing taken since the reduction | a pause, up to 100 ms; the rate stays |
+//! | third or later, others taken since its last one | none |
+//!
+//! When a reduction came from one part alone, which was throttled again after the pause, and the
+//! next part is taken, the former limit holds again; where there was none, the limit is a guess.
+//! After longer pauses more parts are tried at once, so that many full recipients in a row do not
+//! cost a pause each.
+
+mod observed;
 
 use std::f64::consts::LN_2;
 use std::time::{Duration, Instant};
+
+use signalbox_router::PartId;
+
+use super::repeats::{Meaning, Repeats};
+use observed::{Meter, ResponseTime};
 
 /// First pause after an answer that asked to slow down.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -25,6 +46,12 @@ const PAUSE_FORGOTTEN: Duration = Duration::from_secs(2);
 const RECOVERY: Duration = Duration::from_millis(250);
 /// How long the rate stays just below a sure limit before it probes for more.
 const HOLD: Duration = Duration::from_secs(4);
+/// Longest pause after a part that was throttled again before anything was taken.
+const PAUSE_AGAIN_MAX: Duration = Duration::from_millis(100);
+/// After a pause of this length several parts are tried at once.
+const PAUSE_LONG: Duration = Duration::from_secs(1);
+/// Parts per second of a long pause that may go at once after it.
+const TRIED_PER_SECOND: f64 = 10.0;
 /// Share of the learnt limit at which the rate is held.
 const HOLD_SHARE: f64 = 0.99;
 /// Growth per second at the start of a probe, as a share of the rate.
@@ -44,10 +71,6 @@ const LIMIT_GUESSED: f64 = 10.0;
 const TELLING_SHARE: f64 = 0.5;
 /// Above a guessed limit the rate doubles in this many seconds, while all it allows is sent.
 const GUESS_DOUBLING: f64 = 0.5;
-/// Response times beyond this multiple of the usual one hold the rate.
-const SLOW_RESPONSE: f64 = 4.0;
-/// Response times below this never count as slow: they say more about this machine.
-const SLOW_RESPONSE_MIN: f64 = 0.02;
 /// `congestion_state` (SMPP v5.0 §4.8.4.18) from which the rate is held.
 const CONGESTION_HOLD: u8 = 80;
 /// How long one observation holds the rate.
@@ -88,7 +111,12 @@ pub struct Pace {
     learnt: Option<Learnt>,
     pause: Duration,
     paused_until: Option<Instant>,
+    /// Segments that may go after the pause whatever the rate is.
+    tried: u32,
     reduced_at: Option<Instant>,
+    /// From a reduction until the first part that left after it is taken.
+    reduction: Option<Reduction>,
+    repeats: Repeats,
     held_until: Option<Instant>,
     meter: Meter,
     response_time: ResponseTime,
@@ -109,6 +137,16 @@ struct Learnt {
     spare: f64,
 }
 
+/// What a throttled answer changed, until the provider takes something again.
+#[derive(Clone, Copy, Debug)]
+struct Reduction {
+    learnt_before: Option<Learnt>,
+    /// Different parts that were throttled.
+    parts: u32,
+    /// One of them was throttled again after a pause.
+    again: bool,
+}
+
 impl Pace {
     /// Starts at the full pace.
     #[must_use]
@@ -124,7 +162,10 @@ impl Pace {
             learnt: None,
             pause: Duration::ZERO,
             paused_until: None,
+            tried: 0,
             reduced_at: None,
+            reduction: None,
+            repeats: Repeats::default(),
             held_until: None,
             meter: Meter::new(now),
             response_time: ResponseTime::default(),
@@ -142,9 +183,11 @@ impl Pace {
             return wanted;
         }
         self.refill(now);
-        let taken = self.tokens.floor().clamp(0.0, f64::from(wanted));
+        let tried = self.tried.min(wanted);
+        self.tried -= tried;
+        let taken = self.tokens.floor().clamp(0.0, f64::from(wanted - tried));
         self.tokens -= taken;
-        taken as u32
+        tried + taken as u32
     }
 
     /// Gives back tokens that were taken and not used.
@@ -162,7 +205,7 @@ impl Pace {
             return None;
         }
         self.refill(now);
-        let missing = 1.0 - self.tokens;
+        let missing = 1.0 - self.tokens - f64::from(self.tried);
         (missing > 0.0).then(|| now + Duration::from_secs_f64(missing / self.rate))
     }
 
@@ -178,7 +221,8 @@ impl Pace {
         if self.is_paused(now) {
             return 0;
         }
-        (self.rate * time.as_secs_f64()).clamp(1.0, f64::from(u32::MAX)) as u32
+        let allowed = self.rate * time.as_secs_f64() + f64::from(self.tried);
+        allowed.clamp(1.0, f64::from(u32::MAX)) as u32
     }
 
     /// Segments per second, infinite when nothing limits them.
@@ -196,12 +240,41 @@ impl Pace {
     /// The provider took `segments`; the response time is that of one of them.
     pub fn on_accepted(&mut self, now: Instant, segments: u32, response_time: Duration) {
         self.meter.add(now, segments);
+        self.repeats.taken(segments);
         if let Some(learnt) = &mut self.learnt {
             learnt.taken += u64::from(segments);
         }
         if self.response_time.is_slow(response_time) {
             self.hold(now);
         }
+        let sent_at = now - response_time;
+        if self.reduced_at.is_some_and(|at| sent_at > at)
+            && let Some(reduction) = self.reduction.take()
+            && reduction.parts == 1
+            && reduction.again
+        {
+            self.undo(reduction);
+        }
+    }
+
+    fn undo(&mut self, reduction: Reduction) {
+        let Some(learnt) = &mut self.learnt else {
+            return;
+        };
+        match reduction.learnt_before {
+            Some(before) if !before.guessed => {
+                let limit = before.limit.max(learnt.limit);
+                let taken = before.taken + learnt.taken;
+                *learnt = Learnt {
+                    limit,
+                    taken,
+                    ..before
+                };
+            }
+            // A few parts may have met a low limit as well: it is found from the guess.
+            _ => learnt.guessed = true,
+        }
+        self.pause = Duration::ZERO;
     }
 
     /// A response carried `congestion_state`.
@@ -211,25 +284,53 @@ impl Pace {
         }
     }
 
-    /// The provider asked to slow down, in the answer to a segment sent at `sent_at`. Answers to
-    /// segments that left before the last reduction say nothing new and change nothing. Returns
+    /// The provider answered to a part, and did not ask to slow down.
+    pub fn on_not_throttled(&mut self, part: PartId) {
+        self.repeats.forget(part);
+    }
+
+    /// The provider asked to slow down, in the answer to a part sent at `sent_at`. Answers to
+    /// parts that left before the last reduction say nothing new and change nothing. Returns
     /// whether a pause began.
-    pub fn on_throttled(&mut self, now: Instant, sent_at: Instant) -> bool {
-        if self
-            .reduced_at
-            .is_some_and(|reduced_at| sent_at <= reduced_at)
-        {
+    pub fn on_throttled(&mut self, now: Instant, sent_at: Instant, part: PartId) -> bool {
+        let meaning = self.repeats.throttled(part);
+        if self.reduced_at.is_some_and(|at| sent_at <= at) {
+            if let Some(reduction) = &mut self.reduction {
+                reduction.parts += u32::from(meaning == Meaning::First);
+            }
+            return false;
+        }
+        if meaning == Meaning::RecipientFull {
             return false;
         }
         self.refill(now);
         let fresh = self.reduced_at.is_none_or(|at| now - at > PAUSE_FORGOTTEN);
-        let learnt = self.learn(now);
-        self.rate = (learnt.limit.min(self.rate) * 0.5).max(RATE_MIN);
-        self.learnt = Some(learnt);
+        let longer = if fresh { PAUSE_FIRST } else { self.pause * 2 };
+        match &mut self.reduction {
+            Some(reduction) if meaning == Meaning::Again => {
+                reduction.again = true;
+                self.pause = longer.min(PAUSE_AGAIN_MAX).max(self.pause);
+            }
+            open => {
+                let reduction = open.get_or_insert(Reduction {
+                    learnt_before: self.learnt,
+                    parts: 0,
+                    again: false,
+                });
+                reduction.parts += 1;
+                let learnt = self.learn(now);
+                self.rate = (learnt.limit.min(self.rate) * 0.5).max(RATE_MIN);
+                self.learnt = Some(learnt);
+                self.pause = longer;
+            }
+        }
+        self.pause = self.pause.min(self.config.throttle_delay);
         self.tokens = 0.0;
+        self.tried = match self.pause >= PAUSE_LONG {
+            true => (self.pause.as_secs_f64() * TRIED_PER_SECOND) as u32,
+            false => 0,
+        };
         self.reduced_at = Some(now);
-        self.pause =
-            if fresh { PAUSE_FIRST } else { self.pause * 2 }.min(self.config.throttle_delay);
         self.pause_until(now + self.pause);
         true
     }
@@ -343,71 +444,6 @@ impl Pace {
             Some(burst) => f64::from(burst.max(1)),
             None => (self.rate * 0.05).max(1.0).min(f64::from(u32::MAX)),
         }
-    }
-}
-
-/// Segments taken within the last second, in slots of 100 ms: ten whole ones and the present one.
-#[derive(Debug)]
-struct Meter {
-    slots: [u32; Self::SLOTS],
-    slot: usize,
-    slot_ends: Instant,
-}
-
-impl Meter {
-    const SLOTS: usize = 11;
-    const SLOT: Duration = Duration::from_millis(100);
-
-    fn new(now: Instant) -> Self {
-        Self {
-            slots: [0; Self::SLOTS],
-            slot: 0,
-            slot_ends: now + Self::SLOT,
-        }
-    }
-
-    fn add(&mut self, now: Instant, segments: u32) {
-        self.advance(now);
-        self.slots[self.slot] = self.slots[self.slot].saturating_add(segments);
-    }
-
-    fn per_second(&mut self, now: Instant) -> f64 {
-        self.advance(now);
-        let all: f64 = self.slots.iter().map(|count| f64::from(*count)).sum();
-        let present = f64::from(self.slots[self.slot]);
-        let oldest = f64::from(self.slots[(self.slot + 1) % Self::SLOTS]);
-        (all - present).max(all - oldest)
-    }
-
-    fn advance(&mut self, now: Instant) {
-        for _ in 0..Self::SLOTS {
-            if now < self.slot_ends {
-                return;
-            }
-            self.slot = (self.slot + 1) % Self::SLOTS;
-            self.slots[self.slot] = 0;
-            self.slot_ends += Self::SLOT;
-        }
-        self.slot_ends = self.slot_ends.max(now);
-    }
-}
-
-/// Tells a slow response from the usual ones.
-#[derive(Debug, Default)]
-struct ResponseTime {
-    /// Seconds, slowly following; 0 until the first sample.
-    usual: f64,
-}
-
-impl ResponseTime {
-    fn is_slow(&mut self, sample: Duration) -> bool {
-        let sample = sample.as_secs_f64();
-        if self.usual == 0.0 {
-            self.usual = sample;
-        }
-        let slow = sample > SLOW_RESPONSE_MIN && sample > self.usual * SLOW_RESPONSE;
-        self.usual += (sample - self.usual) * if slow { 0.001 } else { 0.05 };
-        slow
     }
 }
 

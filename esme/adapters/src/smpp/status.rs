@@ -1,6 +1,6 @@
 //! What a provider's channel says of itself, for operators.
 
-use signalbox_router::Timestamp;
+use signalbox_router::{Outcome, Timestamp};
 
 use super::config::SmppProviderConfig;
 
@@ -47,6 +47,21 @@ pub struct Counters {
     pub unknown: u64,
     /// Parts given back unsent.
     pub not_sent: u64,
+}
+
+impl Counters {
+    /// Counts what became of a part.
+    pub(super) const fn count(&mut self, outcome: &Outcome) {
+        let counter = match outcome {
+            Outcome::Accepted { .. } | Outcome::Delivered => &mut self.accepted,
+            Outcome::RetryAfter { .. } => &mut self.retried,
+            Outcome::Throttled { .. } => &mut self.throttled,
+            Outcome::NotSent => &mut self.not_sent,
+            Outcome::NextRoute { .. } | Outcome::Rejected { .. } => &mut self.rejected,
+            Outcome::Unknown { .. } => &mut self.unknown,
+        };
+        *counter += 1;
+    }
 }
 
 /// What keeps messages from going faster at the moment.

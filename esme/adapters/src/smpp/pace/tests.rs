@@ -1,8 +1,10 @@
-//! The token bucket by a table, the closed loop against simulated providers.
+//! The token bucket by a table, the closed loop by single answers.
 
-use std::collections::VecDeque;
+use signalbox_router::{DeliveryId, MessageId};
 
 use super::*;
+
+mod simulated;
 
 fn paced(segments_per_second: f64, burst: u32, now: Instant) -> Pace {
     let config = PaceConfig {
@@ -11,6 +13,14 @@ fn paced(segments_per_second: f64, burst: u32, now: Instant) -> Pace {
         ..PaceConfig::default()
     };
     Pace::new(config, now)
+}
+
+fn part(message: u64) -> PartId {
+    let delivery = DeliveryId {
+        message: MessageId(u128::from(message)),
+        recipient: 0,
+    };
+    PartId { delivery, part: 1 }
 }
 
 #[test]
@@ -44,11 +54,11 @@ fn a_throttled_answer_halves_once_per_response_time_and_pauses() {
         pace.take(at(ms), 1);
         pace.on_accepted(at(ms), 1, Duration::from_millis(1));
     }
-    assert!(pace.on_throttled(at(1_000), at(999)));
+    assert!(pace.on_throttled(at(1_000), at(999), part(0)));
     let reduced = pace.rate();
     assert!((400.0..=500.0).contains(&reduced), "{reduced}");
     assert!(
-        !pace.on_throttled(at(1_001), at(999)),
+        !pace.on_throttled(at(1_001), at(999), part(0)),
         "sent before the reduction"
     );
     assert_eq!(pace.rate(), reduced);
@@ -67,16 +77,16 @@ fn pauses_grow_up_to_throttle_delay_and_start_again_after_peace() {
     let mut pace = Pace::new(config, start);
     let mut now = start;
     let mut pauses = Vec::new();
-    for _ in 0..5 {
+    for message in 0..5 {
         now += Duration::from_millis(1);
-        assert!(pace.on_throttled(now, now));
+        assert!(pace.on_throttled(now, now, part(message)));
         let until = pace.next_at(now).unwrap();
         pauses.push((until - now).as_millis());
         now = until;
     }
     assert_eq!(pauses, [50, 100, 200, 300, 300]);
     now += Duration::from_secs(3);
-    pace.on_throttled(now, now);
+    pace.on_throttled(now, now, part(5));
     assert_eq!(pace.next_at(now), Some(now + PAUSE_FIRST));
 }
 
@@ -88,7 +98,7 @@ fn congestion_and_slow_responses_hold_the_rate() {
         for _ in 0..100 {
             pace.on_accepted(start, 1, Duration::from_millis(10));
         }
-        pace.on_throttled(start, start);
+        pace.on_throttled(start, start, part(0));
         let held_at = start + PAUSE_FIRST;
         if congested {
             pace.on_congestion(held_at, 79);
@@ -113,116 +123,6 @@ fn parked_by_the_profile() {
     assert_eq!(pace.take(start + Duration::from_millis(60_100), 1), 1);
 }
 
-/// How a provider enforces its limit.
-#[derive(Clone, Copy, Debug)]
-enum Enforcement {
-    /// A counter that starts again each second.
-    FixedSecond,
-    /// A token bucket that holds this many seconds of the limit.
-    Bucket(f64),
-}
-
-struct Provider {
-    limit: f64,
-    enforcement: Enforcement,
-    tokens: f64,
-    at: f64,
-}
-
-impl Provider {
-    fn takes(&mut self, at: f64) -> bool {
-        match self.enforcement {
-            Enforcement::FixedSecond if at.floor() > self.at.floor() => {
-                self.tokens = self.limit;
-            }
-            Enforcement::FixedSecond => {}
-            Enforcement::Bucket(seconds) => {
-                let refill = (at - self.at) * self.limit;
-                self.tokens = (self.tokens + refill).min((self.limit * seconds).max(1.0));
-            }
-        }
-        self.at = at;
-        let takes = self.tokens >= 1.0;
-        if takes {
-            self.tokens -= 1.0;
-        }
-        takes
-    }
-}
-
-/// Goodput as a share of the limit and throttled answers as a share of all, from second 10 to
-/// second 60, of a sender that always has something to send.
-fn run(limit: f64, pace: Option<f64>, enforcement: Enforcement, rtt_ms: u64) -> (f64, f64) {
-    const WINDOW: usize = 100;
-    let start = Instant::now();
-    let config = PaceConfig {
-        segments_per_second: pace,
-        ..PaceConfig::default()
-    };
-    let mut pace = Pace::new(config, start);
-    let mut provider = Provider {
-        limit,
-        enforcement,
-        tokens: limit,
-        at: 0.0,
-    };
-    let mut in_flight: VecDeque<(u64, u64, bool)> = VecDeque::new();
-    let (mut accepted, mut throttled) = (0u32, 0u32);
-    for ms in 0..60_000u64 {
-        let now = start + Duration::from_millis(ms);
-        while let Some((due_ms, sent_ms, takes)) = in_flight.front().copied()
-            && due_ms <= ms
-        {
-            in_flight.pop_front();
-            if takes {
-                pace.on_accepted(now, 1, Duration::from_millis(rtt_ms));
-            } else {
-                pace.on_throttled(now, start + Duration::from_millis(sent_ms));
-            }
-            if ms >= 10_000 {
-                accepted += u32::from(takes);
-                throttled += u32::from(!takes);
-            }
-        }
-        let room = (WINDOW - in_flight.len()) as u32;
-        for _ in 0..pace.take(now, room) {
-            let takes = provider.takes((ms + rtt_ms / 2) as f64 / 1_000.0);
-            in_flight.push_back((ms + rtt_ms, ms, takes));
-        }
-    }
-    let goodput = f64::from(accepted) / (50.0 * limit);
-    (
-        goodput,
-        f64::from(throttled) / f64::from(accepted + throttled),
-    )
-}
-
-#[test]
-fn finds_an_unknown_limit() {
-    let enforcements = [
-        Enforcement::FixedSecond,
-        Enforcement::Bucket(0.1),
-        Enforcement::Bucket(1.0),
-    ];
-    let mut failures = Vec::new();
-    for enforcement in enforcements {
-        for limit in [100.0, 500.0, 1_700.0] {
-            for pace in [None, Some(limit * 10.0), Some(limit * 1.2)] {
-                for rtt_ms in [2, 40] {
-                    let (goodput, throttled) = run(limit, pace, enforcement, rtt_ms);
-                    if goodput < 0.97 || throttled > 0.01 {
-                        failures.push(format!(
-                            "{enforcement:?}, limit {limit}, pace {pace:?}, rtt {rtt_ms} ms: \
-                             goodput {goodput:.3}, throttled {throttled:.4}"
-                        ));
-                    }
-                }
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-}
-
 /// `throttled` answers, each `gap` after the one before, with `taken` segments between two.
 #[derive(Clone, Copy, Debug)]
 struct LightTraffic {
@@ -241,7 +141,7 @@ fn seconds_to_twenty(traffic: LightTraffic, pace: Option<f64>) -> f64 {
     let mut pace = Pace::new(config, start);
     let response_time = Duration::from_millis(2);
     let mut now = start;
-    for _ in 0..traffic.throttled {
+    for message in 0..traffic.throttled {
         for _ in 0..traffic.taken {
             now += traffic.gap / (traffic.taken + 1);
             pace.take(now, 1);
@@ -249,7 +149,7 @@ fn seconds_to_twenty(traffic: LightTraffic, pace: Option<f64>) -> f64 {
         }
         now += traffic.gap / (traffic.taken + 1);
         pace.take(now, 1);
-        assert!(pace.on_throttled(now + response_time, now));
+        assert!(pace.on_throttled(now + response_time, now, part(message.into())));
     }
     let last = now;
     let mut taken = 0;
@@ -291,28 +191,9 @@ fn throttled_answers_that_tell_no_limit_do_not_stop_all_other_messages() {
 fn a_guessed_rate_does_not_grow_in_silence() {
     let start = Instant::now();
     let mut pace = Pace::new(PaceConfig::default(), start);
-    pace.on_throttled(start, start);
+    pace.on_throttled(start, start, part(0));
     for s in 1..=600 {
         pace.take(start + Duration::from_secs(s), 0);
     }
     assert!((9.0..=15.0).contains(&pace.rate()), "{}", pace.rate());
-}
-
-#[test]
-fn finds_a_limit_below_what_is_guessed() {
-    let mut failures = Vec::new();
-    for limit in [1.0, 2.0, 3.0, 4.0, 5.0, 8.0] {
-        for pace in [None, Some(10.0), Some(limit * 2.0), Some(limit * 1.2)] {
-            for rtt_ms in [2, 40] {
-                let (goodput, throttled) = run(limit, pace, Enforcement::Bucket(1.0), rtt_ms);
-                if goodput < 0.75 || throttled > 0.2 {
-                    failures.push(format!(
-                        "limit {limit}, pace {pace:?}, rtt {rtt_ms} ms: goodput {goodput:.3}, \
-                         throttled {throttled:.4}"
-                    ));
-                }
-            }
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
