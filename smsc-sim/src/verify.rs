@@ -148,18 +148,79 @@ pub(crate) fn sequence(
     wanted: &[Filter],
     in_order: bool,
 ) -> Result<Vec<Message>, usize> {
-    let mut taken = vec![false; messages.len()];
-    let mut start = 0;
-    let mut found = Vec::new();
+    let places = match in_order {
+        true => places_in_order(messages, wanted),
+        false => places_in_any_order(messages, wanted),
+    };
+    let found = places?.into_iter().map(|place| messages[place].clone());
+    Ok(found.collect())
+}
+
+fn places_in_order(messages: &[Message], wanted: &[Filter]) -> Result<Vec<usize>, usize> {
+    let mut rest = messages.iter().enumerate();
+    let place = |(number, wanted): (usize, &Filter)| {
+        let next = rest.find(|(_, message)| wanted.matches(message));
+        next.map(|(place, _)| place).ok_or(number)
+    };
+    wanted.iter().enumerate().map(place).collect()
+}
+
+/// A message may be what several want, so one that has a message gives it up where it finds another
+/// (Kuhn's matching).
+fn places_in_any_order(messages: &[Message], wanted: &[Filter]) -> Result<Vec<usize>, usize> {
+    let candidates = |wanted_one: &Filter| -> Vec<usize> {
+        let places = messages.iter().enumerate();
+        let places = places.filter(|(_, message)| wanted_one.matches(message));
+        // As many as there are wanted: whatever the others take, one is left.
+        places.map(|(place, _)| place).take(wanted.len()).collect()
+    };
+    let mut takers = vec![None; messages.len()];
+    let mut all = Vec::with_capacity(wanted.len());
     for (number, wanted) in wanted.iter().enumerate() {
-        let mut rest = messages.iter().enumerate().skip(start);
-        let next = rest.find(|(at, message)| !taken[*at] && wanted.matches(message));
-        let (at, message) = next.ok_or(number)?;
-        taken[at] = true;
-        start = if in_order { at + 1 } else { 0 };
-        found.push(message.clone());
+        all.push(candidates(wanted));
+        if !take(number, &all, &mut takers) {
+            return Err(number);
+        }
     }
-    Ok(found)
+    let mut places = vec![0; wanted.len()];
+    for (place, taker) in takers.iter().enumerate() {
+        if let Some(number) = taker {
+            places[*number] = place;
+        }
+    }
+    Ok(places)
+}
+
+/// Finds one of its candidates for `number`: the earliest that is free, else one whose taker finds
+/// another. Without recursion, as a chain of takers may be as long as what is wanted.
+fn take(number: usize, candidates: &[Vec<usize>], takers: &mut [Option<usize>]) -> bool {
+    let mut asked = vec![false; takers.len()];
+    // Who looks for a message, and which of its candidates it asks for next.
+    let mut chain = vec![(number, 0)];
+    while let Some((seeker, next)) = chain.last_mut() {
+        let own = &candidates[*seeker];
+        if *next == 0
+            && let Some(free) = own.iter().position(|place| takers[*place].is_none())
+        {
+            takers[own[free]] = Some(*seeker);
+            chain.pop();
+            for (seeker, next) in chain {
+                takers[candidates[seeker][next - 1]] = Some(seeker);
+            }
+            return true;
+        }
+        let Some(place) = own.get(*next).copied() else {
+            chain.pop();
+            continue;
+        };
+        *next += 1;
+        if let Some(taker) = takers[place]
+            && !std::mem::replace(&mut asked[place], true)
+        {
+            chain.push((taker, 0));
+        }
+    }
+    false
 }
 
 /// What is said when more than `at_most` came that are as wanted: `words` is what was wanted.

@@ -283,6 +283,19 @@ async fn the_control_api_answers_200_or_406() {
             2,
         ),
         (
+            "verify",
+            json!({"match": [{"text": "*"}, {"text~": "o"}, {"text": "one"}], "within": "50ms"}),
+            200,
+            3,
+        ),
+        (
+            "verify",
+            json!({"match": [{"text~": "e"}, {"text": "one"}, {"text": "three"}],
+                "within": "50ms"}),
+            406,
+            0,
+        ),
+        (
             "verify-sequence",
             json!({"matches": [{"text": "one"}, {"text": "four"}]}),
             200,
