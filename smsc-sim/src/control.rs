@@ -113,8 +113,8 @@ impl Control {
         messages
     }
 
-    /// Counts the messages after that place; all that are kept when it is `None`, or when they were
-    /// forgotten since.
+    /// Counts the messages after that place; all that are kept when it is `None`, or when some were
+    /// forgotten or changed since.
     pub(crate) fn count_after(
         &self,
         after: Option<Place>,
@@ -122,7 +122,10 @@ impl Control {
     ) -> Counted {
         let at = self.shared.time();
         let kept = self.kept();
-        let after = after.filter(|after| after.clears == kept.place.clears);
+        let still_holds = |after: &Place| {
+            (after.clears, after.changes) == (kept.place.clears, kept.place.changes)
+        };
+        let after = after.filter(still_holds);
         let newest = kept.place.total - after.map_or(0, |after| after.total);
         let newest = usize::try_from(newest).unwrap_or(usize::MAX);
         let messages = kept.newest_first(at, newest);

@@ -243,6 +243,8 @@ pub(crate) struct Ring {
 pub(crate) struct Place {
     /// How often all were forgotten.
     pub(crate) clears: u64,
+    /// How often one of them was changed.
+    pub(crate) changes: u64,
     /// Messages since the last [`Ring::clear`], those that are no longer kept included.
     pub(crate) total: u64,
 }
@@ -304,6 +306,7 @@ impl Ring {
         let Some((batch, at)) = found else {
             return;
         };
+        self.place.changes += 1;
         let batch = Arc::make_mut(batch);
         let entry = &mut batch.entries[at];
         change(entry);
@@ -350,6 +353,7 @@ impl Ring {
             place: Place {
                 clears: self.place.clears + 1,
                 total: 0,
+                ..self.place
             },
             ..Self::new(self.messages_max)
         };

@@ -181,8 +181,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// Counts the messages that came since the last look; all of them when their state counts or
-    /// they were forgotten meanwhile.
+    /// Counts the messages that came since the last look; all of them when their state counts, or
+    /// when some were forgotten or changed meanwhile.
     fn look(&mut self, control: &Control, wanted: &Filter) {
         let after = self.seen.filter(|_| wanted.wanted().state.is_none());
         let counted = control.count_after(after, |message| wanted.matches(message));

@@ -7,7 +7,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use smsc_sim::{Match, Smsc};
+use signalbox_codec::pdu::{ReplaceSm, ShortMessage};
+use signalbox_codec::{COctetStr, CommandId, Pdu};
+use smsc_sim::{Behaviour, Match, Smsc};
 
 use support::program::Program;
 use support::{Client, smsc, submit_sm};
@@ -115,6 +117,38 @@ async fn messages_that_come_all_the_time_are_counted_once() {
         .exactly(1_000)
         .await
         .unwrap();
+}
+
+/// A message counts with the text that it was given by replace_sm, and no more with the one before.
+#[tokio::test]
+async fn a_message_replaced_while_it_waits_counts_with_its_text_of_then() {
+    let behaviour = Behaviour {
+        receipt_delay: LONG,
+        ..Behaviour::default()
+    };
+    let smsc = smsc(|settings| settings.behaviour = behaviour).await;
+    let mut client = Client::transceiver(smsc.addr()).await;
+    client.send(&submit_sm("49171", "first", 1)).await;
+    let id = client.read().await.message_id();
+    let replacing = async {
+        // The other two are looking by then.
+        send(&mut client, "49172", "other").await;
+        let replace = ReplaceSm {
+            message_id: COctetStr::new(id.as_bytes()).unwrap(),
+            source_addr: COctetStr::new(b"100").unwrap(),
+            short_message: ShortMessage::new(b"second").unwrap(),
+            ..ReplaceSm::default()
+        };
+        client.send(&Pdu::ReplaceSm(replace)).await;
+        let resp = client.read().await;
+        assert_eq!(resp.command_id(), CommandId::REPLACE_SM_RESP);
+        send(&mut client, "49173", "first").await;
+    };
+    let second = smsc.verify(Match::any().text("second")).within(LONG);
+    let two = smsc.verify(Match::any().text("first")).within(SHORT);
+    let (second, two, ()) = tokio::join!(second, two.at_least(2), replacing);
+    assert_eq!(second.unwrap().len(), 1);
+    assert_eq!(two.unwrap_err().matched, 1);
 }
 
 /// What was forgotten does not count, however many came after it.
