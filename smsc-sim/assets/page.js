@@ -9,8 +9,8 @@ const smsc = document.body.dataset.smsc;
 const api = `/api/v1/smscs/${encodeURIComponent(smsc)}/`;
 const $ = (id) => document.getElementById(id);
 
-// Rows that the list of messages keeps at most.
-const ROWS_MAX = 200;
+// Rows that the list of messages keeps at most: as many as a search answers with.
+const ROWS_MAX = Number(document.body.dataset.rowsMax);
 // How often the states of messages are asked for at most.
 const STATES_MS = 1_000;
 
@@ -130,6 +130,11 @@ async function refreshStates() {
   // No event says that a message has come to its end.
   if (waits && clock?.mode === "real") refreshSoon("states", refreshStates, STATES_MS);
 }
+
+// What came while nobody looked was not asked for.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) refreshStates();
+});
 
 // Not while it is read with the keyboard or opened: it would jump.
 function refreshConformance() {

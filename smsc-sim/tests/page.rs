@@ -64,6 +64,23 @@ async fn pieces_are_escaped_and_protected_and_unknown_names_are_told() {
     }
 }
 
+/// The states of the rows that the page keeps come with a search: it answers with as many.
+#[tokio::test]
+async fn a_search_answers_with_as_many_messages_as_the_page_keeps() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit_many("49171", 250).await;
+    let all = json!({"count": {"at_least": 250}});
+    program.main("POST", "verify", &all).await;
+    let page = program.http("GET", "/", "").await;
+    let page = page.body.as_str().unwrap().to_owned();
+    let rows_max = page.split("data-rows-max=\"").nth(1).unwrap();
+    let rows_max: usize = rows_max.split('"').next().unwrap().parse().unwrap();
+    let found = program.http("GET", "/page/messages", "").await;
+    let found = found.body.as_str().unwrap().matches("data-id=").count();
+    assert_eq!((found, rows_max), (200, 200));
+}
+
 /// Runs the script, and sends messages once all its tabs are open.
 async fn browse(program: &Program) -> Value {
     let url = format!("http://{}/", program.http);
@@ -196,6 +213,7 @@ async fn a_person_can_use_it_and_twenty_tabs_follow_a_thousand_messages_a_second
         profiles.len() >= 6 && profiles.iter().all(|said| said == "done"),
         "{seen}"
     );
+    assert_eq!(seen["shownAgain"], "DELIVRD");
     assert_eq!((&seen["tabs"], &seen["rows"]), (&json!(20), &json!(200)));
 
     let behaviour = program.main("GET", "behaviour", &Value::Null).await;

@@ -19,8 +19,9 @@ use crate::message::Message;
 use crate::registry::SessionInfo;
 use crate::smscs::{MAIN, Smscs};
 
-/// Messages that a search shows.
-const MESSAGES_SHOWN: usize = 100;
+/// Messages that a search shows, and rows that the page keeps: the states of all its rows come with
+/// a search.
+const MESSAGES_SHOWN: usize = 200;
 /// Sessions that are shown; the others are counted.
 const SESSIONS_SHOWN: usize = 100;
 /// PDUs of the wire that are shown.
@@ -57,6 +58,7 @@ struct PageTemplate<'a> {
     address: String,
     version: &'static str,
     seed: u64,
+    rows_max: usize,
 }
 
 #[derive(Template)]
@@ -169,6 +171,7 @@ pub(super) async fn page(State(smscs): State<Smscs>, Query(asked): Query<Asked>)
         address: shown.address.to_string(),
         version: env!("CARGO_PKG_VERSION"),
         seed: shown.control.settings().seed,
+        rows_max: MESSAGES_SHOWN,
         smscs: all.iter().map(|listed| listed.name.clone()).collect(),
     })
 }

@@ -220,6 +220,23 @@ async function use(page) {
   seen.switches = await page.locator('#fault-switches [role="switch"]').count();
 }
 
+// A tab that nobody sees asks for no states; it asks once it is seen again.
+async function showAgain(page) {
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  const state = () => page.locator("#rows tr:last-child .state");
+  await page.waitForFunction(() =>
+    document.querySelector("#rows tr:last-child .state").textContent === "DELIVRD");
+  await hide(true);
+  await state().evaluate((cell) => { cell.textContent = ""; });
+  await hide(false);
+  await page.waitForFunction(() =>
+    document.querySelector("#rows tr:last-child .state").textContent !== "");
+  seen.shownAgain = await state().textContent();
+}
+
 async function main() {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -234,6 +251,7 @@ async function main() {
     // Both came before this page was opened.
     await page.waitForFunction(() => /minutes [1-9]/.test(
       document.querySelector("#chart").getAttribute("aria-label")));
+    await showAgain(page);
     await use(page);
     const context = page.context();
     const tabs = await Promise.all(Array.from({ length: TABS }, async () => {
