@@ -253,6 +253,17 @@ async fn parameters_that_mean_nothing_are_refused_everywhere() {
         ("DELETE", "sessions/1?hou=fin", "", 422, "hou", "\"how\""),
         ("POST", "reset?wat=all", "", 422, "wat", "\"what\""),
         ("GET", "conformance?session=999", "", 404, "session", "999"),
+        ("GET", "messages?to=1&to=2", "", 422, "to", "twice"),
+        (
+            "GET",
+            "messages?tlvs.0x1401=a&tlvs.0x1401=b",
+            "",
+            422,
+            "tlvs.0x1401",
+            "twice",
+        ),
+        ("GET", "events?after=0&after=0", "", 422, "after", "twice"),
+        ("POST", "reset?what=all&what=all", "", 422, "what", "twice"),
     ];
     check(&program, &table).await;
     for path in ["/api/v1/smscs?x=1", "/api/v1/smscs/main?x=1"] {

@@ -1,15 +1,14 @@
 //! What went over the wire, as a file for Wireshark.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::fields::Fields;
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::capture::decode::last;
 use crate::control::Control;
@@ -26,7 +25,7 @@ const LIMIT_MAX: u64 = 10_000;
 /// all. Readers tell pcapng from pcap by its first octets.
 pub(crate) async fn download(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::of_query(query);
     let session = fields.whole_number("session", u64::MAX)?;
@@ -46,7 +45,7 @@ pub(crate) async fn download(
 /// first.
 pub(crate) async fn pdus(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::of_query(query);
     let session = fields.whole_number("session", u64::MAX)?;

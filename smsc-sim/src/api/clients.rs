@@ -1,13 +1,12 @@
 //! What clients do: how much of it in each second, and what they must not.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::capture::check_session;
 use super::fields::Fields;
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::control::Control;
 use crate::samples::Rate;
@@ -16,7 +15,7 @@ use crate::samples::Rate;
 /// departures.
 pub(crate) async fn conformance(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::of_query(query);
     let session = fields.whole_number("session", u64::MAX)?;

@@ -1,17 +1,16 @@
 //! What happens, as JSON: by long poll and by WebSocket.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use signalbox_codec::receipt::ReceiptState;
 
 use super::fields::Fields;
+use super::parameters::Parameters;
 use super::problem::Problem;
 use super::sessions::bind_name;
 use crate::clock::SmscTime;
@@ -39,7 +38,7 @@ const FRAME_EVENTS_MAX: usize = 1_000;
 /// object comes again and again; without `after` it begins with what is yet to happen.
 pub(crate) async fn follow(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::of_query(query);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::control::Control;
 use crate::delivery::Mo;
@@ -28,7 +29,7 @@ const DATA_CODING_UCS2: u8 = 8;
 /// message from a phone and answers when it was acknowledged. Empty fields count as absent.
 pub(crate) async fn inject(
     State(control): State<Control>,
-    Query(mut query): Query<BTreeMap<String, String>>,
+    Parameters(mut query): Parameters,
 ) -> Result<&'static str, Problem> {
     if !control.settings().inject_mo {
         return Err(Problem::not_found(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use signalbox_codec::receipt::ReceiptState;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::events;
 use super::fields::{Fields, required};
+use super::parameters::Parameters;
 use super::pdu_json;
 use super::problem::Problem;
 use crate::clock::SmscTime;
@@ -37,7 +38,7 @@ const MO_WITHIN_MAX: Duration = Duration::from_secs(30);
 /// newest ones, oldest first.
 pub(crate) async fn list(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::of_query(query);
     let limit = fields.whole_number("limit", LIMIT_MAX as u64)?;

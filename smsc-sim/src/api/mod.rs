@@ -10,6 +10,7 @@ mod fields;
 mod inject_mo;
 mod messages;
 mod origin;
+mod parameters;
 mod pdu_json;
 mod problem;
 mod scenario;

@@ -1,19 +1,19 @@
 //! Sessions, and how messages are treated.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use signalbox_codec::CommandStatus;
 use signalbox_session::BindType;
 
 use super::fields::{Fields, required};
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::behaviour::Behaviour;
 use crate::control::Control;
@@ -33,7 +33,7 @@ pub(crate) async fn list(State(control): State<Control>) -> Json<Value> {
 pub(crate) async fn disconnect(
     State(control): State<Control>,
     Path(id): Path<String>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<StatusCode, Problem> {
     let mut fields = Fields::of_query(query);
     let how = fields.text("how")?;

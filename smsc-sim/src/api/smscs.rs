@@ -1,17 +1,16 @@
 //! The SMSCs of the process: listed, created, destroyed, reset.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::fields::{Fields, required};
+use super::parameters::Parameters;
 use super::problem::Problem;
 use super::tls;
 use crate::builder::StartError;
@@ -83,7 +82,7 @@ pub(crate) async fn destroy(
 /// off, the others are as at the start; those that come with a scenario come back with its rules.
 pub(crate) async fn reset(
     State(control): State<Control>,
-    Query(query): Query<BTreeMap<String, String>>,
+    Parameters(query): Parameters,
 ) -> Result<StatusCode, Problem> {
     let mut fields = Fields::of_query(query);
     let what = fields.text("what")?.unwrap_or_else(|| "all".to_owned());
