@@ -73,6 +73,11 @@ impl Control {
         is_there || self.shared.capture.knows(session)
     }
 
+    /// Whether there is or was a session of this number.
+    pub(crate) fn had_session(&self, session: u64) -> bool {
+        self.shared.registry().had(session)
+    }
+
     /// Lets the capture keep so many octets from now on.
     pub(crate) fn limit_capture(&self, octets_max: usize) {
         self.shared.capture.limit(octets_max);

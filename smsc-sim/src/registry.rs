@@ -139,6 +139,11 @@ impl Entry {
 }
 
 impl Registry {
+    /// Whether there is or was a session of this number.
+    pub(crate) fn had(&self, session: u64) -> bool {
+        (1..=self.last_session).contains(&session)
+    }
+
     /// Adds a connection and gives it its number.
     pub(crate) fn connect(
         &mut self,

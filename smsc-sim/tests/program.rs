@@ -360,11 +360,15 @@ async fn departures_from_the_specification_are_listed() {
     let first = &failed[0]["first"];
     assert_eq!(first["system_id"], "esme");
     assert_eq!(&report["departures"][0], first);
-    let _other = Client::transceiver(program.smpp).await;
-    let other = program
-        .main("GET", "conformance?session=2", &json!({}))
-        .await;
-    assert_eq!(other["departures"], json!([]));
+    let other = Client::transceiver(program.smpp).await;
+    let path = "conformance?session=2";
+    for _ in 0..2 {
+        let other = program.main("GET", path, &json!({})).await;
+        assert_eq!(other["departures"], json!([]));
+        // A session that was clean is known when the capture has forgotten it, too.
+        program.main("DELETE", "sessions/2", &Value::Null).await;
+    }
+    drop(other);
     assert!(
         first["pdu"].as_str().unwrap().starts_with("000000"),
         "{first}"

@@ -66,7 +66,7 @@ pub(crate) async fn pdus(
 }
 
 /// 404 for a session that is neither there nor in the capture.
-pub(super) fn check_session(control: &Control, session: Option<u64>) -> Result<(), Problem> {
+fn check_session(control: &Control, session: Option<u64>) -> Result<(), Problem> {
     match session {
         Some(id) if !control.knows_session(id) => {
             let detail = format!("there is no session {id}, and nothing of one in the capture");

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
 
-use super::capture::check_session;
 use super::fields::Fields;
 use super::parameters::Parameters;
 use super::problem::Problem;
@@ -26,8 +25,9 @@ pub(crate) async fn conformance(
         )
     };
     let report = control.conformance().ok_or_else(absent)?;
-    if report.departures(session).is_empty() {
-        check_session(&control, session)?;
+    if let Some(session) = session.filter(|session| !control.had_session(*session)) {
+        let detail = format!("there has been no session {session}");
+        return Err(Problem::not_found(detail).about("session"));
     }
     Ok(Json(report.to_json(session)))
 }
