@@ -166,6 +166,27 @@ impl Filter {
         &self.wanted
     }
 
+    /// And with these optional parameters, by their tags: values of a query.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub(crate) fn and_tlvs_of_query(
+        mut self,
+        tlvs: Vec<(String, String)>,
+    ) -> Result<Self, BadPattern> {
+        if self.tlvs.len() + tlvs.len() > TLVS_MAX {
+            return Err(BadPattern::new("tlvs", format!("more than {TLVS_MAX}")));
+        }
+        for (tag, value) in tlvs {
+            let read = TlvPattern::read_of_query(&tag, &value);
+            let field = format!("tlvs.{tag}");
+            self.tlvs
+                .push(read.map_err(|problem| BadPattern::new(&field, problem))?);
+            self.wanted.tlvs.insert(tag, value.into());
+        }
+        Ok(self)
+    }
+
     /// Whether it is such a message.
     pub(crate) fn matches(&self, message: &Message) -> bool {
         self.differences(message).is_empty()

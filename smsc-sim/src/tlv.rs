@@ -36,6 +36,8 @@ enum Wanted {
     Octets(Vec<u8>),
     /// A text in Latin-1, without the NUL at its end.
     Text(Pattern),
+    /// Such a number, or its digits as such a text.
+    Digits(u64, String),
 }
 
 impl TlvPattern {
@@ -67,11 +69,23 @@ impl TlvPattern {
     }
 
     /// As [`TlvPattern::read`] with a value of a query, where everything is a text: `17` is a
-    /// number, `true` and `false` are what they are elsewhere.
-    pub(crate) fn value_of_query(text: &str) -> Json {
-        let number = || text.parse().ok().map(|number: u64| Json::from(number));
-        let boolean = || text.parse().ok().map(Json::Bool);
-        number().or_else(boolean).unwrap_or_else(|| text.into())
+    /// number or those digits, `true` and `false` are what they are elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong with either.
+    pub(crate) fn read_of_query(tag: &str, text: &str) -> Result<Self, String> {
+        if let Ok(is_there) = text.parse() {
+            return Self::read(tag, &Json::Bool(is_there));
+        }
+        let read = Self::read(tag, &text.into())?;
+        let is_digits = text.bytes().all(|octet| octet.is_ascii_digit());
+        Ok(match text.parse() {
+            Ok(number) if is_digits => Self {
+                value: Wanted::Digits(number, text.to_owned()),
+                ..read
+            },
+            _ => read,
+        })
     }
 
     /// What was wanted, as it was written.
@@ -87,6 +101,9 @@ impl TlvPattern {
             Wanted::Number(number) => values.any(|value| number_of(value) == Some(*number)),
             Wanted::Octets(octets) => values.any(|value| value == octets),
             Wanted::Text(pattern) => values.any(|value| pattern.matches(&text_of(value))),
+            Wanted::Digits(number, text) => {
+                values.any(|value| number_of(value) == Some(*number) || text_of(value) == *text)
+            }
         }
     }
 
@@ -94,7 +111,7 @@ impl TlvPattern {
     pub(crate) fn found(&self, tlvs: &Tlvs<'_>) -> String {
         let shown = |value| match &self.value {
             Wanted::Number(_) => number_of(value).map(|number| number.to_string()),
-            Wanted::Text(_) => Some(text_of(value)),
+            Wanted::Text(_) | Wanted::Digits(..) => Some(text_of(value)),
             Wanted::Presence(_) | Wanted::Octets(_) => None,
         };
         let values: Vec<String> = self
@@ -214,14 +231,29 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_query_are_numbers_booleans_or_texts() {
-        for (text, value) in [
-            ("17", json!(17)),
-            ("true", json!(true)),
-            ("0x11", json!("0x11")),
-            ("-1", json!("-1")),
-        ] {
-            assert_eq!(TlvPattern::value_of_query(text), value);
+    fn values_of_a_query_are_numbers_digits_booleans_octets_or_texts() {
+        let mut tlvs = TlvBuf::new();
+        tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 17);
+        tlvs.push(Tag(0x1401), b"17\0").unwrap();
+        tlvs.push(Tag(0x1402), b"017").unwrap();
+        let tlvs = tlvs.as_tlvs();
+        let table = [
+            ("0x0204", "17", true),
+            ("0x0204", "18", false),
+            ("0x0204", "+17", false),
+            ("0x0204", "0x0011", true),
+            ("0x0204", "true", true),
+            ("0x0204", "false", false),
+            ("0x1401", "17", true),
+            ("0x1401", "017", false),
+            ("0x1401", "1*", true),
+            ("0x1402", "017", true),
+            ("0x1402", "17", false),
+        ];
+        for (tag, text, matches) in table {
+            let pattern = TlvPattern::read_of_query(tag, text).unwrap();
+            assert_eq!(pattern.matches(&tlvs), matches, "{tag} {text}");
         }
+        assert!(TlvPattern::read_of_query("colour", "17").is_err());
     }
 }

@@ -18,6 +18,7 @@ async fn send(client: &mut Client) -> CommandStatus {
     let mut tlvs = TlvBuf::new();
     tlvs.push_u16(Tag::USER_MESSAGE_REFERENCE, 17);
     tlvs.push(Tag(0x1401), b"gold\0").unwrap();
+    tlvs.push(Tag(0x1402), b"17\0").unwrap();
     let submit = Pdu::SubmitSm(Sm {
         destination_addr: COctetStr::new(b"49171").unwrap(),
         data_coding: 8,
@@ -53,6 +54,7 @@ async fn verify_and_searches_look_at_them() {
             "tlvs.0x1401=gold&tlvs.source_port=false",
             1,
         ),
+        (json!({"tlvs": {"0x1402": "17"}}), "tlvs.0x1402=17", 1),
         (
             json!({"tlvs": {"0x1401": "silver"}}),
             "tlvs.0x1401=silver",

@@ -154,13 +154,13 @@ impl Fields {
         self.remove(name).filter(|value| !value.is_null())
     }
 
-    /// All fields whose names begin so, by the rest of their names.
-    pub(crate) fn take_below(&mut self, prefix: &str) -> Vec<(String, Value)> {
+    /// All texts whose names begin so, by the rest of their names.
+    pub(crate) fn take_below(&mut self, prefix: &str) -> Vec<(String, String)> {
         let is_below = |name: &&String| name.starts_with(prefix);
         let names: Vec<String> = self.left.keys().filter(is_below).cloned().collect();
         let taken = names.into_iter().filter_map(|name| {
             let value = self.left.remove(&name)?;
-            Some((name[prefix.len()..].to_owned(), value))
+            Some((name[prefix.len()..].to_owned(), value.as_str()?.to_owned()))
         });
         taken.collect()
     }

@@ -24,7 +24,6 @@ use crate::delivery::{DeliveryError, DeliveryResult, Mo};
 use crate::filter::{BadPattern, Filter, Match};
 use crate::input::nearest;
 use crate::message::{Message, Recipient};
-use crate::tlv::TlvPattern;
 
 /// Messages in an answer, unless `limit` says otherwise.
 const LIMIT_DEFAULT: usize = 100;
@@ -41,11 +40,13 @@ pub(crate) async fn list(
     Parameters(query): Parameters,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = Fields::of_query(query);
+    let tlvs = fields.take_below("tlvs.");
     let limit = fields.whole_number("limit", LIMIT_MAX as u64)?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
     let wanted = read_match(&mut fields)?;
     fields.end_of_query()?;
+    let wanted = wanted.and_tlvs_of_query(tlvs)?;
     let messages = control.messages(limit, |message| wanted.matches(message));
     let messages: Vec<Value> = messages.iter().map(shape).collect();
     let total = control.messages_total();
@@ -145,7 +146,7 @@ pub(crate) fn read_match(fields: &mut Fields) -> Result<Filter, Problem> {
         text: fields.text("text")?,
         text_contains: fields.text("text~")?,
         data_coding: data_coding(fields.take("data_coding"))?,
-        tlvs: tlvs(fields)?,
+        tlvs: tlvs(fields.take("tlvs"))?,
         state: state.as_deref().map(state_of).transpose()?,
         since_unix_ms: fields.time("since")?.map(SmscTime::unix_ms),
     };
@@ -170,22 +171,12 @@ fn data_coding(value: Option<Value>) -> Result<Option<u8>, Problem> {
     }
 }
 
-/// Optional parameters: `tlvs`, an object, or `tlvs.TAG=` in a query.
-fn tlvs(fields: &mut Fields) -> Result<BTreeMap<String, Value>, Problem> {
-    let mut tlvs = BTreeMap::new();
-    for (tag, value) in fields.take_below("tlvs.") {
-        let value = value
-            .as_str()
-            .map(TlvPattern::value_of_query)
-            .unwrap_or(value);
-        tlvs.insert(tag, value);
+fn tlvs(value: Option<Value>) -> Result<BTreeMap<String, Value>, Problem> {
+    match value {
+        None => Ok(BTreeMap::new()),
+        Some(Value::Object(tlvs)) => Ok(tlvs.into_iter().collect()),
+        Some(other) => Err(Problem::field("tlvs", format!("{other} is no object"))),
     }
-    match fields.take("tlvs") {
-        None => {}
-        Some(Value::Object(object)) => tlvs.extend(object),
-        Some(other) => return Err(Problem::field("tlvs", format!("{other} is no object"))),
-    }
-    Ok(tlvs)
 }
 
 impl From<BadPattern> for Problem {
