@@ -8,11 +8,11 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signalbox_codec::pdu::{DestAddress, DestAddressBuf, ShortMessage, Sm, SubmitMulti};
+use signalbox_codec::pdu::{ShortMessage, Sm, SubmitMulti};
 use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu};
 use smsc_sim::{Behaviour, Scenario, Smsc};
 
-use support::{Client, submit_sm};
+use support::{Client, named, submit_sm};
 
 /// 2026-01-01T00:00:00Z.
 const NEW_YEAR_MS: u64 = 1_767_225_600_000;
@@ -39,19 +39,12 @@ async fn start(behaviour: Behaviour, scenario: &Value) -> (Smsc, Client) {
 }
 
 async fn submit_multi(client: &mut Client, to: &[&str], validity: &str, registered_delivery: u8) {
-    let mut addresses = DestAddressBuf::new();
-    for to in to {
-        assert!(addresses.push(DestAddress::Sme {
-            dest_addr_ton: 1,
-            dest_addr_npi: 1,
-            destination_addr: COctetStr::new(to.as_bytes()).unwrap(),
-        }));
-    }
+    let recipients = named(to);
     let multi = SubmitMulti {
         source_addr: COctetStr::new(b"100").unwrap(),
         validity_period: COctetStr::new(validity.as_bytes()).unwrap(),
         registered_delivery,
-        dest_addresses: addresses.as_dest_addresses(),
+        dest_addresses: recipients.as_dest_addresses(),
         short_message: ShortMessage::new(b"to all").unwrap(),
         ..SubmitMulti::default()
     };

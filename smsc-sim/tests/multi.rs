@@ -7,33 +7,13 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signalbox_codec::pdu::{DestAddress, DestAddressBuf, ShortMessage, SubmitMulti};
+use signalbox_codec::pdu::{DestAddressBuf, ShortMessage, SubmitMulti};
 use signalbox_codec::{CommandId, CommandStatus, Pdu};
 use smsc_sim::Scenario;
 
-use support::Client;
 use support::managing::{HOUR, cancel, query, slow_smsc, string};
 use support::program::Program;
-
-/// Addresses and names of lists (in brackets), as a submit_multi names them.
-fn named(recipients: &[&str]) -> DestAddressBuf {
-    let mut addresses = DestAddressBuf::new();
-    for name in recipients {
-        let list = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-        let address = match list {
-            Some(list) => DestAddress::DistributionList {
-                dl_name: string(list),
-            },
-            None => DestAddress::Sme {
-                dest_addr_ton: 1,
-                dest_addr_npi: 1,
-                destination_addr: string(name),
-            },
-        };
-        assert!(addresses.push(address));
-    }
-    addresses
-}
+use support::{Client, named};
 
 fn multi(addresses: &DestAddressBuf) -> SubmitMulti<'_> {
     SubmitMulti {
@@ -125,6 +105,23 @@ async fn each_recipient_shows_its_state_and_its_receipts() {
         let answer = program.http("POST", path, &body.to_string()).await;
         assert_eq!(answer.status == 200, matched, "{wanted}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn recipients_with_the_same_address_have_a_receipt_each() {
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    let recipients = named(&["49171", "49172", "49171"]);
+    client.send(&Pdu::SubmitMulti(multi(&recipients))).await;
+    let steps = client.steps(4).await;
+    assert_eq!(steps[1..], ["+DELIVRD", "+DELIVRD", "+DELIVRD"]);
+    let all = program.main("GET", "messages", &Value::Null).await;
+    let path = format!("messages/{}", all["messages"][0]["id"].as_str().unwrap());
+    let shown = program.main("GET", &path, &Value::Null).await;
+    let shown_recipients = shown["recipients"].as_array().unwrap();
+    let count = |recipient: &Value| recipient["receipts"].as_array().unwrap().len();
+    let counts: Vec<usize> = shown_recipients.iter().map(count).collect();
+    assert_eq!(counts, [1, 1, 1], "{shown}");
 }
 
 #[tokio::test]

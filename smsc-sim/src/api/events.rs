@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
@@ -105,7 +106,9 @@ pub(crate) fn timeline(control: &Control, message: &Message) -> Vec<Value> {
 
 /// The receipts about one recipient, of a timeline: when each was sent, with which state, and how
 /// it was answered. The answers come in the order of the receipts unless the client mixes them up.
-pub(crate) fn receipts(timeline: &[Value], to: &Value) -> Vec<Value> {
+/// `turn`: which of how many recipients with this address it is; they have them in turn, as that
+/// is how they are sent.
+pub(crate) fn receipts(timeline: &[Value], to: &Value, turn: (usize, usize)) -> Vec<Value> {
     let about = |event: &&Value| event["to"] == *to;
     let sent = |event: &&Value| event["event"] == "delivery_sent";
     let ends = |event: &&Value| event["event"] != "delivery_sent";
@@ -117,12 +120,10 @@ pub(crate) fn receipts(timeline: &[Value], to: &Value) -> Vec<Value> {
         receipt["error"] = end["error"].clone();
         receipt
     };
-    timeline
-        .iter()
-        .filter(about)
-        .filter(sent)
-        .map(receipt)
-        .collect()
+    let sent = timeline.iter().filter(about).filter(sent);
+    let receipts: Vec<Value> = sent.map(receipt).collect();
+    let (own, all) = turn;
+    receipts.into_iter().skip(own).step_by(all).collect()
 }
 
 /// Sends events until the reader leaves. What it does not take is forgotten in time, and it is told

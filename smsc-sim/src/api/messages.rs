@@ -62,11 +62,23 @@ pub(crate) async fn show(
     let message = message.ok_or_else(|| not_kept(&id))?;
     let mut value = shape(&message);
     let timeline = events::timeline(&control, &message);
-    for recipient in value["recipients"].as_array_mut().into_iter().flatten() {
-        recipient["receipts"] = events::receipts(&timeline, &recipient["to"]).into();
+    let recipients = value.get_mut("recipients").and_then(Value::as_array_mut);
+    for (at, recipient) in recipients.into_iter().flatten().enumerate() {
+        let turn = turn(&message.recipients, at);
+        recipient["receipts"] = events::receipts(&timeline, &recipient["to"], turn).into();
     }
     value["timeline"] = timeline.into();
     Ok(Json(value))
+}
+
+/// Of the recipients with the same address and the same fate: which of how many one is, from 0.
+fn turn(recipients: &[Recipient], at: usize) -> (usize, usize) {
+    let own = &recipients[at];
+    let is_like = |other: &&Recipient| {
+        other.to == own.to && other.command_status.is_ok() == own.command_status.is_ok()
+    };
+    let before = recipients[..at].iter().filter(is_like).count();
+    (before, recipients.iter().filter(is_like).count())
 }
 
 /// `DELETE messages`.

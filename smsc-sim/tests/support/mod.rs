@@ -7,12 +7,13 @@ pub(crate) mod file;
 pub(crate) mod managing;
 pub(crate) mod peers;
 pub(crate) mod program;
+pub(crate) mod schema;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use signalbox_codec::pdu::{Bind, MessageIdResp, ShortMessage, Sm};
+use signalbox_codec::pdu::{Bind, DestAddress, DestAddressBuf, MessageIdResp, ShortMessage, Sm};
 use signalbox_codec::{
     COctetStr, CommandId, CommandStatus, Encode, Header, Pdu, Tag, encode_pdu, next_frame,
 };
@@ -31,6 +32,26 @@ pub(crate) const fn goal(goal: Duration) -> Duration {
     } else {
         goal
     }
+}
+
+/// Addresses and names of lists (in brackets), as a submit_multi names them.
+pub(crate) fn named(recipients: &[&str]) -> DestAddressBuf {
+    let mut addresses = DestAddressBuf::new();
+    for name in recipients {
+        let list = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+        let address = match list {
+            Some(list) => DestAddress::DistributionList {
+                dl_name: managing::string(list),
+            },
+            None => DestAddress::Sme {
+                dest_addr_ton: 1,
+                dest_addr_npi: 1,
+                destination_addr: managing::string(name),
+            },
+        };
+        assert!(addresses.push(address));
+    }
+    addresses
 }
 
 /// A PDU as it was read.
