@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use signalbox_codec::receipt::ReceiptState;
@@ -326,6 +327,30 @@ impl Ring {
         }
     }
 
+    /// Lets a message end earlier or later whose response has waited for another time than was
+    /// expected. One that was cancelled or replaced has another end, which stays.
+    pub(crate) fn move_end(
+        &mut self,
+        id: (MessageId, IdStyle),
+        (expected, waited): (Duration, Duration),
+    ) {
+        let mut newest_first = self.batches.iter_mut().rev();
+        let found = newest_first.find_map(|batch| batch.find(id).map(|at| (batch, at)));
+        let Some((batch, at)) = found.filter(|(batch, at)| batch.entries[*at].plan == 0) else {
+            return;
+        };
+        let batch = Arc::make_mut(batch);
+        let moved = |ends_at: SmscTime| ends_at.before(expected) + waited;
+        let entry = &mut batch.entries[at];
+        entry.ends_at = moved(entry.ends_at);
+        let mut kept = batch.addressees.iter_mut();
+        if let Some((_, addressees)) = kept.find(|(place, _)| *place == at) {
+            for addressee in addressees.iter_mut().filter(|a| a.command_status.is_ok()) {
+                addressee.ends_at = moved(addressee.ends_at);
+            }
+        }
+    }
+
     /// The accepted messages that have not ended at that time, newest first.
     pub(crate) fn pending(&self, at: SmscTime) -> impl Iterator<Item = (&Batch, &Entry, Bytes)> {
         let newest_first = self.batches.iter().rev();
@@ -368,8 +393,6 @@ pub(crate) fn decode(octets: &[u8]) -> Option<(Header, Pdu<'_>)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use signalbox_codec::pdu::{ShortMessage, Sm};
     use signalbox_codec::{Tlvs, encode_pdu};
 

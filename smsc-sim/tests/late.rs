@@ -112,6 +112,40 @@ async fn a_response_to_many_is_reordered_with_the_others_and_precedes_its_receip
     }
 }
 
+/// A message whose response waits for others is on its way until that is sent, and all that goes
+/// out at once is told.
+#[tokio::test]
+async fn a_message_ends_after_its_reordered_response() {
+    let scenario = json!({"faults": [{"type": "reorder", "attributes": {"window": 9}}]});
+    let (smsc, mut client) = start(Behaviour::default(), &scenario).await;
+    client.submit("49173", "to one").await;
+    submit_multi(&mut client, &["49171", "49172"], "", 1).await;
+    smsc.wait_for_messages(2, support::PATIENCE).await.unwrap();
+    let states = || {
+        let messages = smsc.messages();
+        let of = |message: &smsc_sim::Message| {
+            let recipients = message.recipients.iter();
+            let states = recipients.map(|r| r.state).chain([message.state]);
+            let states: Vec<_> = states.map(|state| state.unwrap().stat()).collect();
+            (states, message.ends_unix_ms)
+        };
+        messages.iter().map(of).collect::<Vec<_>>()
+    };
+    let is = |state: &'static str, ends_unix_ms| {
+        let one = (vec![state; 1], Some(ends_unix_ms));
+        vec![one, (vec![state; 3], Some(ends_unix_ms))]
+    };
+    assert_eq!(states(), is("ENROUTE", NEW_YEAR_MS + 500));
+    let fired = smsc.clock().advance(Duration::from_millis(300)).await;
+    assert_eq!(fired.unwrap().len(), 0);
+    assert_eq!(states(), is("ENROUTE", NEW_YEAR_MS + 500));
+    // The clock goes farther than they wait.
+    let fired = smsc.clock().advance(Duration::from_millis(600)).await;
+    assert_eq!(fired.unwrap().len(), 2);
+    assert_eq!(states(), is("DELIVRD", NEW_YEAR_MS + 900));
+    assert_eq!(steps(&mut client, 5).await[0], "multi");
+}
+
 #[tokio::test]
 async fn each_recipient_is_told_that_the_message_has_expired_if_it_asked_for_that() {
     // registered_delivery: always, on failure, on success only, never.

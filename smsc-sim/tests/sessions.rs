@@ -7,11 +7,14 @@ mod support;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use signalbox_codec::pdu::DataSm;
+use serde_json::json;
+use signalbox_codec::pdu::{DataSm, SubmitMulti};
 use signalbox_codec::{COctetStr, CommandId, CommandStatus, Pdu, Tag, TlvBuf};
-use smsc_sim::{Behaviour, DeliveryError, Disconnect, IdStyle, Mo, Smsc, StartError};
+use smsc_sim::{
+    Behaviour, DeliveryError, Disconnect, IdStyle, Mo, Recipient, Scenario, Smsc, StartError,
+};
 
-use support::{Client, PATIENCE, smsc, submit_sm};
+use support::{Client, PATIENCE, named, smsc, submit_sm};
 
 #[tokio::test]
 async fn accounts_are_checked_when_there_are_any() {
@@ -271,4 +274,38 @@ async fn a_message_whose_receipt_finds_no_place_is_refused() {
         .send(&submit_sm("49171", "no receipt wanted", 0))
         .await;
     assert!(client.read().await.header.command_status.is_ok());
+}
+
+/// The receipts of one message to many, and those that follow a response which is still to be put
+/// into another order, count as those that wait.
+#[tokio::test]
+async fn receipts_of_a_held_response_to_many_find_no_more_place_than_others() {
+    const DELIVERIES_MAX: usize = 100_000;
+    const RECEIPTS: usize = 16;
+    const MEMBERS: usize = 250;
+    let members: Vec<String> = (0..MEMBERS).map(|n| format!("49{n}")).collect();
+    let receipt = json!({"state": "ACCEPTD", "unasked": true});
+    let scenario = json!({
+        "rules": [{"receipts": vec![receipt; RECEIPTS]}],
+        "faults": [{"type": "reorder", "attributes": {"window": 1_000}}],
+        "lists": [{"name": "many", "members": members}],
+    });
+    let smsc = Smsc::builder().virtual_clock(0);
+    let smsc = smsc.scenario(Scenario::from_json(&scenario).unwrap());
+    let smsc = smsc.start().await.unwrap();
+    let mut client = Client::transceiver(smsc.addr()).await;
+    let lists = named(&["[many]"; DELIVERIES_MAX / RECEIPTS / MEMBERS + 1]);
+    let multi = Pdu::SubmitMulti(SubmitMulti {
+        dest_addresses: lists.as_dest_addresses(),
+        ..SubmitMulti::default()
+    });
+    let mut sent = 0;
+    for accepted in [DELIVERIES_MAX / RECEIPTS, 0] {
+        client.send(&multi).await;
+        sent += 1;
+        let messages = smsc.wait_for_messages(sent, PATIENCE).await.unwrap();
+        let recipients = &messages.last().unwrap().recipients;
+        let is_ok = |r: &&Recipient| r.command_status.is_ok();
+        assert_eq!(recipients.iter().filter(is_ok).count(), accepted);
+    }
 }

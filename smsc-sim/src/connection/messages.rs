@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use signalbox_codec::{CommandStatus, Header, Pdu};
 use signalbox_session::Session;
 
-use super::responses::{Body, Response};
+use super::responses::{Body, REORDER_WAIT, Response};
 use super::{Connection, DELIVERIES_MAX, Later};
 use crate::behaviour::Submission;
 use crate::clock::SmscTime;
 use crate::decision::{Decision, PlannedReceipt};
 use crate::delivery::{About, Delivery, Original, Receipt};
+use crate::fault;
 use crate::ids::{IdStyle, MessageId};
 use crate::lifetime::Lifetime;
 use crate::random::{self, Draws};
@@ -93,7 +94,11 @@ impl Connection {
     ) {
         let id = self.next_id();
         let status = decision.command_status;
-        let entry = Entry::new(arrival.at, id, status, decision.outcome);
+        let mut entry = Entry::new(arrival.at, id, status, decision.outcome);
+        let is_reordered = fault::is_reorder(decision.fault) && ends_after_response(&decision);
+        if is_reordered {
+            entry.ends_at = entry.ends_at + REORDER_WAIT;
+        }
         self.keep(arrival.octets, entry);
         self.count(decision.accepts());
         let response = Response {
@@ -103,6 +108,7 @@ impl Connection {
             body: Body::Id(id.0.text(id.1)),
             fault: decision.fault,
             followers: Vec::new(),
+            message: is_reordered.then_some(id),
         };
         if !decision.is_followed() {
             return self.respond_after(session, arrival, decision.respond_after, response);
@@ -133,7 +139,7 @@ impl Connection {
         mut response: Response,
         followers: impl Iterator<Item = Delivery>,
     ) {
-        if response.is_reordered() && after.is_some() {
+        if fault::is_reorder(response.fault) && after.is_some() {
             response.followers.extend(followers);
             self.respond_after(session, arrival, after, response);
             return;
@@ -247,9 +253,11 @@ impl Connection {
         match after {
             None => drop(session.abandon(response.sequence_number)),
             Some(Duration::ZERO) => self.respond(arrival.now, session, response),
-            Some(after) => self
-                .later
-                .push(arrival.at + after, Later::Respond(response)),
+            Some(after) => {
+                self.followers_held += response.followers.len();
+                self.later
+                    .push(arrival.at + after, Later::Respond(response));
+            }
         }
     }
 
@@ -287,6 +295,12 @@ impl Connection {
         let id = MessageId::new(seed, self.ordinal(), self.counter);
         (id, self.behaviour.1.id_style)
     }
+}
+
+/// Whether the end of a message waits for its response: not if a receipt tells it before.
+pub(super) fn ends_after_response(decision: &Decision) -> bool {
+    let (early, _) = split_early(&decision.receipts);
+    decision.respond_after.is_some() && early.iter().all(|receipt| receipt.intermediate)
 }
 
 /// Receipts that precede the response, and the others. Those that do come first.

@@ -22,13 +22,13 @@ use tokio::sync::oneshot;
 
 use self::binding::BindAnswer;
 use self::faults::Faults;
-use self::responses::{Gathered, Response};
+use self::responses::{Gathered, REORDER_WAIT, Response};
 use crate::agenda::Agenda;
 use crate::behaviour::Behaviour;
 use crate::clock::{Clock, SmscTime};
 use crate::delivery::{Delivery, DeliveryError, DeliveryResult, SentReceipt};
 use crate::events::{DeliveryEvent, What};
-use crate::fault::HandshakeFault;
+use crate::fault::{self, HandshakeFault};
 use crate::ids::{IdStyle, MessageId};
 use crate::random::Draws;
 use crate::rate::Rate;
@@ -73,6 +73,8 @@ pub(crate) struct Connection {
     later: Agenda<Later>,
     /// Responses that are gathered to be sent in another order.
     reordered: Vec<Gathered>,
+    /// Deliveries that follow responses which wait here.
+    followers_held: usize,
     /// Deliveries whose time has come; they wait for the window.
     ready: VecDeque<Delivery>,
     /// Deliveries whose time has come and that this bind may not receive.
@@ -123,6 +125,7 @@ impl Connection {
             decided: 0,
             faults_changed: false,
             reordered: Vec::new(),
+            followers_held: 0,
             clock,
             shown: None,
             behaviour: shared.behaviour(),
@@ -154,7 +157,7 @@ impl Connection {
         };
         let later = self.later.drain().flat_map(|later| match later {
             Later::Deliver(delivery) => vec![delivery],
-            Later::Respond(response) => response.followers,
+            Later::Respond(response) => response.into_followers(REORDER_WAIT).collect(),
             Later::SendReordered | Later::AnswerBind(_) => Vec::new(),
         });
         let reordered = self.reordered.into_iter();
@@ -187,31 +190,41 @@ impl Connection {
         let mut fired = Vec::new();
         let at = self.at(now);
         while let Some((due, later)) = self.later.pop_due(at) {
-            let what = match later {
-                Later::Respond(response) => {
-                    self.respond(now, session, response);
-                    FiredKind::Response
-                }
-                Later::SendReordered => {
-                    self.send_reordered(now, session);
-                    FiredKind::Response
-                }
+            let (what, count) = match later {
+                Later::Respond(response) => (
+                    FiredKind::Response,
+                    self.fire_response(now, session, response),
+                ),
+                Later::SendReordered => (FiredKind::Response, self.send_reordered(now, session)),
                 Later::AnswerBind(answer) => {
                     self.answer_bind(now, session, answer);
-                    FiredKind::Response
+                    (FiredKind::Response, 1)
                 }
                 Later::Deliver(delivery) => {
                     self.deliver_when_due(now, session, delivery);
-                    FiredKind::Delivery
+                    (FiredKind::Delivery, 1)
                 }
             };
-            fired.push(Fired {
+            let one = Fired {
                 unix_ms: due.unix_ms(),
                 session: self.id,
                 what,
-            });
+            };
+            fired.extend(std::iter::repeat_n(one, count));
         }
         fired
+    }
+
+    /// Returns how many responses were sent: one that is gathered goes with the others.
+    fn fire_response(&mut self, now: Instant, session: &mut Session, response: Response) -> usize {
+        self.followers_held -= response.followers.len();
+        let is_reordered = fault::is_reorder(response.fault);
+        let gathered = self.reordered.len();
+        self.respond(now, session, response);
+        match is_reordered {
+            true => gathered + 1 - self.reordered.len(),
+            false => 1,
+        }
     }
 
     /// Lets others see the messages of this turn.
@@ -287,7 +300,7 @@ impl Connection {
 
     /// Deliveries that wait here.
     fn held(&self) -> usize {
-        self.ready.len() + self.elsewhere.len() + self.later.len()
+        self.ready.len() + self.elsewhere.len() + self.later.len() + self.followers_held
     }
 
     fn disconnect(&mut self, now: Instant, session: &mut Session, how: Disconnect) {

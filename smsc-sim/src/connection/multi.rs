@@ -12,12 +12,12 @@ use signalbox_codec::{COctetStr, CommandStatus, Pdu, Tag};
 use signalbox_session::Session;
 
 use super::Connection;
-use super::messages::{Arrival, followers, split_early};
-use super::responses::Response;
+use super::messages::{Arrival, ends_after_response, followers, split_early};
+use super::responses::{REORDER_WAIT, Response};
 use crate::clock::SmscTime;
 use crate::decision::{Decision, Outcome};
 use crate::delivery::{About, Original, address};
-use crate::fault::ResponseFault;
+use crate::fault::{self, ResponseFault};
 use crate::lifetime::Lifetime;
 use crate::record::{Addressee, Entry};
 use crate::scenario::Scenario;
@@ -40,6 +40,13 @@ struct Split<'a> {
 }
 
 impl Split<'_> {
+    /// Lets the message end later for all that it was accepted for.
+    fn end_later(&mut self, by: Duration) {
+        for (_, decision) in &mut self.accepted {
+            decision.outcome.after += by;
+        }
+    }
+
     /// What is kept of the recipients, those that were accepted first.
     fn addressees(&self, at: SmscTime) -> Vec<Addressee> {
         let accepted = self.accepted.iter().map(|(original, decision)| {
@@ -74,7 +81,7 @@ impl Connection {
         multi: &SubmitMulti<'_>,
     ) {
         let script = Arc::clone(&self.script);
-        let split = self.decide_each(arrival, pdu, multi, &script.scenario);
+        let mut split = self.decide_each(arrival, pdu, multi, &script.scenario);
         let id = self.next_id();
         let none = CommandStatus::ESME_RINVNUMDESTS;
         let first_refusal = split.refused.first().map_or(none, |r| r.error_status_code);
@@ -82,6 +89,11 @@ impl Connection {
             true => first_refusal,
             false => CommandStatus::ESME_ROK,
         };
+        let mut decisions = split.accepted.iter().map(|(_, decision)| decision);
+        let is_reordered = fault::is_reorder(split.fault) && decisions.all(ends_after_response);
+        if is_reordered {
+            split.end_later(REORDER_WAIT);
+        }
         let outcome = whole_outcome(split.accepted.iter().map(|(_, decision)| decision.outcome));
         let entry = Entry::new(arrival.at, id, status, outcome);
         self.keep(arrival.octets, entry);
@@ -113,6 +125,7 @@ impl Connection {
         }
         let response = Response {
             fault: split.fault,
+            message: is_reordered.then_some(id),
             ..Response::of(arrival.header, status, &Pdu::SubmitMultiResp(resp))
         };
         let accepted = split.accepted.iter();
@@ -135,6 +148,7 @@ impl Connection {
             respond_after: Some(self.behaviour.1.latency),
             fault: None,
         };
+        let held_before = self.followers_held;
         for recipient in recipients(multi, scenario) {
             let destination = match recipient {
                 Recipient::Sme(destination) => destination,
@@ -154,6 +168,8 @@ impl Connection {
             split.respond_after = split.respond_after.and_then(longest);
             split.fault = split.fault.or(decision.fault);
             if decision.command_status.is_ok() {
+                // The next recipient finds less room.
+                self.followers_held += decision.receipts.len() + usize::from(decision.mo.is_some());
                 split.accepted.push((original, decision));
             } else {
                 split.refused.push(UnsuccessSme {
@@ -164,6 +180,7 @@ impl Connection {
                 });
             }
         }
+        self.followers_held = held_before;
         // The one response waits for the slowest recipient, and what counts from it waits too.
         for (_, decision) in &mut split.accepted {
             if let (Some(whole), Some(own)) = (split.respond_after, decision.respond_after) {

@@ -11,11 +11,11 @@ use super::{Connection, Later};
 use crate::clock::SmscTime;
 use crate::delivery::{Delivery, EncodedBody};
 use crate::fault::{self, ResponseFault};
-use crate::ids::IdText;
+use crate::ids::{IdStyle, IdText, MessageId};
 
 /// How long responses are gathered that are to be sent in another order; then those that are there
 /// are sent.
-const REORDER_WAIT: Duration = Duration::from_millis(500);
+pub(super) const REORDER_WAIT: Duration = Duration::from_millis(500);
 
 /// A response to a request about a message.
 #[derive(Debug)]
@@ -29,6 +29,9 @@ pub(super) struct Response {
     /// What counts from it; only for one that is sent in another order, where its time is not
     /// known beforehand.
     pub(super) followers: Vec<Delivery>,
+    /// The message, for the same reason: it is recorded as if its response waited for
+    /// [`REORDER_WAIT`].
+    pub(super) message: Option<(MessageId, IdStyle)>,
 }
 
 /// A response that is gathered to be sent in another order.
@@ -40,8 +43,8 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub(super) fn into_followers(self) -> Vec<Delivery> {
-        self.response.followers
+    pub(super) fn into_followers(self) -> impl Iterator<Item = Delivery> {
+        self.response.into_followers(REORDER_WAIT)
     }
 }
 
@@ -66,12 +69,17 @@ impl Response {
             body: Body::Octets(body.freeze()),
             fault: None,
             followers: Vec::new(),
+            message: None,
         }
     }
 
-    /// Whether the time of what follows it is not known before it is sent.
-    pub(super) const fn is_reordered(&self) -> bool {
-        matches!(self.fault, Some(ResponseFault::Reorder { .. }))
+    /// What counts from it when it was sent that much later than was planned.
+    pub(super) fn into_followers(self, waited: Duration) -> impl Iterator<Item = Delivery> {
+        let late = move |delivery: Delivery| Delivery {
+            due: delivery.due + waited,
+            ..delivery
+        };
+        self.followers.into_iter().map(late)
     }
 
     /// Sends it as it should be. A session that is over takes none: then there is nobody left to be
@@ -148,16 +156,26 @@ impl Connection {
     }
 
     /// Sends the responses that were gathered, the last one first, and plans what follows them.
-    pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) {
+    /// Returns how many they were.
+    pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) -> usize {
         let at = self.at(now);
-        for gathered in std::mem::take(&mut self.reordered).into_iter().rev() {
-            gathered.response.send(now, session);
-            let waited = at.since(gathered.due);
-            for mut delivery in gathered.into_followers() {
-                delivery.due = delivery.due + waited;
+        // Those of this turn are among the messages kept, too.
+        self.record_batch(at);
+        let reordered = std::mem::take(&mut self.reordered);
+        let sent = reordered.len();
+        for Gathered { response, due } in reordered.into_iter().rev() {
+            response.send(now, session);
+            let waited = at.since(due);
+            if let Some(message) = response.message {
+                let mut ring = self.shared.ring();
+                ring.move_end(message, (REORDER_WAIT, waited));
+            }
+            self.followers_held -= response.followers.len();
+            for delivery in response.into_followers(waited) {
                 self.deliver_when_due(now, session, delivery);
             }
         }
+        sent
     }
 
     fn reorder(&mut self, now: Instant, session: &mut Session, response: Response, window: u32) {
@@ -165,6 +183,7 @@ impl Connection {
         if self.reordered.is_empty() {
             self.later.push(due + REORDER_WAIT, Later::SendReordered);
         }
+        self.followers_held += response.followers.len();
         self.reordered.push(Gathered { response, due });
         if self.reordered.len() >= window as usize {
             self.send_reordered(now, session);

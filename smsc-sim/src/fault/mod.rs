@@ -174,3 +174,8 @@ pub(crate) enum ResponseFault {
     /// An optional parameter at its end declares more octets than there are.
     CorruptTlv,
 }
+
+/// Whether it sends a response in another order.
+pub(crate) const fn is_reorder(fault: Option<ResponseFault>) -> bool {
+    matches!(fault, Some(ResponseFault::Reorder { .. }))
+}
