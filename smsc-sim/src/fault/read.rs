@@ -121,13 +121,7 @@ const KINDS: &[(&str, ReadKind)] = &[
     ("queue_full", |_| message(MessageFault::QueueFull)),
     ("drop_response", |_| message(MessageFault::DropResponse)),
     ("delay_response", |t| {
-        if !t.has("delay") {
-            t.report(
-                "delay",
-                "missing: a time such as \"50ms\", or a distribution",
-            );
-        }
-        let delay = Delay::read(t, "delay").unwrap_or(Delay::ZERO);
+        let delay = required_delay(t, "delay");
         message(MessageFault::DelayResponse { delay })
     }),
     ("reorder", |t| {
@@ -209,6 +203,8 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
     };
     let only = match kind {
         FaultKind::Stream(StreamFault::StopReading) => Some(Stream::Up),
+        // The SMSC is who closes later.
+        FaultKind::Stream(StreamFault::SlowClose { .. }) => Some(Stream::Down),
         FaultKind::Stream(_) => None,
         FaultKind::Session(_) | FaultKind::Message(_) => Some(Stream::Down),
     };
@@ -286,6 +282,19 @@ fn required_time(table: &mut Table<'_, '_>, key: &'static str) -> Duration {
         table.report(key, "missing: a time such as \"50ms\"");
     }
     table.time(key, MS).unwrap_or_default()
+}
+
+/// A time, or how it is drawn.
+fn required_delay(table: &mut Table<'_, '_>, key: &'static str) -> Delay {
+    match table.get(key).map(|node| &node.value) {
+        Some(Value::Integer(_)) => Delay::Fixed(required_time(table, key)),
+        Some(_) => Delay::read(table, key).unwrap_or(Delay::ZERO),
+        None => {
+            let problem = "missing: a time such as \"50ms\", or a distribution";
+            table.report(key, problem);
+            Delay::ZERO
+        }
+    }
 }
 
 fn required_number(table: &mut Table<'_, '_>, key: &'static str, min: u32, max: u32) -> u32 {
@@ -383,6 +392,33 @@ mod tests {
     }
 
     #[test]
+    fn times_are_numbers_of_ms_too() {
+        let ms = Duration::from_millis(100);
+        let table = [
+            (
+                "slow_bind",
+                FaultKind::Session(SessionFault::SlowBind { delay: ms }),
+            ),
+            (
+                "delay_response",
+                message(MessageFault::DelayResponse {
+                    delay: Delay::Fixed(ms),
+                }),
+            ),
+        ];
+        for (name, expected) in table {
+            let read = |delay: Json| {
+                let written = json!({"type": name, "attributes": {"delay": delay}});
+                from_json(&written).map(|fault| fault.kind)
+            };
+            assert_eq!(read(json!(100)), Ok(expected), "{name}");
+            for delay in [json!(-1), json!("1"), json!([])] {
+                assert!(read(delay.clone()).is_err(), "{name} {delay}");
+            }
+        }
+    }
+
+    #[test]
     fn the_json_of_toxiproxy_is_read() {
         let ms = Duration::from_millis;
         let table = [
@@ -450,6 +486,10 @@ mod tests {
             ),
             (
                 json!({"type": "drop_response", "stream": "up"}),
+                "stream: \"up\": this type has no other than down",
+            ),
+            (
+                json!({"type": "slow_close", "stream": "up", "attributes": {"delay": "1s"}}),
                 "stream: \"up\": this type has no other than down",
             ),
             (
