@@ -79,7 +79,7 @@ impl Script {
     }
 
     /// Puts another scenario in the place of this one. Its faults take the place of those that came
-    /// with the old one; others stay. Its rules without an id get numbers that no rule had.
+    /// with the old one and of those whose ids they have; others stay. Its rules without an id get numbers that no rule had.
     pub(crate) fn replace(&mut self, mut scenario: Scenario) {
         scenario.number_rules_after(self.scenario.last_id());
         self.put(scenario);
@@ -94,7 +94,15 @@ impl Script {
 
     fn put(&mut self, scenario: Scenario) {
         self.generation += 1;
-        self.faults.retain(|active| !active.of_scenario);
+        let is_there = |id: &str| {
+            let mut ids = scenario
+                .faults
+                .iter()
+                .filter_map(|fault| fault.id.as_deref());
+            ids.any(|other| other == id)
+        };
+        self.faults
+            .retain(|active| !active.of_scenario && !is_there(&active.id));
         for fault in scenario.faults.clone() {
             self.push_fault(fault, true);
         }

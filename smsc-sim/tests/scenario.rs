@@ -4,7 +4,7 @@
 
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use signalbox_codec::{CommandId, CommandStatus, Pdu, Tag};
 use smsc_sim::{ReceiptState, Rule, RuleReceipt, Scenario, Smsc, StartError};
 
@@ -185,6 +185,41 @@ async fn rules_and_scenarios_are_changed_while_sessions_are_bound() {
 }
 
 /// Who still has the id of an earlier rule must not hit another one.
+/// What `GET scenario` answers can be put back as it is.
+#[tokio::test]
+async fn a_scenario_that_was_shown_can_be_put_back() {
+    let program = Program::start(&[]);
+    let machine = json!({
+        "rules": [{"match": {"to": "4917*"}, "times": 3}, {"id": "second", "enabled": false,
+            "state": "line", "required_state": "up", "new_state": "down"}],
+        "faults": [{"type": "slow_bind", "attributes": {"delay": "1ms"}}],
+        "lists": [{"name": "friends", "members": ["49171"]}],
+    });
+    program.main("PUT", "scenario", &machine).await;
+    let latency = json!({"type": "latency", "attributes": {"latency": "1ms"}});
+    program.main("POST", "faults", &latency).await;
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit("49171", "counted").await;
+    client.read().await;
+    let mut shown = program.main("GET", "scenario", &json!({})).await;
+    assert_eq!(shown["rules"][0]["applied"], 1, "{shown}");
+    let put = program.main("PUT", "scenario", &shown).await;
+    shown["rules"][0]["applied"] = 0.into();
+    let faults = |scenario: &Value| {
+        let mut faults = scenario["faults"].as_array().unwrap().clone();
+        for fault in &mut faults {
+            fault.as_object_mut().unwrap().remove("id");
+        }
+        faults
+    };
+    assert_eq!((faults(&put), 2), (faults(&shown), faults(&shown).len()));
+    let rule = program.main("POST", "rules", &json!({"applied": 7})).await;
+    assert_eq!(rule.get("applied"), None, "{rule}");
+    for part in ["rules", "lists", "states"] {
+        assert_eq!(put[part], shown[part], "{part}");
+    }
+}
+
 #[tokio::test]
 async fn rules_of_another_scenario_have_other_numbers_until_the_reset() {
     let program = Program::start(&["--failed-submits"]);

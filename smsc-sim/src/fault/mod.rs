@@ -32,7 +32,9 @@ pub(crate) struct Fault {
     pub(crate) stream: Stream,
     /// The share that it strikes: of connections, or of messages for faults of messages.
     pub(crate) toxicity: f64,
-    /// The fault as it was written.
+    /// The active one that it is, if it was written as that is shown.
+    pub(crate) id: Option<String>,
+    /// The fault as it was written, without that.
     pub(crate) written: Json,
 }
 

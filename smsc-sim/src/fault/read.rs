@@ -188,7 +188,11 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
     // Toxiproxy's; what is written is kept.
     let _name = table.text("name");
     table.known("attributes");
-    let written = table.node().to_json();
+    let id = match table.pass_over("id") {
+        Some(Value::Text(id)) => Some(id.clone()),
+        _ => None,
+    };
+    let written = table.written();
     let read_kind = read_kind?;
     let kind = if table.has("attributes") {
         table.table("attributes", read_kind)?
@@ -221,6 +225,7 @@ pub(crate) fn read(table: &mut Table<'_, '_>) -> Option<Fault> {
         kind,
         stream,
         toxicity,
+        id,
         written,
     })
 }

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use super::error::InputError;
 use super::tree::{Node, Value};
 use crate::duration::parse_duration;
@@ -27,6 +29,8 @@ pub(crate) struct Table<'n, 'e> {
     node: &'n Node,
     entries: &'n [(String, (u32, u32), Node)],
     known: Vec<&'static str>,
+    /// Keys that are passed over.
+    passed_over: Vec<&'static str>,
     pub(crate) errors: &'e mut Vec<InputError>,
 }
 
@@ -48,6 +52,7 @@ impl<'n, 'e> Table<'n, 'e> {
             node,
             entries,
             known: Vec::new(),
+            passed_over: Vec::new(),
             errors,
         })
     }
@@ -278,6 +283,14 @@ impl<'n, 'e> Table<'n, 'e> {
         }
     }
 
+    /// Passes over a key that answers have and that is not to be written, so that an answer can be
+    /// sent back. Returns what is there.
+    pub(crate) fn pass_over(&mut self, key: &'static str) -> Option<&'n Value> {
+        self.passed_over.push(key);
+        let entry = self.entries.iter().find(|(name, ..)| name == key);
+        entry.map(|(_, _, node)| &node.value)
+    }
+
     /// Reports a problem with a key, or with the table when the key is not there.
     pub(crate) fn report(&mut self, key: &str, text: impl Into<String>) {
         let error = self.error(key, text);
@@ -291,9 +304,13 @@ impl<'n, 'e> Table<'n, 'e> {
         problem(&self.path_of(key), node, text)
     }
 
-    /// The table as it was written.
-    pub(crate) const fn node(&self) -> &'n Node {
-        self.node
+    /// The table as it was written, without what is passed over.
+    pub(crate) fn written(&self) -> Json {
+        let mut written = self.node.to_json();
+        if let Json::Object(fields) = &mut written {
+            fields.retain(|name, _| !self.passed_over.contains(&name.as_str()));
+        }
+        written
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -306,7 +323,8 @@ impl<'n, 'e> Table<'n, 'e> {
 
     fn end(self) {
         for (name, (line, column), _) in self.entries {
-            if !self.known.contains(&name.as_str()) {
+            let name_read = name.as_str();
+            if !self.known.contains(&name_read) && !self.passed_over.contains(&name_read) {
                 let problem = match self.known.is_empty() {
                     true => "unknown key; none is taken here".to_owned(),
                     false => format!("unknown key; there are {}", self.known.join(", ")),

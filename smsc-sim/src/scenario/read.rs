@@ -22,8 +22,10 @@ const RECEIPTS_MAX: usize = 16;
 const NAME_CHARACTERS_MAX: usize = 64;
 
 /// Reads `{profile, rules, faults, lists}`. What the profile says comes behind what is written out.
+/// What an SMSC tells of its own about a scenario is passed over.
 pub(super) fn scenario(table: &mut Table<'_, '_>) -> Scenario {
     let mut scenario = Scenario::default();
+    table.pass_over("states");
     let mut ids = HashSet::new();
     let rules = table.list("rules", RULES_MAX, |table| {
         let rule = rule(table);
@@ -72,6 +74,7 @@ fn report_second(
 
 /// Reads one rule; its id is empty when it has none of its own.
 pub(super) fn rule(table: &mut Table<'_, '_>) -> Rule {
+    table.pass_over("applied");
     let id = name(table, "id").unwrap_or_default();
     let matching = table.table("match", matching).unwrap_or_default();
     let times = table
@@ -97,7 +100,7 @@ pub(super) fn rule(table: &mut Table<'_, '_>) -> Rule {
             .map(|receipts| receipts.into_iter().flatten().collect()),
         fault: table.table("fault", fault_of_a_message).flatten(),
         mo: table.table("mo", mobile_originated).flatten(),
-        written: table.node().to_json(),
+        written: table.written(),
     }
 }
 
