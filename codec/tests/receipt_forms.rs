@@ -156,6 +156,7 @@ fn written_receipts_are_read_back() {
         stat: Some(b"REJECTD"),
         err: Some(b"012"),
         text: Some(b"twenty octets are it"),
+        ..Receipt::default()
     };
     for digits in [DateDigits::Ten, DateDigits::Twelve, DateDigits::Fourteen] {
         let mut octets = Vec::new();

@@ -16,7 +16,7 @@ mod state;
 mod write;
 
 pub use id::{canonical_id, id_candidates};
-pub use parse::{date_texts, parse, parse_date};
+pub use parse::{parse, parse_date};
 pub use state::ReceiptState;
 pub use write::{DateDigits, RECEIPT_TEXT_OCTETS_MAX, write};
 
@@ -34,6 +34,10 @@ pub struct Receipt<'a> {
     pub submit_date: Option<ReceiptDate>,
     /// Time of the final state.
     pub done_date: Option<ReceiptDate>,
+    /// Time of submission, as written, where it cannot be read.
+    pub submit_date_text: Option<&'a [u8]>,
+    /// Time of the final state, as written, where it cannot be read.
+    pub done_date_text: Option<&'a [u8]>,
     /// State, as written; see [`ReceiptState::from_stat`].
     pub stat: Option<&'a [u8]>,
     /// Error code of the network or the SMSC, as written.

@@ -88,11 +88,29 @@ fn set<'a>(receipt: &mut Receipt<'a>, key: Key, value: &'a [u8]) {
         Key::Id => receipt.id = receipt.id.or(word),
         Key::Sub => receipt.sub = receipt.sub.or_else(|| number(value)),
         Key::Dlvrd => receipt.dlvrd = receipt.dlvrd.or_else(|| number(value)),
-        Key::SubmitDate => receipt.submit_date = receipt.submit_date.or_else(|| parse_date(value)),
-        Key::DoneDate => receipt.done_date = receipt.done_date.or_else(|| parse_date(value)),
+        Key::SubmitDate => {
+            set_date(
+                &mut receipt.submit_date,
+                &mut receipt.submit_date_text,
+                value,
+            );
+        }
+        Key::DoneDate => set_date(&mut receipt.done_date, &mut receipt.done_date_text, value),
         Key::Stat => receipt.stat = receipt.stat.or(word),
         Key::Err => receipt.err = receipt.err.or(word),
         Key::Text | Key::Status => {}
+    }
+}
+
+fn set_date<'a>(date: &mut Option<ReceiptDate>, text: &mut Option<&'a [u8]>, value: &'a [u8]) {
+    if date.is_some() {
+        return;
+    }
+    *date = parse_date(value);
+    if date.is_some() {
+        *text = None;
+    } else if !value.is_empty() {
+        *text = text.or(Some(value));
     }
 }
 
@@ -219,31 +237,6 @@ fn number(digits: &[u8]) -> Option<u32> {
             .is_ascii_digit()
             .then(|| number * 10 + u32::from(octet - b'0'))
     })
-}
-
-/// The submit date and the done date as they stand in a receipt's text, whether [`parse`] can read
-/// them or not; `None` where there is none. For tools.
-pub fn date_texts(octets: &[u8]) -> [Option<&[u8]>; 2] {
-    let [mut submit, mut done] = [None, None];
-    let mut at = 0;
-    while let Some((key, _, value_start)) = next_key(octets, at) {
-        if key == Key::Text {
-            if !has_stat(&octets[value_start..]) {
-                break;
-            }
-            at = value_start;
-            continue;
-        }
-        let (blanks, value) = value_at(octets, value_start);
-        at = value_start + blanks + value.len();
-        let date = (!value.is_empty()).then_some(value);
-        match key {
-            Key::SubmitDate => submit = submit.or(date),
-            Key::DoneDate => done = done.or(date),
-            _ => {}
-        }
-    }
-    [submit, done]
 }
 
 /// Reads a receipt's date: 10 digits `YYMMDDhhmm`, 12 digits `YYMMDDhhmmss` or, where that is no

@@ -140,60 +140,6 @@ fn answers_are_exactly_these() {
     assert_answers(cases);
 }
 
-#[test]
-fn answers_to_receipts_are_exactly_these() {
-    assert_answers(&[
-        (
-            "receipt parse --json",
-            "id:7 stat:DELIVRD",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered","final":true}"#,
-            true,
-        ),
-        (
-            "receipt parse --json",
-            "id: stat:",
-            r#"{"error":{"kind":"not_a_receipt","field":null,"offset":null,"detail":"the text is no delivery receipt"}}"#,
-            false,
-        ),
-        (
-            "receipt parse",
-            "id:7 sub:001 stat:ENROUTE err:000 text:hello",
-            "id=7 stat=ENROUTE state=enroute (not final) err=000 sub=1 text=\"hello\"",
-            true,
-        ),
-        (
-            "receipt parse --json",
-            "id:7 stat:WEIRD err:001",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"WEIRD","err":"001","text":null,"state":"unknown","final":false,"stat_known":false}"#,
-            true,
-        ),
-        (
-            "receipt parse",
-            "id:7 stat:WEIRD",
-            "id=7 stat=WEIRD state=!unknown (no known stat, not final)",
-            true,
-        ),
-        (
-            "receipt parse",
-            "id:7 submit date:9913452500 done date:2402290830 stat:UNKNOWN",
-            "id=7 stat=UNKNOWN state=unknown (not final) submit_date=!\"9913452500\" done_date=2024-02-29T08:30:00",
-            true,
-        ),
-        (
-            "receipt parse --json",
-            "id:7 done date:never stat:DELIVRD",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":"DELIVRD","err":null,"text":null,"state":"delivered","final":true,"done_date_text":"never"}"#,
-            true,
-        ),
-        (
-            "receipt parse --json",
-            "id:7 err:001",
-            r#"{"id":"7","sub":null,"dlvrd":null,"submit_date":null,"done_date":null,"stat":null,"err":"001","text":null,"state":null,"final":null}"#,
-            true,
-        ),
-    ]);
-}
-
 /// Tool, line, the answer to it, and whether it is a good one.
 type Case<'c> = (&'c str, &'c str, &'c str, bool);
 

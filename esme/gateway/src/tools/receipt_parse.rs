@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use signalbox_codec::receipt::{Receipt, ReceiptDate, ReceiptState, date_texts, parse};
+use signalbox_codec::receipt::{Receipt, ReceiptDate, ReceiptState, parse};
 
 use super::json::{Object, Problem};
 use super::lines::{self, Input};
@@ -22,34 +22,26 @@ pub fn run(as_json: bool, input: Input<'_, impl BufRead>, output: impl Write) ->
         let receipt = line.and_then(|line| {
             parse(line)
                 .filter(says_something)
-                .map(|receipt| (receipt, unread_dates(line, &receipt)))
                 .ok_or_else(|| Problem::of_line("not_a_receipt", "the text is no delivery receipt"))
         });
         match &receipt {
-            Ok((receipt, unread)) if as_json => write_json(receipt, unread, out),
-            Ok((receipt, unread)) => write_text(receipt, unread, out),
+            Ok(receipt) if as_json => write_json(receipt, out),
+            Ok(receipt) => write_text(receipt, out),
             Err(problem) => problem.write(as_json, out),
         }
         receipt.is_ok()
     })
 }
 
-/// Whether there is more than keys without values, or than a text.
+/// Whether there is more than keys without values, than a text, or than dates nobody can read.
 fn says_something(receipt: &Receipt<'_>) -> bool {
     let nothing = Receipt {
+        submit_date_text: receipt.submit_date_text,
+        done_date_text: receipt.done_date_text,
         text: receipt.text,
         ..Receipt::default()
     };
     *receipt != nothing
-}
-
-/// The submit date and the done date, as they stand, where they cannot be read.
-fn unread_dates<'l>(line: &'l [u8], receipt: &Receipt<'_>) -> [Option<&'l [u8]>; 2] {
-    let [submit, done] = date_texts(line);
-    [
-        submit.filter(|_| receipt.submit_date.is_none()),
-        done.filter(|_| receipt.done_date.is_none()),
-    ]
 }
 
 /// A value as text: UTF-8 where it is that, else each octet as the character of its value
@@ -72,7 +64,7 @@ fn is_unknown_word(receipt: &Receipt<'_>) -> bool {
     receipt.stat.is_some() && receipt.state().is_none()
 }
 
-fn write_json(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<u8>) {
+fn write_json(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     let mut object = Object::new(out);
     let number = |object: &mut Object<'_>, name, value: Option<u32>| match value {
         Some(value) => object.number(name, u64::from(value)),
@@ -97,19 +89,19 @@ fn write_json(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<
     if is_unknown_word(receipt) {
         object.flag("stat_known", false);
     }
-    for (name, date) in ["submit_date_text", "done_date_text"]
-        .into_iter()
-        .zip(unread)
-    {
+    for (name, date) in [
+        ("submit_date_text", receipt.submit_date_text),
+        ("done_date_text", receipt.done_date_text),
+    ] {
         if date.is_some() {
-            object.text(name, words(*date).as_deref());
+            object.text(name, words(date).as_deref());
         }
     }
     object.end();
     out.push(b'\n');
 }
 
-fn write_text(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<u8>) {
+fn write_text(receipt: &Receipt<'_>, out: &mut Vec<u8>) {
     let state = state(receipt).map(|state| {
         let word = super::words::message_state(state.message_state());
         let finality = if state.is_final() {
@@ -126,6 +118,8 @@ fn write_text(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<
         let unread = words(unread).map(|text| format!("!{text:?}"));
         date.map(|date| date.to_string()).or(unread)
     };
+    let submit_date = date(receipt.submit_date, receipt.submit_date_text);
+    let done_date = date(receipt.done_date, receipt.done_date_text);
     let fields = [
         ("id", words(receipt.id)),
         ("stat", words(receipt.stat)),
@@ -133,8 +127,8 @@ fn write_text(receipt: &Receipt<'_>, unread: &[Option<&[u8]>; 2], out: &mut Vec<
         ("err", words(receipt.err)),
         ("sub", receipt.sub.map(|sub| sub.to_string())),
         ("dlvrd", receipt.dlvrd.map(|dlvrd| dlvrd.to_string())),
-        ("submit_date", date(receipt.submit_date, unread[0])),
-        ("done_date", date(receipt.done_date, unread[1])),
+        ("submit_date", submit_date),
+        ("done_date", done_date),
         ("text", words(receipt.text).map(|text| format!("{text:?}"))),
     ];
     let present = fields
