@@ -47,7 +47,7 @@ const NETWORK_ERRORS: Meanings = &[
     (8, "message centre"),
 ];
 const BROADCAST_NETWORKS: Meanings = &[(0, "generic"), (1, "GSM"), (2, "TDMA"), (3, "CDMA")];
-const UNITS: Meanings = &[
+const INTERVAL_UNITS: Meanings = &[
     (0x08, "seconds"),
     (0x09, "minutes"),
     (0x0A, "hours"),
@@ -55,6 +55,15 @@ const UNITS: Meanings = &[
     (0x0C, "weeks"),
     (0x0D, "months"),
     (0x0E, "years"),
+];
+const VALIDITY_UNITS: Meanings = &[
+    (0, "seconds"),
+    (1, "minutes"),
+    (2, "hours"),
+    (3, "days"),
+    (4, "weeks"),
+    (5, "months"),
+    (6, "years"),
 ];
 const VALIDITIES: Meanings = &[
     (0, "store indefinitely"),
@@ -155,12 +164,16 @@ pub(super) fn value(tlv: Tlv<'_>) -> String {
         }
         (Tag::BROADCAST_FREQUENCY_INTERVAL, [0, _, _]) => "as often as possible".to_owned(),
         (Tag::BROADCAST_FREQUENCY_INTERVAL, [unit, span @ ..]) if span.len() == 2 => {
-            format!("{} {}", number(span), named(UNITS, *unit))
+            format!("{} {}", number(span), named(INTERVAL_UNITS, *unit))
         }
         (Tag::MS_VALIDITY, [behaviour]) => named(VALIDITIES, *behaviour),
         (Tag::MS_VALIDITY, [behaviour, unit, span @ ..]) if span.len() == 2 => {
-            let (validity, unit) = (named(VALIDITIES, *behaviour), named(UNITS, *unit));
-            format!("{validity}, {} {unit}", number(span))
+            let validity = named(VALIDITIES, *behaviour);
+            format!(
+                "{validity}, {} {}",
+                number(span),
+                named(VALIDITY_UNITS, *unit)
+            )
         }
         (Tag::SOURCE_SUBADDRESS | Tag::DEST_SUBADDRESS, [kind, address @ ..]) => {
             let address = user_data::printable(address);
@@ -262,6 +275,15 @@ mod tests {
             (Tag::DEST_BEARER_TYPE, &[1], "1 (SMS)"),
             (Tag::PRIVACY_INDICATOR, &[9], "9 (reserved)"),
             (Tag::BROADCAST_FREQUENCY_INTERVAL, &[9, 0, 5], "5 minutes"),
+            (
+                Tag::BROADCAST_FREQUENCY_INTERVAL,
+                &[1, 0, 5],
+                "5 reserved 1",
+            ),
+            (Tag::MS_VALIDITY, &[1], "until power down"),
+            (Tag::MS_VALIDITY, &[4, 1, 0, 5], "for a time, 5 minutes"),
+            (Tag::MS_VALIDITY, &[4, 5, 0, 5], "for a time, 5 months"),
+            (Tag::MS_VALIDITY, &[4, 9, 0, 5], "for a time, 5 reserved 9"),
             (
                 Tag::ITS_SESSION_INFO,
                 &[4, 3],
