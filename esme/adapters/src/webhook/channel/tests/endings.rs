@@ -1,64 +1,6 @@
-//! Answers that end early, or late, on a connection that several requests share.
-
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
+//! Answers that end early, or with the connection.
 
 use super::*;
-
-/// More answers on a kept connection than it takes until requests are pipelined.
-const KEPT_ANSWERS: usize = 100;
-const KEPT: &[u8] = b"HTTP/1.1 204 x\r\n\r\n";
-
-/// Requests on one connection, as they come.
-struct Requests {
-    stream: TcpStream,
-    octets: Vec<u8>,
-}
-
-impl Requests {
-    /// Waits until so many have come; false: the other side has closed before.
-    async fn come(&mut self, count: usize) -> bool {
-        while self.count() < count {
-            if !matches!(self.stream.read_buf(&mut self.octets).await, Ok(1..)) {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn count(&self) -> usize {
-        let text = str::from_utf8(&self.octets).unwrap();
-        text.matches("webhook-id: ").count()
-    }
-
-    async fn answer(&mut self, answer: &[u8]) {
-        // Whoever has gone wants no answer.
-        drop(self.stream.write_all(answer).await);
-    }
-}
-
-/// A server that does the same with each connection; its URL.
-async fn server<F: Future<Output = ()> + Send + 'static>(
-    each: impl Fn(Requests) -> F + Send + 'static,
-) -> (String, JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let task = tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let octets = Vec::new();
-            tokio::spawn(each(Requests { stream, octets }));
-        }
-    });
-    (url, task)
-}
-
-fn over_one_connection() -> WebhookConfig {
-    WebhookConfig {
-        connections_max: 1,
-        ..signed()
-    }
-}
 
 #[tokio::test]
 async fn an_answer_counts_once_its_head_is_read() {
@@ -127,41 +69,5 @@ async fn a_server_that_begins_to_close_each_connection_gets_few_copies() {
         copies < 3 * COUNT,
         "{copies} requests for {COUNT} callbacks"
     );
-    task.abort();
-}
-
-#[tokio::test]
-async fn outcomes_are_reported_while_a_pipeline_is_being_answered() {
-    /// Answered before the server waits, each in a time of its own.
-    const AHEAD: usize = 4;
-    const COUNT: usize = KEPT_ANSWERS + 2 * JOBS_MAX;
-    let go_on = Arc::new(Notify::new());
-    let waits = Arc::clone(&go_on);
-    let (url, task) = server(move |mut requests| {
-        let waits = Arc::clone(&waits);
-        async move {
-            for own in 0.. {
-                if !requests.come(own + 1).await {
-                    return;
-                }
-                if (KEPT_ANSWERS..KEPT_ANSWERS + AHEAD).contains(&own) {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                if own == KEPT_ANSWERS + AHEAD {
-                    waits.notified().await;
-                }
-                requests.answer(KEPT).await;
-            }
-        }
-    })
-    .await;
-    let mut rig = Rig::new(WebhookConfig {
-        timeout: 2 * PATIENCE,
-        ..over_one_connection()
-    });
-    rig.dispatch(vec![callback(&url, State::Delivered); COUNT]);
-    let ahead = rig.outcomes(KEPT_ANSWERS + AHEAD).await.len();
-    go_on.notify_one();
-    rig.outcomes(COUNT - ahead).await;
     task.abort();
 }
