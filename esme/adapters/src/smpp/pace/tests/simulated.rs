@@ -115,13 +115,13 @@ impl Queue {
         self.parts.insert((due_ms, part), ());
     }
 
-    fn due(&self, ms: u64, most: usize) -> u32 {
-        let due = self.parts.keys().take_while(|(due_ms, _)| *due_ms <= ms);
-        due.take(most).count() as u32
+    fn is_due(&self, ms: u64) -> bool {
+        let first = self.parts.first_key_value();
+        first.is_some_and(|((due_ms, _), ())| *due_ms <= ms)
     }
 
     fn take(&mut self) -> (u64, Part) {
-        self.parts.pop_first().expect("as many as are due").0
+        self.parts.pop_first().expect("one is due").0
     }
 }
 
@@ -194,11 +194,7 @@ fn run(setting: Setting) -> Results {
             }
         }
         offer(&setting, ms, &mut queue);
-        let room = match pace.next_at(at(ms)) {
-            None => queue.due(ms, WINDOW - in_flight.len()),
-            Some(_) => 0,
-        };
-        for _ in 0..pace.take(at(ms), room) {
+        while in_flight.len() < WINDOW && queue.is_due(ms) && pace.take(at(ms), 1) == 1 {
             let queued = queue.take();
             let takes = !queued.1.full && provider.takes((ms + rtt_ms / 2) as f64 / 1_000.0);
             in_flight.push_back((ms + rtt_ms, ms, takes, queued));
