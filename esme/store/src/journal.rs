@@ -273,16 +273,15 @@ impl Journal {
         needed_from: u64,
         created_before: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut oldest = self.segments.values();
-        let (Some(segment), Some(next)) = (oldest.next(), oldest.next()) else {
+        let Some(segment) = self.segments.values().next() else {
             return Ok(false);
         };
-        // What no header tells is not earlier than this.
-        let created_at = match segment.headers_damaged {
-            2 => next.created_at,
-            _ => segment.created_at,
-        };
-        if segment.end > needed_from || created_at >= created_before {
+        let is_last = self.segments.len() == 1;
+        // What no header tells is not earlier than what the next header tells.
+        let mut told = self.segments.values().filter(|one| one.headers_damaged < 2);
+        let created_at = told.next().map(|one| one.created_at);
+        let is_old = created_at.is_some_and(|at| at < created_before);
+        if is_last || segment.end > needed_from || !is_old {
             return Ok(false);
         }
         self.disk

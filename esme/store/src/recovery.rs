@@ -96,8 +96,12 @@ pub(crate) fn replay(
 /// A batch says at its start how many records and octets follow. One that the file is too short
 /// for was torn. One of full length from which two or more frames are missing was torn as well
 /// (its pages reached the disk in any order); a single missing frame is damage, and the others
-/// are kept. This can only ever cut the very last batch.
+/// are kept. This can only ever cut the very last batch. Headers are on the disk before the first
+/// batch: where both are gone the medium has failed, no write was torn, and all is kept.
 pub(crate) fn finished_end(segment: &Segment, from: u64) -> Result<u64, StoreError> {
+    if segment.headers_damaged == 2 {
+        return Ok(segment.end);
+    }
     let start = from.max(segment.first);
     let mut batch: Option<Batch> = None;
     // Frames after the end of the last batch whose own batch frame is unreadable.

@@ -140,6 +140,69 @@ fn a_segment_that_lost_both_headers_is_read_and_written_to_no_more() {
     }
 }
 
+/// Headers reach the disk before the first batch does: this was no torn write.
+#[test]
+fn nothing_is_cut_from_a_segment_that_lost_both_headers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let records: Vec<Record> = (0..100).map(accepted).collect();
+    let (journal, _) = written(dir.path(), &records, true);
+    let mut octets = fs::read(&journal).expect("read");
+    octets[..4_096].fill(0);
+    fs::write(&journal, &octets).expect("written");
+    let (mut store, report) = open(dir.path());
+    assert_eq!((report.torn_octets, report.damages_total), (0, 2));
+    assert_eq!(fs::read(&journal).expect("read"), octets);
+    let mut known = |number: &u64| {
+        store
+            .delivery(delivery(*number))
+            .expect("an answer")
+            .is_some()
+    };
+    let lost = (0..100).take_while(|number| !known(number)).count();
+    assert!((1..50).contains(&lost), "{lost} stood in the first page");
+}
+
+#[test]
+fn the_age_of_segments_without_headers_is_that_of_the_next_with_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let small = StoreConfig {
+        linger_entries_max: 0,
+        segment_octets: 4_096,
+        ..config(dir.path())
+    };
+    let (mut store, _) = Store::open(small.clone()).expect("a store");
+    for number in 0..60 {
+        store.apply(accepted(number)).expect("applied");
+        store.apply(sent(number)).expect("applied");
+        store.apply(delivered(number)).expect("applied");
+        store.commit().expect("committed");
+    }
+    drop(store);
+    let mut journals: Vec<PathBuf> = fs::read_dir(dir.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    journals.sort();
+    assert!(journals.len() > 3, "{journals:?}");
+    for journal in &journals[..2] {
+        let mut octets = fs::read(journal).expect("read");
+        octets[..80].fill(0);
+        fs::write(journal, &octets).expect("written");
+    }
+    let (mut store, _) = Store::open(small.clone()).expect("a store");
+    let committed = store.commit().expect("committed");
+    store.checkpoint().expect("a checkpoint");
+    let retention_ms = small.retention_ms;
+    for (now, expected) in [
+        (common::START.plus_ms(retention_ms), false),
+        (common::START.plus_ms(retention_ms + 1_000), true),
+    ] {
+        let retired = store.retire(now, committed).expect("an answer");
+        assert_eq!(retired, expected, "{now:?}");
+    }
+}
+
 #[test]
 fn a_frame_inside_of_a_message_never_passes_for_a_record() {
     // A sender puts a whole journal, with right checksums, into a message whose record is damaged.
