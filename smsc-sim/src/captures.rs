@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use smsc_sim::capture::{CaptureError, decode, replay, stats};
 
-use crate::{EXIT_FAILED, print_error, print_line};
+use crate::{EXIT_FAILED, print_error, print_results, unless_unread};
 
 /// What is done with a capture.
 #[derive(Debug, clap::Subcommand)]
@@ -56,7 +56,7 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
         CaptureCommand::Decode { file } => {
             let mut out = BufWriter::new(io::stdout().lock());
             let decoded = open(&file).and_then(|input| decode::run(input, &mut out));
-            out.flush()?;
+            unless_unread(out.flush())?;
             Ok(judge(&file, decoded))
         }
         CaptureCommand::Stats { file, json } => {
@@ -68,8 +68,8 @@ pub(crate) fn run(command: CaptureCommand) -> Result<ExitCode, Box<dyn Error>> {
             match &stats {
                 // A file that is no capture holds nothing to be counted.
                 stats if result.is_err() && stats.is_empty() => {}
-                stats if json => print_line(&stats.to_json())?,
-                stats => print_line(stats)?,
+                stats if json => print_results(&stats.to_json())?,
+                stats => print_results(stats)?,
             }
             Ok(judge(&file, result))
         }
@@ -88,7 +88,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<ExitCode, Box<dyn Error>> {
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(script.play(args.side, &args.to, args.speed))?;
-    print_line(&outcome)?;
+    print_results(&outcome)?;
     Ok(if outcome.is_as_captured() {
         ExitCode::SUCCESS
     } else {

@@ -15,7 +15,7 @@ use smsc_sim::load::{
 use tokio::sync::Notify;
 
 use crate::args::{duration, read};
-use crate::{EXIT_FAILED, interrupt, print_error, print_line};
+use crate::{EXIT_FAILED, interrupt, print_error, print_results};
 
 /// Messages per second when neither a rate nor a window is named.
 const RATE_DEFAULT: u32 = 1_000;
@@ -211,8 +211,8 @@ pub(crate) fn generate(args: &LoadArgs) -> Result<ExitCode, Box<dyn Error>> {
     }
     // An output that cannot be written costs none of the others.
     let printed = match json {
-        Some(JsonOutput::Stdout) => print_line(&summary.to_json()),
-        _ => print_line(&summary),
+        Some(JsonOutput::Stdout) => print_results(&summary.to_json()),
+        _ => print_results(&summary),
     };
     let written = match json {
         Some(JsonOutput::File(mut file)) => writeln!(file, "{}", summary.to_json()),

@@ -48,8 +48,6 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        // A reader that has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(format_args!("smsc-sim: {error}"));
             ExitCode::FAILURE
@@ -80,7 +78,11 @@ fn serve(settings: Settings, ready: &ReadyArgs) -> Result<ExitCode, Box<dyn Erro
         }
         let taken_back = ready.take_back(&line);
         smsc.stop().await;
-        told?;
+        match told {
+            // Who started it is gone.
+            Err(error) if is_broken_pipe(&*error) => {}
+            told => told?,
+        }
         taken_back?;
         Ok(ExitCode::SUCCESS)
     })
@@ -108,6 +110,19 @@ fn print_line(line: &impl ToString) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", line.to_string())?;
     stdout.flush()
+}
+
+/// Prints what came of the work. A reader that has seen enough, as `head` has, changes nothing of
+/// that.
+fn print_results(results: &impl ToString) -> io::Result<()> {
+    unless_unread(print_line(results))
+}
+
+fn unless_unread(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        printed => printed,
+    }
 }
 
 /// Whether nobody reads stdout any more. Peers that go away are told by errors of other types.

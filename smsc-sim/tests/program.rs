@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::process::Command;
@@ -14,6 +15,8 @@ use signalbox_codec::{CommandId, CommandStatus, Pdu};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use support::capture::download_to_the_response;
+use support::file::TestFile;
 use support::program::{Program, command, run};
 use support::{Client, submit_sm};
 
@@ -387,10 +390,40 @@ async fn output_that_nobody_reads_changes_nothing() {
         let (_, writer) = std::io::pipe().unwrap();
         writer
     };
-    let failed = command(&["capture", "decode", "/nowhere.pcapng"])
-        .stderr(unread())
-        .status();
-    assert_eq!(failed.unwrap().code(), Some(3));
+    let [whole, spoiled] = ["whole.pcapng", "spoiled.pcapng"].map(TestFile::new);
+    let program = Program::start(&[]);
+    let mut client = Client::transceiver(program.smpp).await;
+    client.submit_many("49171", 200).await;
+    let all = json!({"count": {"at_least": 200}});
+    program.main("POST", "verify", &all).await;
+    let octets = download_to_the_response(&program).await;
+    fs::write(&whole.0, &octets).unwrap();
+    fs::write(&spoiled.0, &octets[..octets.len() - 3]).unwrap();
+    let refusing = json!({"submit_status": "ESME_RSYSERR"});
+    program.main("POST", "behaviour", &refusing).await;
+    let smpp = program.smpp.to_string();
+    let target = format!("smpp://load:pw@{}", program.smpp);
+    let load = [
+        "load",
+        "--target",
+        &target,
+        "--messages",
+        "5",
+        "--fail-if",
+        "p99>1us",
+    ];
+    let table = [
+        &["capture", "decode", "/nowhere.pcapng"][..],
+        &["capture", "decode", spoiled.path()],
+        &["capture", "stats", spoiled.path()],
+        &["replay", whole.path(), "--to", &smpp, "--speed", "0"],
+        &load,
+        &[&load[..], &["--json", "-"]].concat(),
+    ];
+    for args in table {
+        let failed = command(args).stdout(unread()).stderr(unread()).status();
+        assert_eq!(failed.unwrap().code(), Some(3), "{args:?}");
+    }
 
     let mut program = Program::start_logging_to(unread().into(), &mut command(&[]));
     let client = Client::transceiver(program.smpp).await;

@@ -1,7 +1,7 @@
 //! `smsc-sim capture decode`: the PDUs of a capture, one line of JSON each.
 
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use crate::words::counted;
 ///
 /// # Errors
 /// [`CaptureError`] when the file cannot be read to its end, after the lines for what could be, or
-/// when `output` cannot be written.
+/// when `output` cannot be written; one that nobody reads any more is none.
 pub fn run(input: impl Read, output: &mut impl Write) -> Result<(), CaptureError> {
     let mut written = Ok(());
     let read = each(input, |pdu| {
@@ -27,8 +27,11 @@ pub fn run(input: impl Read, output: &mut impl Write) -> Result<(), CaptureError
             written = writeln!(output, "{}", line(&pdu));
         }
     });
-    written.map_err(CaptureError::Io)?;
-    read.map(|_| ())
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CaptureError::Io(error)),
+        // Who has read enough changes nothing of what is in the file.
+        _ => read.map(|_| ()),
+    }
 }
 
 /// The last `limit` lines that [`run`] would print, with the octets of each PDU if `with_hex`.
