@@ -107,6 +107,7 @@ fn the_end_of_the_smsc_ends_a_load_with_what_was_measured_up_to_then() {
     let reason = "a session ended early: the connection was lost";
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains(&format!("\n{reason}: FAILED\n")), "{said}");
+    assert!(!said.contains("lack of room"), "{said}");
     let json = results.json();
     assert_eq!(json["failed_because"], json!([reason]));
     assert_eq!(json["interrupted"], false);

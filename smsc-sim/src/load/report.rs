@@ -111,7 +111,8 @@ impl Report {
         self.results.latency.quantile(share)
     }
 
-    /// Messages that were due and found no room in the windows until the end.
+    /// Messages that were due and found no room in the windows until the end, or that were not sent
+    /// any more because it came early.
     #[must_use]
     pub fn unsent(&self) -> u64 {
         self.offered.unwrap_or(0).saturating_sub(self.results.sent)
@@ -293,11 +294,11 @@ impl fmt::Display for Report {
         }
         write!(f, "{} unanswered", self.results.unanswered)?;
         if self.offered.is_some() {
-            write!(
-                f,
-                ", {} not sent for lack of room in the window",
-                self.unsent()
-            )?;
+            let why = match self.error {
+                Some(_) => "not sent when it ended early",
+                None => "not sent for lack of room in the window",
+            };
+            write!(f, ", {} {why}", self.unsent())?;
         }
         if self.settings.receipts {
             let (came, missing) = (self.results.receipts, self.receipts_missing);
