@@ -22,6 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(20);
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 fn settings(target: &str, messages: u64) -> LoadSettings {
@@ -243,6 +245,35 @@ async fn a_gateway_that_closes_a_connection_before_the_end_is_told() {
     let refused = report.error().unwrap();
     assert!(matches!(refused, LoadError::HttpClosed), "{refused}");
     assert_eq!(report.accepted(), 1, "what was measured is kept");
+}
+
+/// As over SMPP, a message without an answer has no receipt that could be missing.
+#[tokio::test]
+async fn no_receipt_is_missing_of_a_message_that_a_gateway_has_not_answered() {
+    for (response_timer, answers) in [(Duration::from_millis(100), false), (LONG, true)] {
+        let listener = TcpListener::bind(ANYWHERE).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let gateway = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let read = stream.read(&mut [0; 1024]).await.unwrap();
+            assert!(read > 0);
+            if answers {
+                // Half an answer, and the end.
+                stream.write_all(b"HTTP/1.1 202 Acc").await.unwrap();
+                return None;
+            }
+            Some(stream)
+        });
+        let mut settings = settings(&format!("http://the-key@{address}"), 1);
+        settings.receipts = true;
+        settings.response_timer = response_timer;
+        settings.callback_address = Some(ANYWHERE);
+        let report = load::run(settings, &mut |_| {}).await;
+        drop(gateway.await.unwrap());
+        let json = report.to_json();
+        assert_eq!((&json["unanswered"], report.unsent()), (&json!(1), 0));
+        assert_eq!(json["receipts_missing"], 0, "{json}");
+    }
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ pub(super) async fn post_messages(
             },
         }
     };
+    poster.leave_unanswered();
     gathered.add(Instant::now(), &mut poster.batch);
     posted?;
     // Receipts come on other connections, however long this one lives.
@@ -111,9 +112,7 @@ impl Poster {
             gathered.add(now, &mut self.batch);
             let response_timer = self.plan.settings().response_timer;
             let posted = timeout(response_timer, self.post(body, now)).await;
-            for (_, asked) in &self.open[self.answered..] {
-                self.batch.seen(asked.measured).unanswered += 1;
-            }
+            self.leave_unanswered();
             posted.map_err(|_| LoadError::HttpNoResponse(response_timer))??;
             self.free_since = Some(Instant::now());
             gathered.add(Instant::now(), &mut self.batch);
@@ -204,6 +203,16 @@ impl Poster {
         };
         self.on_answer(Status::Http(status.ok_or(LoadError::HttpLine)?), sent);
         Ok(())
+    }
+
+    /// What is open has no answer, and so no receipt is waited for.
+    fn leave_unanswered(&mut self) {
+        for (recipient, asked) in self.open.drain(self.answered..) {
+            self.batch.seen(asked.measured).unanswered += 1;
+            if self.callback_url.is_some() {
+                self.batch.withdrawn.push(recipient);
+            }
+        }
     }
 
     fn on_answer(&mut self, status: Status, sent: Instant) {
