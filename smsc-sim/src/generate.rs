@@ -29,6 +29,8 @@ const OCTETS_DEFAULT: u16 = 140;
 const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Octets of a file of kinds at most.
 const MIX_FILE_OCTETS_MAX: u64 = 64 * 1024;
+/// Recipients that there are.
+const RECIPIENTS: u64 = 100_000_000_000;
 /// Windows of a sweep at most.
 const SWEEP_MAX: usize = 32;
 
@@ -95,6 +97,10 @@ pub(crate) struct LoadArgs {
     /// How long receipts are waited for after the last response; what comes later is missing.
     #[arg(long, default_value = "10s", value_parser = duration)]
     receipt_wait: Duration,
+    /// Number of the first recipient, which the others follow. Default: by the time, so that no
+    /// receipt of an earlier load is taken for one of this.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..RECIPIENTS))]
+    recipients_from: Option<u64>,
     /// How long a response may take, so long also after the last message; then it is unanswered,
     /// and with HTTP the load is over.
     #[arg(long, default_value = "30s", value_parser = timer)]
@@ -157,6 +163,7 @@ impl LoadArgs {
             duration: self.duration,
             messages_max: self.messages,
             receipts: self.receipts,
+            recipients_from: self.recipients_from,
             response_timer: self.response_timer,
             receipt_wait: self.receipt_wait,
             callback_address: self.callback_address,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use smsc_sim::load::{self, LoadSettings, Pace, Report, Schedule};
 use support::file::TestFile;
 use support::program::{Program, run};
+use tokio::sync::Notify;
 
 /// Runs a load against an SMSC with this latency and receipt delay, both in ms.
 async fn measure(
@@ -114,6 +115,55 @@ async fn what_is_sent_in_the_ramp_is_not_counted() {
         let json = report.to_json();
         assert_eq!((report.accepted(), report.unsent()), (200, 0), "{json}");
         assert_eq!(json["offered"], 200, "{json}");
+    }
+}
+
+/// Receipts that come late are none of the next load's, nor of the next window's.
+#[tokio::test]
+async fn receipts_of_an_earlier_load_are_unexpected() {
+    const DELAY_MS: u64 = 1_500;
+    let smsc = support::smsc(|settings| {
+        settings.behaviour.receipt_delay = Duration::from_millis(DELAY_MS);
+    })
+    .await;
+    let target = format!("smpp://load:pw@{}", smsc.addr()).parse().unwrap();
+    let settings = LoadSettings {
+        messages_max: Some(20),
+        receipts: true,
+        receipt_wait: Duration::from_millis(100),
+        ..LoadSettings::new(target)
+    };
+    let first = load::run(settings.clone(), &mut |_| {}).await;
+    assert_eq!((first.accepted(), first.receipts()), (20, 0), "{first}");
+    let patient = LoadSettings {
+        receipt_wait: support::PATIENCE,
+        ..settings
+    };
+    for recipients_from in [None, Some(7)] {
+        let settings = LoadSettings {
+            recipients_from,
+            ..patient.clone()
+        };
+        let none = Notify::new();
+        let windows = load::sweep_until(&none, &settings, &[1, 2], &mut |_| {}).await;
+        let json = windows[0].to_json();
+        let unexpected = if recipients_from.is_none() { 20 } else { 0 };
+        assert_eq!(json["receipts_unexpected"], unexpected, "{json}");
+        let from: Vec<u64> = windows
+            .iter()
+            .map(|report| report.to_json()["recipients_from"].as_u64().unwrap())
+            .collect();
+        assert!(from[1] >= from[0] + 20, "{from:?}");
+        assert!(
+            recipients_from.is_none_or(|first| first == from[0]),
+            "{from:?}"
+        );
+        for report in &windows {
+            assert_eq!(report.receipts(), 20, "{report}");
+            let json = report.to_json();
+            let fastest_ms = json["receipt_p50_us"].as_f64().unwrap() / 1e3;
+            assert!(fastest_ms >= DELAY_MS as f64, "{json}");
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::connect::Dialer;
 use super::error::LoadError;
-use super::plan::number;
+use super::plan::recipient;
 use super::results::{Batch, Gathered};
 
 /// Scheme of the addresses in callbacks.
@@ -87,7 +87,7 @@ async fn take(State(gathered): State<Arc<Gathered>>, body: Bytes) -> StatusCode 
 fn ended(callback: &Value) -> Option<Option<u64>> {
     ENDS.contains(&callback["type"].as_str()?).then(|| {
         let to = callback["data"]["to"].as_str()?;
-        number(to.strip_prefix(SCHEME).unwrap_or(to).as_bytes())
+        recipient(to.strip_prefix(SCHEME).unwrap_or(to).as_bytes())
     })
 }
 
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn callbacks_name_the_message_that_has_ended() {
         let table = [
-            ("message.delivered", "sms:+491700000012", Some(Some(12))),
-            ("message.failed", "+491700000012", Some(Some(12))),
+            ("message.delivered", "sms:+491700000000012", Some(Some(12))),
+            ("message.failed", "+491700000000012", Some(Some(12))),
             ("message.expired", "sms:+4930", Some(None)),
-            ("message.sent", "sms:+491700000012", None),
+            ("message.sent", "sms:+491700000000012", None),
             ("inbound.received", "sms:100", None),
         ];
         for (kind, to, expected) in table {

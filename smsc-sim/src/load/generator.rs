@@ -10,7 +10,7 @@ use signalbox_session::driver::Owner;
 use signalbox_session::{Event, Session};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::plan::{NUMBERS, Plan, Span, number};
+use super::plan::{Plan, Span, recipient};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
 use super::template::Template;
 use crate::delivery::EncodedBody;
@@ -66,7 +66,7 @@ pub(crate) struct Generator {
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    number: u64,
+    recipient: u64,
     scheduled: Instant,
     sent: Instant,
     /// Whether it was due after the warm-up.
@@ -127,9 +127,9 @@ impl Generator {
             scheduled,
             measured,
         } = asked;
-        let number = self.plan.next_number();
-        let kind = self.plan.settings().mix.place(number);
-        let submit_sm = self.templates[kind].submit_sm(number);
+        let recipient = self.plan.next_recipient();
+        let kind = self.plan.settings().mix.place(self.plan.next_number());
+        let submit_sm = self.templates[kind].submit_sm(recipient);
         let token = self
             .free_tokens
             .pop()
@@ -140,7 +140,7 @@ impl Generator {
             return false;
         }
         let slot = Slot {
-            number,
+            recipient,
             scheduled,
             sent: now,
             measured,
@@ -153,7 +153,7 @@ impl Generator {
         let lag = now.saturating_duration_since(could);
         self.batch.seen(measured).sent(lag);
         if self.plan.settings().receipts {
-            self.batch.asked.push((number % NUMBERS, asked));
+            self.batch.asked.push((recipient, asked));
         }
         self.plan.advance();
         true
@@ -174,7 +174,7 @@ impl Generator {
             service,
         });
         if self.plan.settings().receipts && !status.is_ok() {
-            self.batch.withdrawn.push(slot.number % NUMBERS);
+            self.batch.withdrawn.push(slot.recipient);
         }
     }
 
@@ -182,7 +182,7 @@ impl Generator {
         let slot = self.slots[token as usize];
         self.batch.seen(slot.measured).unanswered += 1;
         self.free_tokens.push(token as u32);
-        self.batch.withdrawn.push(slot.number % NUMBERS);
+        self.batch.withdrawn.push(slot.recipient);
     }
 
     fn tell(&self, news: News) {
@@ -204,7 +204,7 @@ impl Owner for Generator {
                 if let Pdu::DeliverSm(sm) = &pdu
                     && sm.esm_class & ESM_CLASS_TYPE == ESM_CLASS_RECEIPT
                 {
-                    let receipt = number(sm.source_addr.as_octets());
+                    let receipt = recipient(sm.source_addr.as_octets());
                     self.batch.receipts.push(receipt);
                 }
                 let (number, status) = (header.sequence_number, CommandStatus::ESME_ROK);

@@ -19,7 +19,7 @@ use super::connect::Dialer;
 use super::error::LoadError;
 use super::generator::{Command, News};
 use super::mix::{BINARY, Kind, UCS2};
-use super::plan::{NUMBERS, Plan, SOURCE, Span, destination};
+use super::plan::{Plan, SOURCE, Span, destination};
 use super::results::{Answered, Asked, Batch, Gathered, Status};
 
 /// Longest line of an answer that is read.
@@ -90,7 +90,7 @@ struct Poster {
     requests: SendRequest<Full<Bytes>>,
     /// Since when no request is open.
     free_since: Option<Instant>,
-    /// The messages of the request that is open, by their numbers.
+    /// The messages of the request that is open, by their recipients.
     open: Vec<(u64, Asked)>,
     /// How many of them were answered.
     answered: usize,
@@ -128,8 +128,9 @@ impl Poster {
         while self.open.len() < self.plan.settings().window_size as usize
             && let Some(due) = self.plan.next_due(now, span).filter(|due| *due <= now)
         {
-            let number = self.plan.next_number();
-            let mut message = message(number, self.plan.settings().mix.pick(number));
+            let recipient = self.plan.next_recipient();
+            let kind = self.plan.settings().mix.pick(self.plan.next_number());
+            let mut message = message(recipient, kind);
             if let Some(url) = &self.callback_url {
                 message["callback_url"] = Value::from(&**url);
             }
@@ -142,9 +143,9 @@ impl Poster {
             };
             let lag = now.saturating_duration_since(could);
             self.batch.seen(asked.measured).sent(lag);
-            self.open.push((number % NUMBERS, asked));
+            self.open.push((recipient, asked));
             if self.callback_url.is_some() {
-                self.batch.asked.push((number % NUMBERS, asked));
+                self.batch.asked.push((recipient, asked));
             }
             self.plan.advance();
         }
@@ -217,9 +218,9 @@ impl Poster {
 
     fn on_answer(&mut self, status: Status, sent: Instant) {
         let now = Instant::now();
-        let (number, asked) = self.open[self.answered];
+        let (recipient, asked) = self.open[self.answered];
         if self.callback_url.is_some() && !status.is_ok() {
-            self.batch.withdrawn.push(number);
+            self.batch.withdrawn.push(recipient);
         }
         self.batch.seen(asked.measured).answered(Answered {
             status,
@@ -247,8 +248,8 @@ const fn content_type(single: bool) -> &'static str {
 }
 
 /// A message in the gateway's words.
-fn message(number: u64, kind: &Kind) -> Value {
-    let digits = destination(number);
+fn message(recipient: u64, kind: &Kind) -> Value {
+    let digits = destination(recipient);
     let to = format!("+{}", std::str::from_utf8(&digits).expect("digits"));
     match kind.data_coding {
         BINARY => {
@@ -284,7 +285,7 @@ mod tests {
         ];
         for (mix, mut expected) in table {
             let mix: Mix = mix.parse().unwrap();
-            expected["to"] = "+491700000007".into();
+            expected["to"] = "+491700000000007".into();
             expected["from"] = SOURCE.into();
             assert_eq!(message(7, mix.pick(7)), expected);
         }

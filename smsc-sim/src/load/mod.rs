@@ -29,7 +29,7 @@ mod threshold;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use signalbox_codec::COctetStr;
 use signalbox_codec::pdu::Bind;
@@ -49,7 +49,7 @@ use self::generator::{Command, Generator, News};
 pub use self::hlog::interval_log_head;
 use self::meter::Meter;
 pub use self::mix::{Mix, MixError};
-use self::plan::Plan;
+use self::plan::{Plan, first_recipient};
 pub use self::progress::Progress;
 pub use self::report::Report;
 use self::results::Gathered;
@@ -63,6 +63,8 @@ pub use self::threshold::{Threshold, ThresholdError};
 const INTERFACE_VERSION: u8 = 0x34;
 /// How long responses and the end of the sessions are waited for after an interrupt.
 const INTERRUPTED_UNBIND_MAX: Duration = Duration::from_secs(1);
+/// From the first recipient of a window of a sweep to that of the next: more than any has.
+const SWEEP_RECIPIENTS: u64 = 1_000_000_000;
 /// From one line of progress to the next.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -76,9 +78,11 @@ pub async fn run(settings: LoadSettings, progress: &mut dyn FnMut(&Progress)) ->
 /// The same, and ends early as soon as `interrupt` is notified.
 pub async fn run_until(
     interrupt: &Notify,
-    settings: LoadSettings,
+    mut settings: LoadSettings,
     progress: &mut dyn FnMut(&Progress),
 ) -> Report {
+    let by_time = || first_recipient(UNIX_EPOCH.elapsed().unwrap_or_default());
+    settings.recipients_from.get_or_insert_with(by_time);
     let settings = Arc::new(settings);
     let begun = unless_interrupted(interrupt, begin(&settings)).await;
     let (mut crew, mut meter) = match begun {
@@ -111,9 +115,12 @@ pub async fn sweep_until(
     progress: &mut dyn FnMut(&Progress),
 ) -> Vec<Report> {
     let mut reports = Vec::with_capacity(windows.len());
-    for window_size in windows {
+    for (window_size, round) in windows.iter().zip(0..) {
+        let recipients_from = settings.recipients_from;
         let settings = LoadSettings {
             window_size: *window_size,
+            // Receipts that come late are none of the next window's.
+            recipients_from: recipients_from.map(|first| first + round * SWEEP_RECIPIENTS),
             pace: Pace::Closed,
             ..settings.clone()
         };

@@ -160,6 +160,7 @@ impl Report {
             "offered": self.offered,
             "window": self.settings.window_size,
             "binds": self.settings.binds,
+            "recipients_from": self.settings.recipients_from,
             "messages": self.answered(),
             "messages_per_s": self.messages_per_second().round(),
             "accepted": self.accepted(),

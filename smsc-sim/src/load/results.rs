@@ -140,7 +140,7 @@ impl Results {
 pub(crate) struct Batch {
     warm_up: Seen,
     measured: Seen,
-    /// Messages sent that want a receipt.
+    /// Messages sent that want a receipt, by their recipients; so are the next two.
     pub(crate) asked: Vec<(u64, Asked)>,
     /// Messages whose receipt will not come.
     pub(crate) withdrawn: Vec<u64>,
@@ -254,7 +254,7 @@ struct State {
     not_followed: u64,
 }
 
-/// Spreads the numbers of messages. They are our own, so that nobody can choose them to collide;
+/// Spreads the numbers of recipients. They are our own, so that nobody can choose them to collide;
 /// the standard hasher was a fifth of what a receipt cost.
 #[derive(Debug, Default)]
 struct NumberHasher(u64);

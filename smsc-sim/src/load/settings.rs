@@ -50,6 +50,9 @@ pub struct LoadSettings {
     /// Where callbacks are received; `None`: on any free port, at the address that the target is
     /// reached from.
     pub callback_address: Option<SocketAddr>,
+    /// Number of the first recipient, from 0 to 99,999,999,999; the others follow. `None`: one that
+    /// no load before had, by the time. Receipts are matched by the recipient.
+    pub recipients_from: Option<u64>,
     /// What the messages hold. Default 140 characters of the GSM alphabet.
     pub mix: Mix,
     /// Process whose CPU time is measured beside our own.
@@ -74,6 +77,7 @@ impl LoadSettings {
             response_timer: Duration::from_secs(30),
             receipt_wait: Duration::from_secs(10),
             callback_address: None,
+            recipients_from: None,
             mix: Mix::of_octets(140),
             server_pid: None,
         }

@@ -38,11 +38,11 @@ impl Template {
         Self { body }
     }
 
-    /// It, to the recipient of message `number`.
+    /// It, to that recipient.
     #[inline]
-    pub(super) fn submit_sm(&mut self, number: u64) -> EncodedBody<'_> {
+    pub(super) fn submit_sm(&mut self, recipient: u64) -> EncodedBody<'_> {
         self.body[DESTINATION_AT..DESTINATION_AT + DESTINATION_DIGITS]
-            .copy_from_slice(&destination(number));
+            .copy_from_slice(&destination(recipient));
         EncodedBody {
             command_id: CommandId::SUBMIT_SM,
             body: &self.body,
@@ -62,7 +62,7 @@ mod tests {
     fn only_the_recipient_changes() {
         let mix: Mix = "ucs2:3".parse().unwrap();
         let mut template = Template::new(mix.pick(0), true);
-        for number in [7, 99_999_999] {
+        for number in [7, 99_999_999_999] {
             let mut octets = BytesMut::new();
             let body = template.submit_sm(number);
             encode_pdu(&body, CommandStatus::ESME_ROK, 1, &mut octets);
