@@ -79,7 +79,8 @@ impl Script {
     }
 
     /// Puts another scenario in the place of this one. Its faults take the place of those that came
-    /// with the old one and of those whose ids they have; others stay. Its rules without an id get numbers that no rule had.
+    /// with the old one and of those whose ids they have; others stay. Its rules without an id get
+    /// numbers that no rule had.
     pub(crate) fn replace(&mut self, mut scenario: Scenario) {
         scenario.number_rules_after(self.scenario.last_id());
         self.put(scenario);
