@@ -348,7 +348,7 @@ fn load_is_generated_and_reported() {
 
 #[tokio::test]
 async fn departures_from_the_specification_are_listed() {
-    let program = Program::start(&["--conformance"]);
+    let program = Program::start(&["--conformance", "--capture-octets", "0"]);
     let mut client = Client::transceiver(program.smpp).await;
     client.send(&submit_sm("+491711", "hello", 0)).await;
     client.read().await;
@@ -364,14 +364,12 @@ async fn departures_from_the_specification_are_listed() {
     assert_eq!(first["system_id"], "esme");
     assert_eq!(&report["departures"][0], first);
     let other = Client::transceiver(program.smpp).await;
+    other.unbind().await;
+    // Its end is seen here a moment before it is seen there.
+    while program.main("GET", "sessions", &Value::Null).await["sessions"][1].is_object() {}
     let path = "conformance?session=2";
-    for _ in 0..2 {
-        let other = program.main("GET", path, &json!({})).await;
-        assert_eq!(other["departures"], json!([]));
-        // A session that was clean is known when the capture has forgotten it, too.
-        program.main("DELETE", "sessions/2", &Value::Null).await;
-    }
-    drop(other);
+    let other = program.main("GET", path, &json!({})).await;
+    assert_eq!(other["departures"], json!([]), "it was there, and clean");
     assert!(
         first["pdu"].as_str().unwrap().starts_with("000000"),
         "{first}"
