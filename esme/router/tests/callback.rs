@@ -219,6 +219,26 @@ fn webhook_attempts_end_with_the_expiry_only() {
     assert!(state.error.is_some());
 }
 
+/// Applications come back later than SMSCs do.
+#[test]
+fn callbacks_have_a_schedule_of_their_own() {
+    let mut bench = Bench::new();
+    bench.config.webhook_retry_delays_ms = vec![HOUR];
+    bench.router.reconfigure(bench.config.clone());
+    bench.credit("webhook", 10);
+    let message = bench.watched(&[State::Sent]);
+    let id = bench.send(message);
+    bench.outcome("acme", id, taken("1"));
+    let (_, callback) = bench.sent.pop().unwrap();
+    bench.outcome("webhook", callback.delivery, retry());
+    let wait_ms = bench.state(callback.delivery).due_at.0 - bench.now.0;
+    // The schedule's delays are spread by a fifth.
+    assert!(
+        (HOUR * 4 / 5..=HOUR * 6 / 5).contains(&wait_ms),
+        "{wait_ms}"
+    );
+}
+
 #[test]
 fn the_last_callback_may_be_forgotten_by_then() {
     let mut bench = Bench::new();
