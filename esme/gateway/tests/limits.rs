@@ -8,23 +8,13 @@ mod support;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use smsc_sim::Smsc;
-use support::{GatewayProcess, Home, KEY, PATIENCE, Settings, exchange, send, wait_for_message};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use support::{
+    GatewayProcess, Home, KEY, PATIENCE, Settings, exchange, send, unused_port, wait_for_message,
+};
 use tokio::time::Instant;
 
 fn message() -> Value {
     json!({"to": "+491700000001", "from": "100", "text": "at the limit"})
-}
-
-/// A port that nobody listens on.
-async fn unused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 #[tokio::test]
@@ -57,23 +47,36 @@ async fn more_than_the_inbox_can_hold_is_refused_whole() {
     assert_eq!(answer.matches("\"id\":").count(), 100, "{answer}");
 }
 
+/// Whoever is no stream is not kept waiting for room in the inbox.
 #[tokio::test]
-async fn a_stream_that_stays_open_does_not_hold_up_the_end() {
-    let home = Home::new(&Settings::new(unused_port().await));
+async fn a_full_inbox_tells_when_to_come_back() {
+    let mut settings = Settings::new(unused_port().await);
+    settings.http = "inbox_messages_max = 1".into();
+    let home = Home::new(&settings);
     let gateway = GatewayProcess::start(&home);
-    let address = gateway.ready["http"].as_str().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\
-         Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/json"
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    stream.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 202");
-    let started = Instant::now();
-    assert_eq!(gateway.terminate(), Some(0));
-    assert!(started.elapsed() < PATIENCE / 3, "{:?}", started.elapsed());
+    for body in [message(), json!([message()])] {
+        let body = body.to_string();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let post = || exchange(&gateway, &head, &body);
+            let answers = <[String; 4]>::from(tokio::join!(post(), post(), post(), post()));
+            let is_taken = |answer: &&String| answer.starts_with("HTTP/1.1 202");
+            if let Some(refused) = answers.iter().find(|answer| !is_taken(answer)) {
+                assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+                assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+                assert!(
+                    refused.contains("urn:signalbox:problem:inbox-full"),
+                    "{refused}"
+                );
+                break;
+            }
+            assert!(Instant::now() < until, "four at a time all had room");
+        }
+    }
 }
 
 #[tokio::test]
@@ -157,47 +160,6 @@ async fn a_disk_that_is_really_full_loses_nothing_and_recovers() {
     smsc.stop().await;
 }
 
-/// An SMSC that takes messages and never answers must not hold up the end. What it was sent is
-/// unknown from then on and waits for its receipt; the rest goes out after the next start.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_smsc_does_not_hold_up_the_end() {
-    const WINDOW: usize = 10;
-    let smsc = Smsc::builder().start().await.unwrap();
-    let port = smsc.addr().port();
-    let mut settings = Settings::new(port);
-    settings.bind = format!("window_size = {WINDOW}");
-    settings.provider = "drain_timer = \"200ms\"".into();
-    let home = Home::new(&settings);
-    let gateway = GatewayProcess::start(&home);
-    let mut client = gateway.client().await;
-    let silent = json!({"to": "+99900000030", "from": "100", "text": "no response"});
-    let mut ids = Vec::new();
-    for _ in 0..2 * WINDOW {
-        ids.push(send(&mut client, &silent).await);
-    }
-    let received = smsc.wait_for_messages(WINDOW as u64, PATIENCE).await;
-    assert_eq!(received.map(|messages| messages.len()), Ok(WINDOW));
-    let started = Instant::now();
-    assert_eq!(gateway.terminate(), Some(0));
-    assert!(started.elapsed() < PATIENCE / 3, "{:?}", started.elapsed());
-    assert_eq!(
-        smsc.messages().len(),
-        WINDOW,
-        "nothing left after the end began"
-    );
-
-    let gateway = GatewayProcess::start(&home);
-    let mut client = gateway.client().await;
-    let mut unknown = 0;
-    for id in &ids {
-        let view = wait_for_message(&mut client, id, |view| view["state"].is_string()).await;
-        unknown += usize::from(view["state"] == "unknown");
-    }
-    assert_eq!(unknown, WINDOW);
-    let received = smsc.wait_for_messages(2 * WINDOW as u64, PATIENCE).await;
-    assert_eq!(received.map(|messages| messages.len()), Ok(2 * WINDOW));
-}
-
 #[tokio::test]
 async fn an_account_is_kept_to_its_rate() {
     let mut settings = Settings::new(unused_port().await);
@@ -211,6 +173,18 @@ async fn an_account_is_kept_to_its_rate() {
         .await
         .unwrap();
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS, "{problem:#}");
+
+    // A line that is wrong is told so whatever becomes of those beside it.
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/x-ndjson"
+    );
+    let lines = format!("{}\n{{broken\n", message());
+    let answer = exchange(&gateway, &head, &lines).await;
+    for (kind, line) in [("rate", 1), ("body", 2)] {
+        let problem = answer.lines().find(|answer| answer.contains(kind)).unwrap();
+        assert!(problem.contains(&format!("\"line\":{line}")), "{answer}");
+    }
 }
 
 /// Messages that wait for a lost provider go out when it is back, each once.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use signalbox::client::Client;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 /// Key of the account `shop` in [`configuration`].
@@ -200,11 +200,21 @@ impl GatewayProcess {
     }
 
     /// SIGTERM; returns the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.ask_to_end();
+        self.ended()
+    }
+
+    /// SIGTERM.
+    pub(crate) fn ask_to_end(&self) {
         let status = Command::new("kill")
             .arg(self.child.id().to_string())
             .status();
         assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the end; returns the exit code.
+    pub(crate) fn ended(mut self) -> Option<i32> {
         let code = self
             .child
             .wait()
@@ -273,6 +283,16 @@ pub(crate) async fn exchange(gateway: &GatewayProcess, head: &str, body: &str) -
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// A port that nobody listens on.
+pub(crate) async fn unused_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Prints to stderr what a failing test should show.
