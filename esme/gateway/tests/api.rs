@@ -4,11 +4,14 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use support::rig::rig;
-use support::{KEY, send, wait_for_message};
+use support::{KEY, PATIENCE, send, wait_for_message};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 fn delivered(view: &Value) -> bool {
     view["state"] == "delivered"
@@ -97,6 +100,13 @@ async fn the_same_key_gives_the_same_message_and_another_body_a_conflict() {
     let (status, problem) = rig.post(&other).await;
     assert_eq!(status, 409, "{problem:#}");
     assert_eq!(problem["field"], "idempotency_key");
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n\
+         Content-Type: application/json\r\nIdempotency-Key: k1"
+    );
+    let unkeyed = json!({"to": "+491700000001", "text": "other"}).to_string();
+    let answer = rig.raw(&head, &unkeyed).await;
+    assert!(answer.starts_with("HTTP/1.1 409"), "{answer}");
     let id = first["id"].as_str().unwrap();
     wait_for_message(&mut rig.client, id, delivered).await;
     assert_eq!(rig.smsc.messages().len(), 1);
@@ -253,6 +263,49 @@ async fn a_message_from_a_phone_is_kept_and_listed() {
         assert!(
             metrics.lines().any(|shown| shown == line),
             "{line}: {metrics}"
+        );
+    }
+}
+
+/// Names of metrics in the first column of the table that documents them.
+fn documented_metrics() -> BTreeSet<String> {
+    let (_, table) = include_str!("../../../docs/gateway.md")
+        .split_once("## Metrics")
+        .unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
+    names.map(|name| format!("signalbox_{name}")).collect()
+}
+
+#[tokio::test]
+async fn metrics_are_those_that_are_documented() {
+    let mut rig = rig().await;
+    let body = json!({"to": "+491700000001", "text": "x", "callback_url": "http://127.0.0.1:9/"});
+    let id = send(&mut rig.client, &body).await;
+    wait_for_message(&mut rig.client, &id, delivered).await;
+    for message in smsc_sim::Mo::text("+491700000042", "100", "STOP").unwrap() {
+        assert!(rig.smsc.inject_mo(&message).await.unwrap().is_ok());
+    }
+    let documented = documented_metrics();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = rig.raw("GET /metrics HTTP/1.1", "").await;
+        let types = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "));
+        let shown = types.filter_map(|line| line.split(' ').next());
+        let shown: BTreeSet<String> = shown.map(str::to_owned).collect();
+        // Nobody listens at the callback_url.
+        let mut lines = answer.lines();
+        let tried = "signalbox_callbacks_total{outcome=\"retried\"} ";
+        let tries = lines.find_map(|line| line.strip_prefix(tried));
+        if shown == documented && tries != Some("0") {
+            return;
+        }
+        let missing: Vec<_> = documented.symmetric_difference(&shown).collect();
+        assert!(
+            Instant::now() < until,
+            "in one and not in the other: {missing:?}, or no callback: {answer}"
         );
     }
 }

@@ -193,6 +193,7 @@ async fn what_is_no_request_gets_the_right_status() {
     let json_head =
         format!("POST /v1/messages HTTP/1.1\r\n{auth}\r\nContent-Type: application/json");
     let deep = "[".repeat(40);
+    let long = format!("[{}{{}}]", "{},".repeat(10_000));
     let large = format!("\"{}\"", "x".repeat(1 << 20));
     let cases = [
         ("POST /v1/messages HTTP/1.1".to_owned(), "{}", "401"),
@@ -210,6 +211,7 @@ async fn what_is_no_request_gets_the_right_status() {
         ),
         (json_head.clone(), "{", "400"),
         (json_head.clone(), &deep, "400"),
+        (json_head.clone(), &long, "400"),
         (json_head.clone(), "\u{0}", "400"),
         (json_head.clone(), "7", "422"),
         (json_head, &large, "413"),
