@@ -1,4 +1,5 @@
-//! `GET /v1/messages?…`: every filter, pages, and what other accounts do not see.
+//! `GET /v1/messages?…`: every filter, pages, and what other accounts do not see; receipts that
+//! belong to no message.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -7,8 +8,10 @@ mod support;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use signalbox::client::Client;
+use smsc_sim::{ReceiptState, Rule, RuleReceipt};
 use support::rig::{Rig, rig, rig_with};
-use support::send;
+use support::{PATIENCE, send};
+use tokio::time::Instant;
 
 const NUMBERS: [&str; 3] = ["+491700000001", "+491700000002", "+441700000003"];
 
@@ -123,4 +126,33 @@ async fn an_account_neither_sees_nor_cancels_what_another_one_sent() {
         (status, &view["state"]),
         (StatusCode::OK, &json!("accepted"))
     );
+}
+
+#[tokio::test]
+async fn a_receipt_of_an_unknown_id_is_listed_once_it_has_waited() {
+    let mut rig = rig_with(|settings| {
+        settings.tables = "[retry]\nparked_receipt_timeout = \"1s\"".into();
+    })
+    .await;
+    let receipt = RuleReceipt::new(ReceiptState::Undeliverable).id_format("unknown");
+    rig.smsc.add_rule(Rule::any().receipt(receipt)).unwrap();
+    send(&mut rig.client, &json!({"to": NUMBERS[0], "text": "x"})).await;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (status, page) = rig.get("/v1/receipts/orphans").await;
+        assert_eq!(status, StatusCode::OK, "{page:#}");
+        if let [orphan] = &page["receipts"].as_array().unwrap()[..] {
+            assert_eq!(
+                (&orphan["provider"], &orphan["state"]),
+                (&json!("sim"), &json!("failed"))
+            );
+            assert!(orphan["remote_ids"][0].is_string(), "{orphan:#}");
+            assert!(
+                orphan["arrived_at"].as_str() < orphan["orphan_at"].as_str(),
+                "{orphan:#}"
+            );
+            return;
+        }
+        assert!(Instant::now() < until, "{page:#}");
+    }
 }
