@@ -4,7 +4,7 @@
 mod bench;
 
 use bench::{Bench, SECOND, code, next_route, refused, retry, taken, throttled, unknown};
-use signalbox_router::{DeliveryId, Outcome, Phase, State, UnknownOutcome};
+use signalbox_router::{DeliveryId, Event, Outcome, Phase, State, UnknownOutcome};
 
 /// A delivery in flight whose channel speaks of three parts.
 fn three_parts(bench: &mut Bench) -> DeliveryId {
@@ -146,6 +146,16 @@ fn no_other_provider_gets_the_rest_of_a_message() {
         assert_eq!(state.error, Some(code(0x0A, "ESME_RINVSRCADR")));
         assert!(state.parts.iter().all(|part| part.state != State::Rejected));
     }
+}
+
+#[test]
+fn a_refusal_beside_a_taken_part_is_no_change_of_provider() {
+    let mut bench = Bench::new();
+    let id = three_parts(&mut bench);
+    bench.part_outcome("acme", id, 1, 3, taken("a"));
+    bench.part_outcome("acme", id, 2, 3, next_route());
+    let events = bench.events(id);
+    assert!(matches!(events[..], [Event::Ended { .. }]), "{events:?}");
 }
 
 #[test]
