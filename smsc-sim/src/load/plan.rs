@@ -16,7 +16,7 @@ pub(super) const SOURCE: &str = "12345";
 pub(super) const RECIPIENTS: u64 = 100_000_000_000;
 /// Recipients of a ms, when the time says which one is the first: more than any load has, so that
 /// receipts which come late are none of a later load's.
-const RECIPIENTS_PER_MS: u128 = 2_000;
+const RECIPIENTS_PER_MS: u128 = 10_000;
 
 /// What one connection has to send.
 #[derive(Debug)]
@@ -112,10 +112,12 @@ pub(super) fn destination(recipient: u64) -> [u8; DESTINATION_DIGITS] {
 pub(super) fn recipient(destination: &[u8]) -> Option<u64> {
     let digits = destination.strip_prefix(b"+").unwrap_or(destination);
     let number = digits.strip_prefix(DESTINATION_PREFIX)?;
-    if digits.len() != DESTINATION_DIGITS {
+    if digits.len() != DESTINATION_DIGITS || !number.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(number).ok()?.parse().ok()
+    // Once per receipt: the parser of the standard library takes 110 instructions more.
+    let append = |number, digit: &u8| 10 * number + u64::from(digit - b'0');
+    Some(number.iter().fold(0, append))
 }
 
 #[cfg(test)]
@@ -129,6 +131,7 @@ mod tests {
         }
         assert_eq!(recipient(b"+491700000000012"), Some(12));
         assert_eq!(recipient(b"491700000012"), None, "of somebody else");
+        assert_eq!(recipient(b"4917000000000a2"), None);
         assert_eq!(recipient(b"100"), None);
     }
 
@@ -148,8 +151,8 @@ mod tests {
         plan.advance();
         assert_eq!((plan.next_number(), plan.next_recipient()), (3, 0));
         let later = |ms: u64| first_recipient(Duration::from_millis(1_795_357_211_485 + ms));
-        // Two million are sent in no second.
-        assert_eq!(later(1_000) - later(0), 2_000_000);
+        // Ten million are sent in no second.
+        assert_eq!(later(1_000) - later(0), 10_000_000);
         assert!(later(86_400_000) < RECIPIENTS);
     }
 }
