@@ -55,10 +55,27 @@ fn a_signal_ends_a_load_with_what_was_measured_up_to_then() {
         let count = |name: &str| json[name].as_u64().unwrap();
         assert!(count("accepted") > 150, "{json}");
         assert_eq!(count("receipts"), count("accepted"), "{json}");
-        // The unbind comes behind the last response; a message or two were due meanwhile.
+        // A message or two were due after the signal.
         assert_eq!(count("unanswered"), 0, "{json}");
         assert!(count("unsent") < 20, "{json}");
     }
+}
+
+/// Those of this SMSC take half a second.
+#[test]
+fn what_is_open_at_a_signal_is_waited_for() {
+    let program = Program::start(&["--latency", "500ms"]);
+    let results = TestFile::new("open.json");
+    let load = load(&program, &results, &["--rate", "50"]);
+    signal("-INT", &load);
+    assert_eq!(load.wait_with_output().unwrap().status.code(), Some(3));
+    let json = results.json();
+    assert_eq!(
+        (&json["interrupted"], &json["unanswered"]),
+        (&json!(true), &json!(0)),
+        "{json}"
+    );
+    assert!(json["accepted"].as_u64() >= Some(50), "{json}");
 }
 
 #[test]

@@ -30,6 +30,8 @@ const DELIVER_SM_RESP: EncodedBody<'static> = EncodedBody {
 pub(crate) enum Command {
     /// The load starts.
     Start(Instant),
+    /// Nothing more is to be sent; what is open is waited for.
+    Finish,
     /// All is over.
     Unbind,
 }
@@ -229,6 +231,7 @@ impl Owner for Generator {
     fn on_control(&mut self, now: Instant, session: &mut Session, command: Command) {
         match command {
             Command::Start(started) => self.span = Some(self.plan.span(started)),
+            Command::Finish => self.finished = true,
             Command::Unbind => session.unbind(now),
         }
     }

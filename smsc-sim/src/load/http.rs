@@ -12,6 +12,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::time::{sleep_until, timeout};
 
@@ -54,22 +55,29 @@ pub(super) async fn post_messages(
         return Ok(());
     };
     let posted = {
-        let mut posting = pin!(poster.post_all(started, &gathered));
-        tokio::select! {
-            posted = &mut posting => posted,
-            // To unbind, before all is posted: what is open stays unanswered.
-            _ = commands.recv() => {
-                commands.close();
-                Ok(())
+        let finish = Notify::new();
+        let mut posting = pin!(poster.post_all(started, &gathered, &finish));
+        let mut connection = pin!(connection);
+        loop {
+            tokio::select! {
+                posted = &mut posting => break posted,
+                command = commands.recv() => match command {
+                    Some(Command::Finish) => finish.notify_one(),
+                    // To unbind, before all is posted: what is open stays unanswered.
+                    Some(Command::Start(_) | Command::Unbind) | None => {
+                        commands.close();
+                        break Ok(());
+                    }
+                },
+                ended = &mut connection => break match ended {
+                    // The server may close it behind its last answer, which is still to be read.
+                    Ok(()) => posting.await.map_err(|error| match error {
+                        LoadError::Http(_) => LoadError::HttpClosed,
+                        other => other,
+                    }),
+                    Err(error) => Err(error.into()),
+                },
             }
-            ended = connection => match ended {
-                // The server may close it behind its last answer, which is still to be read.
-                Ok(()) => posting.await.map_err(|error| match error {
-                    LoadError::Http(_) => LoadError::HttpClosed,
-                    other => other,
-                }),
-                Err(error) => Err(error.into()),
-            },
         }
     };
     poster.leave_unanswered();
@@ -77,7 +85,7 @@ pub(super) async fn post_messages(
     posted?;
     // Receipts come on other connections, however long this one lives.
     let _ = news.send(News::Drained);
-    let _ = commands.recv().await;
+    while let Some(Command::Finish) = commands.recv().await {}
     Ok(())
 }
 
@@ -98,14 +106,24 @@ struct Poster {
 }
 
 impl Poster {
-    async fn post_all(&mut self, started: Instant, gathered: &Gathered) -> Result<(), LoadError> {
+    /// Until the plan is done, or no further request is wanted.
+    async fn post_all(
+        &mut self,
+        started: Instant,
+        gathered: &Gathered,
+        finish: &Notify,
+    ) -> Result<(), LoadError> {
         let span = self.plan.span(started);
         while let Some(due) = self.plan.next_due(Instant::now(), &span) {
             if Instant::now() >= span.end {
                 break;
             }
             // One that is due just before the end may be late by what the timer is late.
-            sleep_until(due.into()).await;
+            tokio::select! {
+                biased;
+                () = finish.notified() => break,
+                () = sleep_until(due.into()) => {}
+            }
             let now = Instant::now();
             let body = self.take_what_is_due(now, &span);
             // A callback may overtake the answer.

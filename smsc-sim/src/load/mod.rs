@@ -61,8 +61,8 @@ pub use self::threshold::{Threshold, ThresholdError};
 
 /// interface_version of the binds.
 const INTERFACE_VERSION: u8 = 0x34;
-/// How long responses and the end of the sessions are waited for after an interrupt.
-const INTERRUPTED_UNBIND_MAX: Duration = Duration::from_secs(1);
+/// How long responses are waited for after an interrupt, and then the end of the sessions.
+const INTERRUPTED_WAIT_MAX: Duration = Duration::from_secs(1);
 /// From the first recipient of a window of a sweep to that of the next: more than any has.
 const SWEEP_RECIPIENTS: u64 = 1_000_000_000;
 /// From one line of progress to the next.
@@ -99,7 +99,8 @@ pub async fn run_until(
         Ok(()) => unless_interrupted(interrupt, crew.unbind()).await,
         Err(LoadError::Interrupted) => {
             // Whatever comes of it, the load was interrupted.
-            let _ = timeout(INTERRUPTED_UNBIND_MAX, crew.unbind()).await;
+            let _ = timeout(INTERRUPTED_WAIT_MAX, crew.finish()).await;
+            let _ = timeout(INTERRUPTED_WAIT_MAX, crew.unbind()).await;
             Err(LoadError::Interrupted)
         }
         Err(error) => Err(error),
@@ -157,6 +158,8 @@ struct Crew {
     commands: Vec<UnboundedSender<Command>>,
     /// Two at most of each bind.
     news: UnboundedReceiver<News>,
+    /// Binds that send no more and wait for nothing.
+    drained: usize,
     gathered: Arc<Gathered>,
     /// Where the receipts of an HTTP target come.
     _callbacks: Option<Callbacks>,
@@ -181,6 +184,7 @@ impl Crew {
             binds: JoinSet::new(),
             commands: Vec::new(),
             news,
+            drained: 0,
             gathered,
             _callbacks: callbacks,
         };
@@ -246,13 +250,12 @@ impl Crew {
         ticker: &mut Interval,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<(), LoadError> {
-        let mut drained = 0;
-        while drained < self.commands.len() {
+        while self.drained < self.commands.len() {
             let warm_at = meter.started + meter.settings.unmeasured();
             tokio::select! {
                 news = self.next_news() => {
                     news?;
-                    drained += 1;
+                    self.drained += 1;
                 }
                 _ = ticker.tick() => progress(&meter.tick_of_sending()),
                 () = sleep_until(warm_at.into()), if !meter.warm => {
@@ -287,6 +290,16 @@ impl Crew {
                 _ = ticker.tick() => progress(&meter.tick_of_receipts()),
             }
         }
+    }
+
+    /// Sends no more, and waits until nothing is open.
+    async fn finish(&mut self) -> Result<(), LoadError> {
+        self.tell(Command::Finish);
+        while self.drained < self.commands.len() {
+            self.next_news().await?;
+            self.drained += 1;
+        }
+        Ok(())
     }
 
     async fn unbind(mut self) -> Result<(), LoadError> {
