@@ -5,7 +5,8 @@ const HEIGHT = 150;
 const SERIES = [
   ["messages", "--messages"],
   ["refused", "--refused"],
-  ["deliveries", "--deliveries"],
+  // Where each message has one receipt this line lies on the first.
+  ["deliveries", "--deliveries", [4, 4]],
 ];
 
 function timeOfDay(seconds) {
@@ -61,8 +62,8 @@ export class Charts {
         { ...axis, size: 44, space: 30, values: (_, rates) => rates.map(short) }],
       series: [
         { label: "UTC" },
-        ...SERIES.map(([label, name]) => ({
-          label, stroke: colour(name), width: 2, points: { show: false },
+        ...SERIES.map(([label, name, dash]) => ({
+          label, stroke: colour(name), width: 2, dash, points: { show: false },
         })),
       ],
     }, this.data, this.place);

@@ -11,6 +11,7 @@ const $ = (id) => document.getElementById(id);
 
 // Rows that the list of messages keeps at most: as many as a search answers with.
 const ROWS_MAX = Number(document.body.dataset.rowsMax);
+const HISTORY_AGAIN_MS = 2_500;
 // How often the states of messages are asked for at most.
 const STATES_MS = 1_000;
 
@@ -193,6 +194,8 @@ follow(`${api}events`, {
       refresh($("session-rows"));
       refreshConformance();
       charts.history(`${api}rates`);
+      // The server tells whole seconds: the one in which the page came is over by then.
+      setTimeout(() => charts.history(`${api}rates`), HISTORY_AGAIN_MS);
       showClock();
       showBehaviour();
     }

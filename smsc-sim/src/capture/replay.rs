@@ -65,6 +65,8 @@ pub struct Outcome {
     unsent: u64,
     /// Command of the response, captured and seen status, of the first few.
     differences: Vec<(CommandId, CommandStatus, CommandStatus)>,
+    /// Command and sequence_number of the first few that were not answered.
+    missing: Vec<(CommandId, u32)>,
 }
 
 impl Script {
@@ -163,6 +165,12 @@ impl fmt::Display for Outcome {
         }
         for (command, was, is) in &self.differences {
             write!(f, "\n  {command}: {was} in the capture, {is} here")?;
+        }
+        for (command, number) in &self.missing {
+            write!(
+                f,
+                "\n  {command} with sequence_number {number}: not answered"
+            )?;
         }
         Ok(())
     }

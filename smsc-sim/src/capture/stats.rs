@@ -196,7 +196,7 @@ impl fmt::Display for Stats {
         }
         write!(
             f,
-            "{} unanswered, {} not SMPP, {} lost, {} repeated, {} early",
+            "{} unanswered, {} not SMPP; segments: {} lost, {} repeated, {} early",
             counted(self.unanswered, "request"),
             counted(self.not_smpp, "piece"),
             counted(self.lost_octets, "octet"),

@@ -50,6 +50,8 @@ pub(super) struct Checker {
     of_smsc: HashMap<u32, (CommandId, Instant)>,
     reported: HashSet<Kind>,
     findings: Vec<Finding>,
+    /// How often each kind was seen and not taken yet.
+    times: HashMap<Kind, u64>,
     exercised: Exercised,
     /// PDUs of the client by command.
     commands: HashMap<CommandId, u64>,
@@ -83,6 +85,7 @@ impl Checker {
             of_smsc: HashMap::new(),
             reported: HashSet::new(),
             findings: Vec::new(),
+            times: HashMap::new(),
             exercised: Exercised::default(),
             commands: HashMap::new(),
         }
@@ -96,6 +99,11 @@ impl Checker {
     /// What was found and not taken yet. Each kind comes once.
     pub(super) fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
+    }
+
+    /// How often each kind was seen since this was asked last.
+    pub(super) fn take_times(&mut self) -> HashMap<Kind, u64> {
+        std::mem::take(&mut self.times)
     }
 
     /// How many PDUs of which command the client has sent.
@@ -359,6 +367,7 @@ impl Checker {
 
     fn find_kind(&mut self, kind: Kind, detail: &str, pdu: &[u8]) {
         self.exercised.add_kind(kind);
+        *self.times.entry(kind).or_default() += 1;
         if self.reported.insert(kind) {
             self.findings.push(Finding {
                 kind,

@@ -16,7 +16,9 @@ pub(crate) struct Ear {
     session: u64,
     checker: Checker,
     ended_by_client: bool,
+    /// Kinds of departures, and how many departures there were in all.
     found: usize,
+    times: u64,
     exercised: Exercised,
 }
 
@@ -29,6 +31,7 @@ impl Ear {
             checker: Checker::new(window_size),
             ended_by_client: false,
             found: 0,
+            times: 0,
             exercised: Exercised::default(),
         }
     }
@@ -58,6 +61,11 @@ impl Ear {
             let system_id = self.checker.system_id();
             self.report.add(self.session, system_id, &finding);
         }
+        let times = self.checker.take_times();
+        if !times.is_empty() {
+            self.times += times.values().sum::<u64>();
+            self.report.count(&times);
+        }
         let exercised = self.checker.exercised();
         if exercised != self.exercised {
             self.report.exercise(exercised.without(self.exercised));
@@ -76,6 +84,7 @@ impl Drop for Ear {
             system_id = self.checker.system_id(),
             pdus,
             departures = self.found,
+            times = self.times,
             "conformance of the session"
         );
         self.report.end(self.checker.commands());

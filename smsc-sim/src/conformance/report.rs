@@ -40,7 +40,9 @@ struct Inner {
 struct Line {
     /// Sessions in which it failed.
     sessions: u64,
-    /// In the first of them.
+    /// How often, in all of them.
+    times: u64,
+    /// The first time in the first of them.
     first: Departure,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Outcome {
     pub(crate) result: &'static str,
     /// Sessions in which it failed.
     pub(crate) failed_sessions: u64,
+    /// How often it failed, in all of them.
+    pub(crate) times: u64,
     /// Sessions that gave it something to look at.
     pub(crate) exercised_sessions: u64,
     first: Option<Departure>,
@@ -82,6 +86,7 @@ impl Report {
         let mut inner = self.lock();
         let line = inner.checks.entry(finding.kind).or_insert_with(|| Line {
             sessions: 0,
+            times: 0,
             first: departure.clone(),
         });
         line.sessions += 1;
@@ -89,6 +94,16 @@ impl Report {
             inner.departures.pop_front();
         }
         inner.departures.push_back(departure);
+    }
+
+    /// Departures were seen so often; each kind was added before.
+    pub(super) fn count(&self, times: &HashMap<Kind, u64>) {
+        let mut inner = self.lock();
+        for (kind, count) in times {
+            if let Some(line) = inner.checks.get_mut(kind) {
+                line.times += count;
+            }
+        }
     }
 
     /// A session has given these checks something to look at; each once.
@@ -126,6 +141,7 @@ impl Report {
                     (None, _) => "clean",
                 },
                 failed_sessions: line.map_or(0, |line| line.sessions),
+                times: line.map_or(0, |line| line.times),
                 exercised_sessions,
                 first: line.map(|line| line.first.clone()),
             }
@@ -170,6 +186,7 @@ fn outcome_shape(outcome: &Outcome) -> Value {
         "rule": outcome.kind.rule(),
         "result": outcome.result,
         "sessions": outcome.failed_sessions,
+        "times": outcome.times,
         "exercised": outcome.exercised_sessions,
         "first": outcome.first.as_ref().map(shape),
     })

@@ -395,22 +395,29 @@ fn any_octets_are_judged() {
 fn what_a_client_never_did_is_not_clean() {
     let report = Report::default();
     let mut talk = Talk::bound();
-    talk.say(&Pdu::SubmitSm(Sm {
-        priority_flag: 9,
-        ..sm()
-    }));
+    for _ in 0..3 {
+        talk.say(&Pdu::SubmitSm(Sm {
+            priority_flag: 9,
+            ..sm()
+        }));
+    }
     talk.say(&Pdu::Unbind);
     for finding in talk.checker.take_findings() {
         report.add(7, "esme", &finding);
     }
+    report.count(&talk.checker.take_times());
     report.exercise(talk.checker.exercised());
     report.end(talk.checker.commands());
     let table = report.to_json(None);
-    let result = |name: &str| {
+    let of = |name: &str| {
         let mut checks = table["checks"].as_array().unwrap().iter();
-        checks.find(|check| check["check"] == name).unwrap()["result"].clone()
+        checks.find(|check| check["check"] == name).unwrap()
     };
+    let result = |name: &str| of(name)["result"].clone();
     assert_eq!(result("priority_flag"), "failed");
+    assert_eq!(of("priority_flag")["times"], 3);
+    assert_eq!(of("priority_flag")["sessions"], 1);
+    assert_eq!(table["departures"].as_array().unwrap().len(), 1);
     for name in [
         "data_coding",
         "udhi_missing",

@@ -44,6 +44,7 @@ struct CheckRow {
     is_failed: bool,
     failed_sessions: u64,
     exercised_sessions: u64,
+    times: u64,
 }
 
 /// `GET /page/conformance?smsc=`: the newest session first.
@@ -76,6 +77,7 @@ pub(super) async fn conformance(
                 is_failed: outcome.failed_sessions > 0,
                 failed_sessions: outcome.failed_sessions,
                 exercised_sessions: outcome.exercised_sessions,
+                times: outcome.times,
             })
             .collect(),
     })

@@ -49,7 +49,7 @@ pub(super) struct Player {
     /// What the other side answered to our requests, by sequence_number.
     expected: HashMap<u32, CommandStatus>,
     /// Requests of ours that wait for their responses.
-    waiting: HashMap<u32, ()>,
+    waiting: BTreeMap<u32, CommandId>,
     started: Instant,
     /// When each PDU of the other side came, as many as it has sent in the capture.
     heard_at: Vec<Instant>,
@@ -72,7 +72,7 @@ impl Player {
             responses: HashMap::new(),
             waiting_responses: BTreeMap::new(),
             expected: HashMap::new(),
-            waiting: HashMap::new(),
+            waiting: BTreeMap::new(),
             started: Instant::now(),
             heard_at: Vec::new(),
             heard: 0,
@@ -168,6 +168,9 @@ impl Player {
         // The last answers; who is gone needs none.
         let _ = stream.write_all(&out).await;
         self.outcome.unanswered += self.waiting.len() as u64;
+        let shown = self.waiting.iter().take(DIFFERENCES_SHOWN);
+        let missing = shown.map(|(number, command)| (*command, *number));
+        self.outcome.missing.extend(missing);
         self.outcome.unsent += self.requests.len() as u64;
         self.outcome
     }
@@ -208,7 +211,8 @@ impl Player {
                 let header = Header::decode(&own.pdu).expect("a PDU has a header");
                 self.outcome.sent += 1;
                 if self.expected.contains_key(&header.sequence_number) {
-                    self.waiting.insert(header.sequence_number, ());
+                    self.waiting
+                        .insert(header.sequence_number, header.command_id);
                 }
                 out.extend_from_slice(&own.pdu);
             }
@@ -253,14 +257,14 @@ impl Player {
         }
     }
 
-    /// Answers as the next captured request of such a command was, or not at all; without one with
-    /// ESME_ROK to what has no body, and generic_nack to the rest.
+    /// Answers as the next captured request of such a command was, or not at all; what the capture
+    /// has no more of as [`answer_to_unknown`] says.
     fn answer(&mut self, header: Header, now: Instant) {
         let of_command = self.responses.get_mut(&header.command_id.0);
         let Some(captured) = of_command.and_then(VecDeque::pop_front) else {
             // No PDU of the capture has such a place.
             let place = self.steps + self.heard;
-            let pdu = answer_to_unknown(header).to_octets().to_vec();
+            let pdu = answer_to_unknown(header);
             self.waiting_responses.insert((now, place), pdu);
             return;
         };
@@ -308,19 +312,26 @@ fn unasked_silence_max(script: &Script, side: Side, speed: f64) -> Duration {
     (expected + SILENCE_BEYOND_CAPTURED).min(SILENCE_MAX)
 }
 
-/// What is said to a request that nobody made in the capture.
-fn answer_to_unknown(request: Header) -> Header {
-    let (command_id, command_status) = match request.command_id {
-        CommandId::ENQUIRE_LINK => (CommandId::ENQUIRE_LINK_RESP, CommandStatus::ESME_ROK),
-        CommandId::UNBIND => (CommandId::UNBIND_RESP, CommandStatus::ESME_ROK),
-        _ => (CommandId::GENERIC_NACK, CommandStatus::ESME_RINVCMDID),
+/// What is said to a request that the capture has no more of: what comes from a network is taken,
+/// and a session is kept and ended; the rest is refused.
+fn answer_to_unknown(request: Header) -> Vec<u8> {
+    // An empty message_id. SMPP v3.4 §4.6.2.
+    const NO_MESSAGE_ID: &[u8] = &[0];
+    let (command_status, body): (_, &[u8]) = match request.command_id {
+        CommandId::ENQUIRE_LINK | CommandId::UNBIND => (CommandStatus::ESME_ROK, &[]),
+        CommandId::DELIVER_SM => (CommandStatus::ESME_ROK, NO_MESSAGE_ID),
+        _ => (CommandStatus::ESME_RINVCMDID, &[]),
     };
-    Header {
-        command_length: 16,
-        command_id,
+    let header = Header {
+        command_length: 16 + body.len() as u32,
+        command_id: match command_status.is_ok() {
+            true => request.command_id.response(),
+            false => CommandId::GENERIC_NACK,
+        },
         command_status,
         sequence_number: request.sequence_number,
-    }
+    };
+    [&header.to_octets()[..], body].concat()
 }
 
 #[cfg(test)]
@@ -371,6 +382,40 @@ mod tests {
             let seen = player.silence_max();
             let expected = Duration::from_secs(expected_s);
             assert_eq!(seen, expected, "{side:?} {speed} {deliveries_s:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_capture_has_no_more_of_is_answered_by_its_kind() {
+        let nack = CommandStatus::ESME_RINVCMDID;
+        let (generic_nack, ok) = (CommandId::GENERIC_NACK, CommandStatus::ESME_ROK);
+        let table = [
+            (
+                CommandId::ENQUIRE_LINK,
+                CommandId::ENQUIRE_LINK_RESP,
+                ok,
+                16,
+            ),
+            (CommandId::UNBIND, CommandId::UNBIND_RESP, ok, 16),
+            (CommandId::DELIVER_SM, CommandId::DELIVER_SM_RESP, ok, 17),
+            (CommandId::SUBMIT_SM, generic_nack, nack, 16),
+        ];
+        for (command_id, answer_id, command_status, command_length) in table {
+            let asked = Header {
+                command_length: 16,
+                command_id,
+                command_status: ok,
+                sequence_number: 7,
+            };
+            let answer = answer_to_unknown(asked);
+            let expected = Header {
+                command_length,
+                command_id: answer_id,
+                command_status,
+                sequence_number: 7,
+            };
+            assert_eq!(Header::decode(&answer), Some(expected), "{command_id}");
+            assert_eq!(answer.len(), command_length as usize, "{command_id}");
         }
     }
 
