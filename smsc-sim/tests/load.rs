@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Output;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use smsc_sim::load::{self, LoadSettings, Pace, Report, Schedule};
 use support::file::TestFile;
 use support::program::{Program, run};
@@ -258,13 +258,13 @@ fn what_does_not_come_is_waited_for_as_long_as_is_said() {
             ["--latency", "--response-timer"],
             "(waiting for 10 responses, 1.5s each at most)",
             ("unanswered", 10),
-            "threshold errors>0.1% exceeded",
+            "threshold errors>0.1% exceeded: 100.00 %",
         ),
         (
             ["--receipt-delay", "--receipt-wait"],
             "(waiting for 10 receipts, 1.5s at most)",
             ("receipts_missing", 10),
-            "threshold receipts_missing>99% exceeded",
+            "threshold receipts_missing>99% exceeded: 100.00 %",
         ),
     ];
     for ([of_smsc, of_load], waits, (count, expected), because) in table {
@@ -318,6 +318,10 @@ fn a_broken_threshold_is_exit_code_3_and_stands_in_the_report() {
         .map(|threshold| &threshold["failed"])
         .collect();
     assert_eq!(failed, [false, true]);
+    let measured = said["thresholds"][1]["measured"][0].as_str().unwrap();
+    assert!(measured.ends_with(" ms"), "{measured}");
+    let because = format!("threshold p50>1ms exceeded: {measured}");
+    assert_eq!(said["failed_because"], json!([because]));
     assert_eq!(said["environment"]["version"], env!("CARGO_PKG_VERSION"));
     let command_line = said["environment"]["command_line"].as_str().unwrap();
     assert!(!command_line.contains("load:pw"), "{command_line}");
@@ -327,13 +331,26 @@ fn a_broken_threshold_is_exit_code_3_and_stands_in_the_report() {
 fn a_sweep_is_a_table_and_a_run_tells_its_progress_and_its_distribution() {
     let program = Program::start(&["--latency", "10ms"]);
     let target = format!("smpp://load:pw@{}", program.smpp);
-    let output = load(&target, "--sweep 1,4 --duration 200ms --quiet");
+    let output = load(&target, "--sweep 1,4 --duration 200ms --fail-if p50<1s");
     let said = String::from_utf8(output.stdout).unwrap();
     let windows: Vec<&str> = said
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert_eq!(windows[..3], ["window", "1", "4"], "{said}");
+    let broken = said
+        .lines()
+        .find(|line| line.starts_with("threshold "))
+        .unwrap();
+    assert!(broken.contains(" ms with window 1, "), "{broken}");
+    assert!(broken.ends_with(" ms with window 4): FAILED"), "{broken}");
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        progress.starts_with("window 1     0 s  sent "),
+        "{progress}"
+    );
+    assert!(progress.contains("\nwindow 4     0 s  sent "), "{progress}");
+    let output = load(&target, "--sweep 1 --duration 200ms --quiet");
     assert!(output.stderr.is_empty());
 
     let (hgrm, hlog) = (TestFile::new("load.hgrm"), TestFile::new("load.hlog"));

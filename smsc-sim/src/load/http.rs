@@ -57,7 +57,7 @@ pub(super) async fn post_messages(
     let posted = {
         let finish = Notify::new();
         let mut posting = pin!(poster.post_all(started, &gathered, &finish));
-        let mut connection = pin!(connection);
+        let mut connection = Box::pin(connection);
         loop {
             tokio::select! {
                 posted = &mut posting => break posted,
@@ -71,10 +71,14 @@ pub(super) async fn post_messages(
                 },
                 ended = &mut connection => break match ended {
                     // The server may close it behind its last answer, which is still to be read.
-                    Ok(()) => posting.await.map_err(|error| match error {
-                        LoadError::Http(_) => LoadError::HttpClosed,
-                        other => other,
-                    }),
+                    Ok(()) => {
+                        // With it go the requests that it did not take.
+                        drop(connection);
+                        posting.await.map_err(|error| match error {
+                            LoadError::Http(_) => LoadError::HttpClosed,
+                            other => other,
+                        })
+                    }
                     Err(error) => Err(error.into()),
                 },
             }

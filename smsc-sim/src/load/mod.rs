@@ -125,7 +125,8 @@ pub async fn sweep_until(
             pace: Pace::Closed,
             ..settings.clone()
         };
-        let report = run_until(interrupt, settings, progress).await;
+        let mut of_window = |second: &Progress| progress(&second.of_window(*window_size));
+        let report = run_until(interrupt, settings, &mut of_window).await;
         let failed = report.error().is_some();
         reports.push(report);
         if failed {

@@ -23,6 +23,8 @@ pub struct Progress {
     refused: Option<(Status, u64)>,
     unanswered: u64,
     waits: Option<Waits>,
+    /// Of a sweep.
+    window_size: Option<u32>,
 }
 
 /// What is waited for when all is sent.
@@ -60,6 +62,7 @@ impl Progress {
             unanswered: second.unanswered,
             latency: second.latency,
             waits: None,
+            window_size: None,
         }
     }
 
@@ -68,6 +71,14 @@ impl Progress {
         Self {
             waits: Some(waits),
             ..self
+        }
+    }
+
+    /// The same, in a sweep.
+    pub(crate) fn of_window(&self, window_size: u32) -> Self {
+        Self {
+            window_size: Some(window_size),
+            ..self.clone()
         }
     }
 
@@ -88,6 +99,9 @@ impl Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(window_size) = self.window_size {
+            write!(f, "window {window_size}  ")?;
+        }
         write!(
             f,
             "{:>4.0} s  sent {}/s  answered {}/s  in flight {}  p50 {}  p99 {}  max {}",

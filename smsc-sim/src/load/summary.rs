@@ -19,8 +19,7 @@ pub struct Summary {
     reports: Vec<Report>,
     sweep: bool,
     environment: Environment,
-    /// Each with whether a run broke it.
-    thresholds: Vec<(Threshold, bool)>,
+    thresholds: Vec<Threshold>,
 }
 
 impl Summary {
@@ -46,16 +45,27 @@ impl Summary {
         thresholds: Vec<Threshold>,
         environment: Environment,
     ) -> Self {
-        let judged = thresholds.into_iter().map(|threshold| {
-            let broken = reports.iter().any(|report| threshold.is_broken_by(report));
-            (threshold, broken)
-        });
         Self {
-            thresholds: judged.collect(),
+            thresholds,
             reports,
             sweep,
             environment,
         }
+    }
+
+    /// What the runs that break a threshold measured; `None` when none does.
+    fn broken(&self, threshold: &Threshold) -> Option<String> {
+        let broken = self.reports.iter();
+        let broken = broken.filter(|report| threshold.is_broken_by(report));
+        let measured = broken.map(|report| {
+            let measured = threshold.measured(report);
+            match self.sweep {
+                true => format!("{measured} with window {}", report.settings.window_size),
+                false => measured,
+            }
+        });
+        let measured: Vec<String> = measured.collect();
+        (!measured.is_empty()).then(|| measured.join(", "))
     }
 
     /// Whether there is a reason for exit code 3.
@@ -78,8 +88,10 @@ impl Summary {
     /// All reasons for exit code 3.
     fn failures(&self) -> Vec<String> {
         let errors = self.errors().map(ToString::to_string);
-        let broken = self.thresholds.iter().filter(|(_, broken)| *broken);
-        let broken = broken.map(|(threshold, _)| format!("threshold {threshold} exceeded"));
+        let broken = self.thresholds.iter().filter_map(|threshold| {
+            let measured = self.broken(threshold)?;
+            Some(format!("threshold {threshold} exceeded: {measured}"))
+        });
         let nothing = self.nothing_was_accepted().then(|| NOTHING.to_owned());
         errors.chain(broken).chain(nothing).collect()
     }
@@ -103,7 +115,14 @@ impl Summary {
                 json!({"sweep": reports.iter().map(Report::to_json).collect::<Vec<_>>()})
             }
         };
-        let threshold = |(threshold, broken): &(Threshold, bool)| json!({"fail_if": threshold.to_string(), "failed": broken});
+        let threshold = |threshold: &Threshold| {
+            let measured = self.reports.iter().map(|report| threshold.measured(report));
+            json!({
+                "fail_if": threshold.to_string(),
+                "failed": self.broken(threshold).is_some(),
+                "measured": measured.collect::<Vec<_>>(),
+            })
+        };
         value["thresholds"] = self.thresholds.iter().map(threshold).collect();
         value["nothing_accepted"] = self.nothing_was_accepted().into();
         value["interrupted"] = self.is_interrupted().into();
@@ -127,13 +146,13 @@ impl fmt::Display for Summary {
                 writeln!(f, "{report}")?;
             }
         }
-        for (threshold, broken) in &self.thresholds {
-            let result = if *broken {
-                "exceeded: FAILED"
-            } else {
-                "not exceeded"
-            };
-            writeln!(f, "threshold {threshold}: {result}")?;
+        for threshold in &self.thresholds {
+            match self.broken(threshold) {
+                Some(measured) => {
+                    writeln!(f, "threshold {threshold}: exceeded ({measured}): FAILED")?;
+                }
+                None => writeln!(f, "threshold {threshold}: not exceeded")?,
+            }
         }
         if self.nothing_was_accepted() {
             writeln!(f, "{NOTHING}: FAILED")?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::report::Report;
+use super::report::{Report, Shown};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,23 +60,48 @@ impl Threshold {
     /// were not asked for.
     #[must_use]
     pub fn is_broken_by(&self, report: &Report) -> bool {
-        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
-        let asked = report.settings.receipts;
-        let value = match self.metric {
-            Metric::Latency(share) => seconds(report.results.latency.quantile(share)),
-            Metric::Receipt(share) => seconds(report.results.receipt.quantile(share)),
-            Metric::Errors => Some(report.errors_percent()),
-            Metric::Rate => Some(report.messages_per_second()),
-            Metric::ReceiptsMissing => asked.then_some(report.receipts_missing as f64),
-            Metric::ReceiptsMissingPercent => asked.then(|| report.receipts_missing_percent()),
-        };
-        value.is_none_or(|value| {
+        self.value(report).is_none_or(|value| {
             if self.above {
                 value > self.limit
             } else {
                 value < self.limit
             }
         })
+    }
+
+    /// What was measured, with its unit.
+    #[must_use]
+    pub fn measured(&self, report: &Report) -> String {
+        let Some(value) = self.value(report) else {
+            return match self.metric {
+                Metric::Latency(_) => "nothing was answered",
+                _ if !report.settings.receipts => "without --receipts",
+                _ => "no receipt came",
+            }
+            .to_owned();
+        };
+        match self.metric {
+            Metric::Latency(_) | Metric::Receipt(_) => {
+                Shown(Some(Duration::from_secs_f64(value))).to_string()
+            }
+            Metric::Errors | Metric::ReceiptsMissingPercent => format!("{value:.2} %"),
+            Metric::Rate => format!("{value:.1}/s"),
+            Metric::ReceiptsMissing => value.to_string(),
+        }
+    }
+
+    /// As the limit is given; `None`: it was never measured, or not asked for.
+    fn value(&self, report: &Report) -> Option<f64> {
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let asked = report.settings.receipts;
+        match self.metric {
+            Metric::Latency(share) => seconds(report.results.latency.quantile(share)),
+            Metric::Receipt(share) => seconds(report.results.receipt.quantile(share)),
+            Metric::Errors => Some(report.errors_percent()),
+            Metric::Rate => Some(report.messages_per_second()),
+            Metric::ReceiptsMissing => asked.then_some(report.receipts_missing as f64),
+            Metric::ReceiptsMissingPercent => asked.then(|| report.receipts_missing_percent()),
+        }
     }
 }
 
@@ -161,6 +186,30 @@ mod tests {
         for (text, broken) in table {
             let threshold: Threshold = text.parse().unwrap();
             assert_eq!(threshold.is_broken_by(&report), broken, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_measured_has_its_unit() {
+        let mut report = Report::sample(&[10, 20, 30, 40], 1);
+        for (text, measured) in [
+            ("p50>21ms", "20.02 ms"),
+            ("errors>19%", "20.00 %"),
+            ("receipt_p99>10s", "without --receipts"),
+            ("receipts_missing>9", "without --receipts"),
+        ] {
+            let threshold: Threshold = text.parse().unwrap();
+            assert_eq!(threshold.measured(&report), measured, "{text}");
+        }
+        report.settings.receipts = true;
+        (report.results.receipts, report.receipts_missing) = (3, 1);
+        for (text, measured) in [
+            ("receipt_p99>10s", "no receipt came"),
+            ("receipts_missing>9", "1"),
+            ("receipts_missing>9%", "25.00 %"),
+        ] {
+            let threshold: Threshold = text.parse().unwrap();
+            assert_eq!(threshold.measured(&report), measured, "{text}");
         }
     }
 
