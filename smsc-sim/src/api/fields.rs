@@ -115,7 +115,9 @@ impl Fields {
                 Err(Problem::field(name, detail))
             }
             None => {
-                let detail = format!("{text:?} is no whole number with ms, s, m, h or d");
+                let detail = format!(
+                    "{text:?} is no duration, which is a whole number from 0 with ms, s, m, h or d"
+                );
                 Err(Problem::field(name, detail))
             }
         }
