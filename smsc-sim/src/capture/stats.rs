@@ -196,12 +196,12 @@ impl fmt::Display for Stats {
         }
         write!(
             f,
-            "{} unanswered, {} not SMPP; segments: {} lost, {} repeated, {} early",
+            "{} unanswered, {} not SMPP, {} lost, {} repeated, {} early",
             counted(self.unanswered, "request"),
             counted(self.not_smpp, "piece"),
             counted(self.lost_octets, "octet"),
             counted(self.repeated, "segment"),
-            self.early
+            counted(self.early, "segment")
         )
     }
 }
