@@ -250,10 +250,11 @@ impl Pace {
         let sent_at = now - response_time;
         if self.reduced_at.is_some_and(|at| sent_at > at)
             && let Some(reduction) = self.reduction.take()
-            && reduction.parts == 1
-            && reduction.again
         {
-            self.undo(reduction);
+            self.tried = 0;
+            if reduction.parts == 1 && reduction.again {
+                self.undo(reduction);
+            }
         }
     }
 
@@ -296,7 +297,8 @@ impl Pace {
         let meaning = self.repeats.throttled(part);
         if self.reduced_at.is_some_and(|at| sent_at <= at) {
             if let Some(reduction) = &mut self.reduction {
-                reduction.parts += u32::from(meaning == Meaning::First);
+                // Another part's answer: each is under way once.
+                reduction.parts += u32::from(meaning != Meaning::RecipientFull);
             }
             return false;
         }
@@ -327,7 +329,7 @@ impl Pace {
         self.pause = self.pause.min(self.config.throttle_delay);
         self.tokens = 0.0;
         self.tried = match self.pause >= PAUSE_LONG {
-            true => (self.pause.as_secs_f64() * TRIED_PER_SECOND) as u32,
+            true => (self.pause.as_secs_f64() * TRIED_PER_SECOND).min(self.burst_max()) as u32,
             false => 0,
         };
         self.reduced_at = Some(now);
@@ -440,9 +442,18 @@ impl Pace {
     }
 
     fn burst(&self) -> f64 {
+        self.burst_at(self.rate)
+    }
+
+    /// What may go at once at the configured pace.
+    fn burst_max(&self) -> f64 {
+        self.burst_at(self.config.segments_per_second.unwrap_or(f64::INFINITY))
+    }
+
+    fn burst_at(&self, rate: f64) -> f64 {
         match self.config.burst {
             Some(burst) => f64::from(burst.max(1)),
-            None => (self.rate * 0.05).max(1.0).min(f64::from(u32::MAX)),
+            None => (rate * 0.05).max(1.0).min(f64::from(u32::MAX)),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 use super::alarm::Alarm;
 use super::buffers::{ReadBuffer, WriteBuffer};
 use super::{DriverConfig, Owner};
-use crate::{CloseReason, Session};
+use crate::{CloseReason, Session, State};
 
 /// Requests or controls taken at once.
 const BATCH_MAX: usize = 256;
@@ -208,7 +208,9 @@ where
         let (mut pdus, mut octets) = (0, 0);
         self.rest_unhandled = false;
         loop {
-            if pdus >= FIRST_PIECE_PDUS_MIN && octets >= piece_octets {
+            // Who unbinds closes with the next write: what it had said before counts.
+            let is_bound = matches!(self.session.state(), State::Bound(_));
+            if is_bound && pdus >= FIRST_PIECE_PDUS_MIN && octets >= piece_octets {
                 self.rest_unhandled = true;
                 break;
             }
@@ -224,7 +226,7 @@ where
             pdus += 1;
             octets += consumed;
         }
-        let half = !self.read.unhandled().is_empty();
+        let half = !self.rest_unhandled && !self.read.unhandled().is_empty();
         self.half_pdu_since = match self.half_pdu_since {
             Some(since) if half && pdus == 0 => Some(since),
             _ => half.then_some(now),
@@ -275,6 +277,9 @@ where
             Poll::Ready(Ok(written)) => written,
             Poll::Ready(Err(_)) => {
                 self.session.handle_unwritten(self.write.unwritten());
+                if self.rest_unhandled {
+                    self.handle_input(now, usize::MAX);
+                }
                 self.session.handle_transport_closed(now);
                 0
             }

@@ -7,7 +7,7 @@ mod timeouts;
 mod writes;
 
 use common::{Seen, deliver_sm, headers, raw, submit_sm};
-use rig::{Command, Driven, bound, config};
+use rig::{Command, Driven, bound, config, read_pdu};
 use signalbox_codec::pdu::Bind;
 use signalbox_codec::{CommandId, CommandStatus};
 use signalbox_session::driver::DriverConfig;
@@ -234,4 +234,30 @@ async fn a_panic_of_an_owner_costs_its_connection_only() {
     assert!(matches!(sound.next().await, Seen::Request(..)));
     sound.requests.send(1).await.unwrap();
     assert!(matches!(sound.next().await, Seen::Response(1, ..)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn responses_behind_an_unbind_in_the_same_read_end_their_requests() {
+    const REQUESTS: u64 = 60;
+    let mut config = config(Role::Esme);
+    config.window_size = 100;
+    let (mut driven, mut peer) = bound(64 * 1024, config, DriverConfig::default()).await;
+    let mut responses = raw(CommandId::UNBIND, CommandStatus::ESME_ROK, 1, b"");
+    for token in 0..REQUESTS {
+        driven.requests.send(token).await.unwrap();
+        let sequence_number = read_pdu(&mut peer).await.sequence_number;
+        let status = CommandStatus::ESME_ROK;
+        responses.extend(raw(
+            CommandId::SUBMIT_SM_RESP,
+            status,
+            sequence_number,
+            b"id\0",
+        ));
+    }
+    peer.write_all(&responses).await.unwrap();
+    let seen = driven.rest().await;
+    let answered = seen
+        .iter()
+        .filter(|seen| matches!(seen, Seen::Response(..)));
+    assert_eq!(answered.count() as u64, REQUESTS, "{seen:?}");
 }

@@ -91,6 +91,37 @@ fn pauses_grow_up_to_throttle_delay_and_start_again_after_peace() {
 }
 
 #[test]
+fn after_a_long_pause_several_are_tried_within_the_configured_burst_and_not_later() {
+    for (pace, burst, tried) in [
+        (None, None, 32),
+        (Some(1_000.0), None, 32),
+        (Some(1.0), Some(3), 3),
+    ] {
+        let mut now = Instant::now();
+        let config = PaceConfig {
+            segments_per_second: pace,
+            burst,
+            ..PaceConfig::default()
+        };
+        let mut pace = Pace::new(config, now);
+        for message in 0..7 {
+            now += Duration::from_millis(1);
+            assert!(pace.on_throttled(now, now, part(message)));
+            now = pace.next_at(now).unwrap();
+        }
+        assert_eq!(pace.allowance(now, Duration::ZERO), tried);
+        assert_eq!(pace.take(now, 2), 2, "{config:?}", config = pace.config);
+        let answered_at = now + Duration::from_millis(1);
+        pace.on_accepted(answered_at, 1, Duration::from_micros(500));
+        assert_eq!(
+            pace.allowance(answered_at, Duration::ZERO),
+            1,
+            "one is always"
+        );
+    }
+}
+
+#[test]
 fn congestion_and_slow_responses_hold_the_rate() {
     for congested in [true, false] {
         let start = Instant::now();
