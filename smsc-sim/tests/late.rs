@@ -147,6 +147,22 @@ async fn a_message_ends_after_its_reordered_response() {
 }
 
 #[tokio::test]
+async fn what_is_gathered_waits_from_its_own_first_on() {
+    let scenario = json!({"faults": [{"type": "reorder", "attributes": {"window": 2}}]});
+    let (smsc, mut client) = start(Behaviour::default(), &scenario).await;
+    client.submit("49171", "sent").await;
+    client.submit("49172", "with this one").await;
+    smsc.wait_for_messages(2, support::PATIENCE).await.unwrap();
+    let clock = smsc.clock();
+    let advance = |ms| clock.advance(Duration::from_millis(ms));
+    assert_eq!(advance(400).await.unwrap().len(), 0);
+    client.submit("49173", "gathered").await;
+    smsc.wait_for_messages(3, support::PATIENCE).await.unwrap();
+    assert_eq!(advance(499).await.unwrap().len(), 0);
+    assert_eq!(advance(1).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn each_recipient_is_told_that_the_message_has_expired_if_it_asked_for_that() {
     // registered_delivery: always, on failure, on success only, never.
     for (registered_delivery, told) in [(1, true), (2, true), (3, false), (0, false)] {

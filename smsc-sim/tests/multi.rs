@@ -108,20 +108,31 @@ async fn each_recipient_shows_its_state_and_its_receipts() {
 }
 
 #[tokio::test]
-async fn recipients_with_the_same_address_have_a_receipt_each() {
-    let program = Program::start(&[]);
-    let mut client = Client::transceiver(program.smpp).await;
-    let recipients = named(&["49171", "49172", "49171"]);
-    client.send(&Pdu::SubmitMulti(multi(&recipients))).await;
-    let steps = client.steps(4).await;
-    assert_eq!(steps[1..], ["+DELIVRD", "+DELIVRD", "+DELIVRD"]);
-    let all = program.main("GET", "messages", &Value::Null).await;
-    let path = format!("messages/{}", all["messages"][0]["id"].as_str().unwrap());
-    let shown = program.main("GET", &path, &Value::Null).await;
-    let shown_recipients = shown["recipients"].as_array().unwrap();
-    let count = |recipient: &Value| recipient["receipts"].as_array().unwrap().len();
-    let counts: Vec<usize> = shown_recipients.iter().map(count).collect();
-    assert_eq!(counts, [1, 1, 1], "{shown}");
+async fn recipients_with_the_same_address_have_their_own_receipts() {
+    // Those that were refused stand last.
+    for (refused, expected) in [(0, [1, 1, 1]), (1, [1, 1, 0])] {
+        let program = Program::start(&[]);
+        let respond = json!({"status": "ESME_RSYSERR"});
+        let rule = json!({"match": {"to": "49171"}, "respond": respond, "times": 1});
+        for _ in 0..refused {
+            program.main("POST", "rules", &rule).await;
+        }
+        let mut client = Client::transceiver(program.smpp).await;
+        let recipients = named(&["49171", "49172", "49171"]);
+        client.send(&Pdu::SubmitMulti(multi(&recipients))).await;
+        let steps = client.steps(4 - refused).await;
+        assert!(
+            steps[1..].iter().all(|step| step == "+DELIVRD"),
+            "{steps:?}"
+        );
+        let all = program.main("GET", "messages", &Value::Null).await;
+        let path = format!("messages/{}", all["messages"][0]["id"].as_str().unwrap());
+        let shown = program.main("GET", &path, &Value::Null).await;
+        let shown_recipients = shown["recipients"].as_array().unwrap();
+        let count = |recipient: &Value| recipient["receipts"].as_array().unwrap().len();
+        let counts: Vec<usize> = shown_recipients.iter().map(count).collect();
+        assert_eq!(counts, expected, "{shown}");
+    }
 }
 
 #[tokio::test]

@@ -64,8 +64,11 @@ pub(crate) async fn show(
     let timeline = events::timeline(&control, &message);
     let recipients = value.get_mut("recipients").and_then(Value::as_array_mut);
     for (at, recipient) in recipients.into_iter().flatten().enumerate() {
-        let turn = turn(&message.recipients, at);
-        recipient["receipts"] = events::receipts(&timeline, &recipient["to"], turn).into();
+        let receipts = match message.recipients[at].command_status.is_ok() {
+            true => events::receipts(&timeline, &recipient["to"], turn(&message.recipients, at)),
+            false => Vec::new(),
+        };
+        recipient["receipts"] = receipts.into();
     }
     value["timeline"] = timeline.into();
     Ok(Json(value))

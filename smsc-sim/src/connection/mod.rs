@@ -73,6 +73,8 @@ pub(crate) struct Connection {
     later: Agenda<Later>,
     /// Responses that are gathered to be sent in another order.
     reordered: Vec<Gathered>,
+    /// `later` has a [`Later::SendReordered`], perhaps of responses that have gone since.
+    reorder_planned: bool,
     /// Deliveries that follow responses which wait here.
     followers_held: usize,
     /// Deliveries whose time has come; they wait for the window.
@@ -125,6 +127,7 @@ impl Connection {
             decided: 0,
             faults_changed: false,
             reordered: Vec::new(),
+            reorder_planned: false,
             followers_held: 0,
             clock,
             shown: None,
@@ -195,7 +198,9 @@ impl Connection {
                     FiredKind::Response,
                     self.fire_response(now, session, response),
                 ),
-                Later::SendReordered => (FiredKind::Response, self.send_reordered(now, session)),
+                Later::SendReordered => {
+                    (FiredKind::Response, self.fire_reordered(now, session, due))
+                }
                 Later::AnswerBind(answer) => {
                     self.answer_bind(now, session, answer);
                     (FiredKind::Response, 1)

@@ -157,7 +157,7 @@ impl Connection {
 
     /// Sends the responses that were gathered, the last one first, and plans what follows them.
     /// Returns how many they were.
-    pub(super) fn send_reordered(&mut self, now: Instant, session: &mut Session) -> usize {
+    fn send_reordered(&mut self, now: Instant, session: &mut Session) -> usize {
         let at = self.at(now);
         // Those of this turn are among the messages kept, too.
         self.record_batch(at);
@@ -178,10 +178,34 @@ impl Connection {
         sent
     }
 
+    /// Sends what is gathered, if it has waited long enough by `due`. Returns how many they were.
+    pub(super) fn fire_reordered(
+        &mut self,
+        now: Instant,
+        session: &mut Session,
+        due: SmscTime,
+    ) -> usize {
+        self.reorder_planned = false;
+        let Some(first) = self.reordered.first() else {
+            return 0;
+        };
+        let ends = first.due + REORDER_WAIT;
+        if ends <= due {
+            return self.send_reordered(now, session);
+        }
+        self.plan_reordered(ends);
+        0
+    }
+
+    fn plan_reordered(&mut self, ends: SmscTime) {
+        self.reorder_planned = true;
+        self.later.push(ends, Later::SendReordered);
+    }
+
     fn reorder(&mut self, now: Instant, session: &mut Session, response: Response, window: u32) {
         let due = self.at(now);
-        if self.reordered.is_empty() {
-            self.later.push(due + REORDER_WAIT, Later::SendReordered);
+        if !self.reorder_planned {
+            self.plan_reordered(due + REORDER_WAIT);
         }
         self.followers_held += response.followers.len();
         self.reordered.push(Gathered { response, due });

@@ -121,7 +121,8 @@ pub async fn sweep_until(
         let settings = LoadSettings {
             window_size: *window_size,
             // Receipts that come late are none of the next window's.
-            recipients_from: recipients_from.map(|first| first + round * SWEEP_RECIPIENTS),
+            recipients_from: recipients_from
+                .map(|first| (first + round * SWEEP_RECIPIENTS) % plan::RECIPIENTS),
             pace: Pace::Closed,
             ..settings.clone()
         };

@@ -39,6 +39,14 @@ struct Request {
     own: Own,
 }
 
+/// What a read brought.
+enum Heard {
+    Something,
+    /// Nothing but enquire_link, which can come for ever.
+    OnlyLife,
+    NoSmpp,
+}
+
 pub(super) struct Player {
     speed: f64,
     requests: VecDeque<Request>,
@@ -153,9 +161,10 @@ impl Player {
                     if matches!(read, Ok(0) | Err(_)) {
                         break;
                     }
-                    silent_since = Instant::now();
-                    if !self.hear(&mut buffer) {
-                        break;
+                    match self.hear(&mut buffer) {
+                        Heard::Something => silent_since = Instant::now(),
+                        Heard::OnlyLife => {}
+                        Heard::NoSmpp => break,
                     }
                 }
                 () = sleep_until(wake) => {
@@ -219,16 +228,20 @@ impl Player {
         }
     }
 
-    /// Takes what came; false when it is no SMPP.
-    fn hear(&mut self, buffer: &mut BytesMut) -> bool {
+    /// Takes what came.
+    fn hear(&mut self, buffer: &mut BytesMut) -> Heard {
         let now = Instant::now();
+        let mut heard = Heard::OnlyLife;
         loop {
             let header = match next_frame(buffer, COMMAND_LENGTH_MAX_BOUND) {
                 Ok(Some(frame)) => frame.header,
-                Ok(None) => return true,
-                Err(_) => return false,
+                Ok(None) => return heard,
+                Err(_) => return Heard::NoSmpp,
             };
             drop(buffer.split_to(header.command_length as usize));
+            if header.command_id != CommandId::ENQUIRE_LINK {
+                heard = Heard::Something;
+            }
             self.heard += 1;
             if self.heard <= self.heard_max {
                 self.heard_at.push(now);
@@ -264,8 +277,9 @@ impl Player {
         let Some(captured) = of_command.and_then(VecDeque::pop_front) else {
             // No PDU of the capture has such a place.
             let place = self.steps + self.heard;
-            let pdu = answer_to_unknown(header);
-            self.waiting_responses.insert((now, place), pdu);
+            if let Some(pdu) = answer_to_unknown(header) {
+                self.waiting_responses.insert((now, place), pdu);
+            }
             return;
         };
         for Own {
@@ -313,13 +327,14 @@ fn unasked_silence_max(script: &Script, side: Side, speed: f64) -> Duration {
 }
 
 /// What is said to a request that the capture has no more of: what comes from a network is taken,
-/// and a session is kept and ended; the rest is refused.
-fn answer_to_unknown(request: Header) -> Vec<u8> {
+/// and a session is kept and ended; the rest is refused. `None`: it has no response.
+fn answer_to_unknown(request: Header) -> Option<Vec<u8>> {
     // An empty message_id. SMPP v3.4 §4.6.2.
     const NO_MESSAGE_ID: &[u8] = &[0];
     let (command_status, body): (_, &[u8]) = match request.command_id {
         CommandId::ENQUIRE_LINK | CommandId::UNBIND => (CommandStatus::ESME_ROK, &[]),
         CommandId::DELIVER_SM => (CommandStatus::ESME_ROK, NO_MESSAGE_ID),
+        CommandId::ALERT_NOTIFICATION | CommandId::OUTBIND => return None,
         _ => (CommandStatus::ESME_RINVCMDID, &[]),
     };
     let header = Header {
@@ -331,7 +346,7 @@ fn answer_to_unknown(request: Header) -> Vec<u8> {
         command_status,
         sequence_number: request.sequence_number,
     };
-    [&header.to_octets()[..], body].concat()
+    Some([&header.to_octets()[..], body].concat())
 }
 
 #[cfg(test)]
@@ -407,7 +422,7 @@ mod tests {
                 command_status: ok,
                 sequence_number: 7,
             };
-            let answer = answer_to_unknown(asked);
+            let answer = answer_to_unknown(asked).unwrap();
             let expected = Header {
                 command_length,
                 command_id: answer_id,
@@ -417,6 +432,26 @@ mod tests {
             assert_eq!(Header::decode(&answer), Some(expected), "{command_id}");
             assert_eq!(answer.len(), command_length as usize, "{command_id}");
         }
+    }
+
+    /// A server that answers nothing may ask for ever whether we live.
+    #[test]
+    fn enquire_link_alone_does_not_end_a_silence() {
+        let mut player = Player::new(&script(&[]), Side::Client, 0.0);
+        let mut hear = |commands: &[CommandId]| {
+            let pdus = commands.iter().map(|command_id| Header {
+                command_length: 16,
+                command_id: *command_id,
+                command_status: CommandStatus::ESME_ROK,
+                sequence_number: 1,
+            });
+            let octets: Vec<u8> = pdus.flat_map(|header| header.to_octets()).collect();
+            let heard = player.hear(&mut BytesMut::from(&octets[..]));
+            matches!(heard, Heard::Something)
+        };
+        assert!(!hear(&[CommandId::ENQUIRE_LINK, CommandId::ENQUIRE_LINK]));
+        assert!(hear(&[CommandId::ENQUIRE_LINK, CommandId::SUBMIT_SM_RESP]));
+        assert!(!hear(&[]));
     }
 
     #[test]
