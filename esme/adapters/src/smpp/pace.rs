@@ -306,7 +306,11 @@ impl Pace {
             return false;
         }
         self.refill(now);
-        let fresh = self.reduced_at.is_none_or(|at| now - at > PAUSE_FORGOTTEN);
+        // While nothing is taken, only time in which something could be sent is peace.
+        let pause = self.reduction.map_or(Duration::ZERO, |_| self.pause);
+        let fresh = self
+            .reduced_at
+            .is_none_or(|at| now > at + pause + PAUSE_FORGOTTEN);
         let longer = if fresh { PAUSE_FIRST } else { self.pause * 2 };
         match &mut self.reduction {
             Some(reduction) if meaning == Meaning::Again => {

@@ -69,25 +69,29 @@ fn a_throttled_answer_halves_once_per_response_time_and_pauses() {
 
 #[test]
 fn pauses_grow_up_to_throttle_delay_and_start_again_after_peace() {
-    let start = Instant::now();
-    let config = PaceConfig {
-        throttle_delay: Duration::from_millis(300),
-        ..PaceConfig::default()
-    };
-    let mut pace = Pace::new(config, start);
-    let mut now = start;
-    let mut pauses = Vec::new();
-    for message in 0..5 {
-        now += Duration::from_millis(1);
-        assert!(pace.on_throttled(now, now, part(message)));
-        let until = pace.next_at(now).unwrap();
-        pauses.push((until - now).as_millis());
-        now = until;
+    let doubled = [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600];
+    for (throttle_delay_ms, rounds) in [(300, 5), (30_000, 12)] {
+        let throttle_delay = Duration::from_millis(throttle_delay_ms);
+        let start = Instant::now();
+        let config = PaceConfig {
+            throttle_delay,
+            ..PaceConfig::default()
+        };
+        let mut pace = Pace::new(config, start);
+        let mut now = start;
+        for message in 0..rounds {
+            now += Duration::from_millis(1);
+            assert!(pace.on_throttled(now, now, part(message)));
+            let until = pace.next_at(now).unwrap();
+            let expected = doubled.get(message as usize).copied();
+            let expected = expected.unwrap_or(u64::MAX).min(throttle_delay_ms);
+            assert_eq!(until - now, Duration::from_millis(expected), "{message}");
+            now = until;
+        }
+        now += Duration::from_secs(3);
+        pace.on_throttled(now, now, part(rounds));
+        assert_eq!(pace.next_at(now), Some(now + PAUSE_FIRST));
     }
-    assert_eq!(pauses, [50, 100, 200, 300, 300]);
-    now += Duration::from_secs(3);
-    pace.on_throttled(now, now, part(5));
-    assert_eq!(pace.next_at(now), Some(now + PAUSE_FIRST));
 }
 
 #[test]
