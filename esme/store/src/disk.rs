@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::FallocateFlags;
+
 /// What the store asks of a file system.
 pub trait Disk: Send + Sync {
     /// Creates a directory and its parents; fine if it exists.
@@ -37,6 +39,9 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, octets: &[u8], position: u64) -> io::Result<usize>;
     /// Cuts or extends the file.
     fn set_octets(&self, octets: u64) -> io::Result<()>;
+    /// Takes space for the file up to `octets` before it is written, in one piece if it can be had;
+    /// its length stays. Only an economy: writing takes what is missing.
+    fn reserve(&self, octets: u64) -> io::Result<()>;
     /// Makes what was written durable.
     fn sync(&self) -> io::Result<()>;
 }
@@ -112,6 +117,11 @@ impl DiskFile for RealFile {
 
     fn set_octets(&self, octets: u64) -> io::Result<()> {
         self.0.set_len(octets)
+    }
+
+    fn reserve(&self, octets: u64) -> io::Result<()> {
+        let length_stays = FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(&self.0, length_stays, 0, octets)?)
     }
 
     fn sync(&self) -> io::Result<()> {

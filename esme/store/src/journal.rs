@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use signalbox_router::Timestamp;
 
-use crate::disk::{Disk, is_full, read_full, write_all};
+use crate::disk::{Disk, is_full, read_full};
 use crate::error::StoreError;
 use crate::frame::{Kind, Location, Parsed, get_frame, put_frame};
 use crate::index::Manifest;
@@ -333,6 +333,7 @@ impl Journal {
         let committed = self.committed();
         let full = |last: &Segment| last.end - last.first >= self.segment_octets;
         if self.fresh || self.segments.values().next_back().is_none_or(full) {
+            self.trim_last();
             // A fresh segment replaces one that has no finished batch.
             self.segments.remove(&committed);
             let segment = Segment::create(&*self.disk, &self.dir, committed, self.salt, now)?;
@@ -344,9 +345,9 @@ impl Journal {
             .values_mut()
             .next_back()
             .expect("a segment was made above");
+        let written = segment.write(&self.batch);
         let io = |doing| StoreError::io(doing, &segment.path);
-        let offset = segment.offset(committed);
-        write_all(&*segment.file, &self.batch, offset).map_err(io("cannot write"))?;
+        written.map_err(io("cannot write"))?;
         let started = Instant::now();
         segment.file.sync().map_err(io("cannot sync"))?;
         let sync_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -357,11 +358,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Gives back the space of a batch that was not finished. Only an economy: readers stop at
-    /// the segment's end whatever the file has, so a failure changes nothing.
-    fn trim_last(&mut self) {
-        if let Some(last) = self.segments.values().next_back() {
-            let _ = last.file.set_octets(last.offset(last.end));
+    /// Gives back what the last segment does not need, such as a batch that was not finished.
+    pub(crate) fn trim_last(&mut self) {
+        if let Some(mut last) = self.segments.last_entry() {
+            last.get_mut().trim();
         }
     }
 

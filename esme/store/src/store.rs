@@ -293,6 +293,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.index.stop();
+        self.journal.trim_last();
     }
 }
 

@@ -287,6 +287,10 @@ impl DiskFile for FaultyFile {
         Ok(())
     }
 
+    fn reserve(&self, _octets: u64) -> io::Result<()> {
+        self.disk.state().call().map_err(Fault::error)
+    }
+
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
         let fault = state.call();
