@@ -41,20 +41,26 @@ impl Store {
     }
 
     fn find_delivery(&mut self, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        // Nearly always the message is in memory with its body.
+        if let Some(hot) = self.index.in_memory(id.message)
+            && let (Some(message), Some(state)) = (&hot.body, hot.state(id))
+        {
+            return Ok(Some(Delivery {
+                message: Arc::clone(message),
+                state: state.clone(),
+            }));
+        }
         let Some(hot) = self.index.message(id.message)? else {
             return Ok(None);
         };
-        let Some(state) = hot.states.get(usize::from(id.recipient)).cloned() else {
+        let (state, location) = (hot.state(id).cloned(), hot.location);
+        let Some(state) = state else {
             return Ok(None);
         };
-        if let Some(message) = &hot.body {
-            return Ok(Some(Delivery {
-                message: Arc::clone(message),
-                state,
-            }));
-        }
-        let location = hot.location;
-        let message = self.body(id.message, location)?;
+        let message = match hot.body.clone() {
+            None => self.body(id.message, location)?,
+            known => known,
+        };
         Ok(message.map(|message| Delivery { message, state }))
     }
 

@@ -187,7 +187,9 @@ impl Index {
         }
     }
 
-    fn write_run(&self, id: u64) -> Result<Run, StoreError> {
+    fn write_run(&mut self, id: u64) -> Result<Run, StoreError> {
+        let lingering = self.hot.lingering.unwritten();
+        let lingering = self.decoded(lingering)?;
         let mut writer = RunWriter::create(&*self.disk, &self.config.path, id)?;
         let mut value = Vec::new();
         let mut keys: Vec<_> = self.hot.keys.iter().filter(|(_, key)| key.dirty).collect();
@@ -197,7 +199,6 @@ impl Index {
             put_key(&mut value, key.entry);
             writer.add(octets, &value)?;
         }
-        let lingering = self.decoded(self.hot.lingering.unwritten())?;
         let dirty = self.hot.messages.iter().filter(|(_, hot)| hot.dirty);
         let mut messages: Vec<(MessageId, &HotMessage)> =
             dirty.map(|(id, hot)| (*id, hot)).collect();

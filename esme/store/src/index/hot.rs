@@ -84,6 +84,11 @@ impl HotMessage {
         }
     }
 
+    /// The state of one of its deliveries.
+    pub(crate) fn state(&self, id: DeliveryId) -> Option<&DeliveryState> {
+        self.states.get(usize::from(id.recipient))
+    }
+
     pub(crate) fn is_live(&self) -> bool {
         self.states.iter().any(|state| state.phase != Phase::Done)
     }
@@ -406,8 +411,7 @@ fn leave(
 }
 
 fn has_deadline(messages: &Messages, at: Timestamp, id: DeliveryId) -> bool {
-    let states = messages.get(&id.message).map(|hot| &hot.states);
-    let state = states.and_then(|states| states.get(usize::from(id.recipient)));
+    let state = messages.get(&id.message).and_then(|hot| hot.state(id));
     state.is_some_and(|state| state.deadline_at == at)
 }
 

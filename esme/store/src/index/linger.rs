@@ -36,9 +36,7 @@ pub(crate) struct Lingering {
 
 #[derive(Default)]
 struct Generation {
-    /// Where in `octets` a message begins, by hash of its id and of each of its remote ids; only
-    /// what stands there tells whether it is the one.
-    places: HashMap<u64, u32, RandomState>,
+    places: Places,
     /// One after the other: the message's id and its entry.
     octets: Vec<u8>,
     count: usize,
@@ -46,6 +44,39 @@ struct Generation {
     written_octets: usize,
     /// When the first message came.
     begun_at: Timestamp,
+}
+
+/// Where in the octets a message begins, by hash of its id and of each of its remote ids; only what
+/// stands there tells whether it is the one. The later of two counts.
+#[derive(Default)]
+struct Places {
+    /// Not yet in the map: most are forgotten before anything is looked up.
+    added: Vec<(u64, u32)>,
+    map: HashMap<u64, u32, RandomState>,
+}
+
+impl Places {
+    fn add(&mut self, hash: u64, at: u32) {
+        self.added.push((hash, at));
+    }
+
+    fn map(&mut self) -> &mut HashMap<u64, u32, RandomState> {
+        self.map.extend(self.added.drain(..));
+        &mut self.map
+    }
+
+    fn get(&mut self, hash: u64) -> Option<u32> {
+        self.map().get(&hash).copied()
+    }
+
+    fn remove(&mut self, hash: u64) {
+        self.map().remove(&hash);
+    }
+
+    fn clear(&mut self) {
+        self.added.clear();
+        self.map.clear();
+    }
 }
 
 impl Lingering {
@@ -84,10 +115,10 @@ impl Lingering {
         let at = u32::try_from(young.octets.len()).expect("a generation is closed long before");
         put_message(&mut young.octets, id, message);
         young.count += 1;
-        young.places.insert(self.hasher.hash_one(id), at);
+        young.places.add(self.hasher.hash_one(id), at);
         for (_, provider, remote_id) in parts_with_remote_id(id, &message.states) {
             let hash = self.hasher.hash_one((provider.as_str(), remote_id));
-            young.places.insert(hash, at);
+            young.places.add(hash, at);
         }
     }
 
@@ -95,12 +126,12 @@ impl Lingering {
     pub(crate) fn take(&mut self, id: MessageId) -> Result<Option<HotMessage>, Malformed> {
         let hash = self.hasher.hash_one(id);
         for generation in [&mut self.young, &mut self.old] {
-            let Some(at) = generation.places.get(&hash).copied() else {
+            let Some(at) = generation.places.get(hash) else {
                 continue;
             };
             let (found, message) = generation.message(&mut generation.reader(at), at)?;
             if found == id {
-                generation.places.remove(&hash);
+                generation.places.remove(hash);
                 generation.count -= 1;
                 return Ok(Some(message));
             }
@@ -109,10 +140,10 @@ impl Lingering {
     }
 
     /// A copy of a message, if it is still kept.
-    pub(crate) fn get(&self, id: MessageId) -> Result<Option<HotMessage>, Malformed> {
+    pub(crate) fn get(&mut self, id: MessageId) -> Result<Option<HotMessage>, Malformed> {
         let hash = self.hasher.hash_one(id);
-        for generation in [&self.young, &self.old] {
-            if let Some(at) = generation.places.get(&hash).copied() {
+        for generation in [&mut self.young, &mut self.old] {
+            if let Some(at) = generation.places.get(hash) {
                 let (found, message) = generation.message(&mut generation.reader(at), at)?;
                 if found == id {
                     return Ok(Some(message));
@@ -124,17 +155,17 @@ impl Lingering {
 
     /// The part that had this remote id when it was done, if it is still kept.
     pub(crate) fn by_remote_id(
-        &self,
+        &mut self,
         provider: &ProviderName,
         remote_id: &str,
     ) -> Result<Option<PartId>, Malformed> {
         let hash = self.hasher.hash_one((provider.as_str(), remote_id));
-        for generation in [&self.young, &self.old] {
-            let Some(at) = generation.places.get(&hash).copied() else {
+        for generation in [&mut self.young, &mut self.old] {
+            let Some(at) = generation.places.get(hash) else {
                 continue;
             };
             let (id, message) = generation.message(&mut generation.reader(at), at)?;
-            let taken = generation.places.get(&self.hasher.hash_one(id)) != Some(&at);
+            let taken = generation.places.get(self.hasher.hash_one(id)) != Some(at);
             let mut parts = parts_with_remote_id(id, &message.states);
             let found = parts.find(|(_, of, known)| *of == provider && *known == remote_id);
             if let Some((part, ..)) = found.filter(|_| !taken) {
@@ -151,17 +182,18 @@ impl Lingering {
     }
 
     /// Those that no run has.
-    pub(crate) fn unwritten(&self) -> Result<Vec<(MessageId, HotMessage)>, Malformed> {
+    pub(crate) fn unwritten(&mut self) -> Result<Vec<(MessageId, HotMessage)>, Malformed> {
         let mut messages = Vec::new();
-        for generation in [&self.young, &self.old] {
+        for generation in [&mut self.young, &mut self.old] {
             let mut at = generation.written_octets;
             while at < generation.octets.len() {
                 let mut reader = generation.reader(at as u32);
                 let (id, message) = generation.message(&mut reader, at as u32)?;
-                if generation.places.get(&self.hasher.hash_one(id)) == Some(&(at as u32)) {
+                let next = generation.octets.len() - reader.left();
+                if generation.places.get(self.hasher.hash_one(id)) == Some(at as u32) {
                     messages.push((id, message));
                 }
-                at = generation.octets.len() - reader.left();
+                at = next;
             }
         }
         Ok(messages)

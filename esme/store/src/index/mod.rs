@@ -176,11 +176,17 @@ impl Index {
         Ok(true)
     }
 
+    /// The message with its states, if it is in memory.
+    pub(crate) fn in_memory(&self, id: MessageId) -> Option<&HotMessage> {
+        self.hot.messages.get(&id)
+    }
+
     /// The message with its states, brought into memory if need be; of one that is done and kept
     /// as such a copy, so that to ask for it changes nothing.
     pub(crate) fn message(&mut self, id: MessageId) -> Result<Option<Found<'_>>, StoreError> {
         if !self.hot.messages.contains_key(&id) {
-            if let Some(done) = self.decoded(self.hot.lingering.get(id))? {
+            let lingering = self.hot.lingering.get(id);
+            if let Some(done) = self.decoded(lingering)? {
                 return Ok(Some(Found::Lingering(done)));
             }
             load_cold(&mut self.hot, &self.cold, id)?;
@@ -244,7 +250,7 @@ impl Index {
         let Some(hot) = self.message(part.delivery.message)? else {
             return Ok(None);
         };
-        let state = hot.states.get(usize::from(part.delivery.recipient));
+        let state = hot.state(part.delivery);
         let right = state.is_some_and(|state| {
             let number = usize::from(part.part).wrapping_sub(1);
             let known = state
@@ -340,7 +346,7 @@ impl Index {
         cold.due(prefix, now, max, due, &mut |cold, key| {
             load(hot, cold, key.delivery.message)?;
             let hot = hot.messages.get(&key.delivery.message);
-            let state = hot.and_then(|hot| hot.states.get(usize::from(key.delivery.recipient)));
+            let state = hot.and_then(|hot| hot.state(key.delivery));
             Ok(state.is_some_and(|state| valid(state, key)))
         })?;
         due.sort_unstable();
