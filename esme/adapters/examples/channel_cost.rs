@@ -219,7 +219,7 @@ fn message(to: &str, kind: Kind, content: Content) -> Message {
         expires_at: Timestamp(4_000_000_000_000),
         idempotency_key: String::new(),
         request_hash: 0,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,

@@ -179,7 +179,7 @@ fn message(id: u128, to: &str, text: &str) -> Message {
         expires_at: Timestamp(4_000_000_000_000),
         idempotency_key: String::new(),
         request_hash: 0,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,

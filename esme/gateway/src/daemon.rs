@@ -216,7 +216,8 @@ fn make_api(
             callback_url: account
                 .callback_url
                 .as_ref()
-                .map_or_else(String::new, |url| url.0.clone()),
+                .map(|url| url.0.as_str().into())
+                .unwrap_or_default(),
             callback_states: account.callback_states(),
             messages_per_second: account.rate.map(Rate::per_second),
         })

@@ -4,6 +4,8 @@
 //! and the first names it as its successor. Callbacks about different recipients of one message do
 //! not wait for each other.
 
+use std::sync::Arc;
+
 use crate::effects::Event;
 use crate::ids::{DeliveryId, MessageId, Timestamp};
 use crate::ledger::{Delivery, Ledger, LedgerError};
@@ -38,7 +40,7 @@ impl<L: Ledger> Step<'_, L> {
             kind: Kind::Callback,
             account: message.account.clone(),
             from: String::new(),
-            to: vec![message.callback_url.clone()],
+            to: vec![message.callback_url.to_string()],
             subject: String::new(),
             content: Content::Event(Box::new(event(about, message, state, self.now))),
             priority: Priority::Normal,
@@ -47,7 +49,7 @@ impl<L: Ledger> Step<'_, L> {
             expires_at,
             idempotency_key: String::new(),
             request_hash: 0,
-            callback_url: String::new(),
+            callback_url: Arc::default(),
             callback_states: StateSet::NONE,
             parent: Some(message.id),
             provider: None,

@@ -103,8 +103,8 @@ pub struct Message {
     pub idempotency_key: String,
     /// Hash of the request, to tell a repeated request from a different one with the same key.
     pub request_hash: u64,
-    /// Where events about this message go; empty: nowhere.
-    pub callback_url: String,
+    /// Where events about this message go; empty: nowhere. Most often the account's, so shared.
+    pub callback_url: Arc<str>,
     /// Which states make a callback: see [`StateSet`].
     pub callback_states: StateSet,
     /// The message that this one is about (callbacks).

@@ -55,7 +55,7 @@ fn only_the_states_that_were_asked_for_are_told() {
     }
     let mut bench = Bench::new();
     let mut message = bench.watched(&ALL);
-    message.callback_url = String::new();
+    message.callback_url = "".into();
     let id = bench.send(message);
     bench.outcome("acme", id, taken("1"));
     assert!(callbacks(&mut bench).is_empty(), "nowhere to go");

@@ -21,6 +21,9 @@ const TEXT_OCTETS: usize = 250;
 /// What comes in from outside: messages, and the ids that the provider will give them.
 struct Source {
     next: u64,
+    /// The account and its callback URL, which its messages share.
+    account: Arc<str>,
+    callback_url: Arc<str>,
 }
 
 struct Batch {
@@ -29,6 +32,14 @@ struct Batch {
 }
 
 impl Source {
+    fn new() -> Self {
+        Self {
+            next: 0,
+            account: "shop".into(),
+            callback_url: "https://shop.example/callbacks".into(),
+        }
+    }
+
     fn batch(&mut self, count: usize) -> Batch {
         let mut batch = Batch {
             messages: Vec::with_capacity(count),
@@ -37,36 +48,35 @@ impl Source {
         for _ in 0..count {
             self.next += 1;
             let number = self.next;
-            let now = Timestamp(1_700_000_000_000 + number / 500);
-            let id = MessageId::new(now, u128::from(number) << 12);
-            batch.messages.push(Arc::new(message(id, number, now)));
+            batch.messages.push(Arc::new(self.message(number)));
             batch.remote_ids.push(format!("{number:016x}").into());
         }
         batch
     }
-}
 
-fn message(id: MessageId, number: u64, now: Timestamp) -> Message {
-    Message {
-        id,
-        kind: Kind::Outgoing,
-        account: "shop".into(),
-        from: "ACME".into(),
-        to: vec![format!("sms:+49170{number:08}")],
-        subject: String::new(),
-        content: Content::Text("x".repeat(TEXT_OCTETS)),
-        priority: Priority::Normal,
-        accepted_at: now,
-        not_before: Timestamp(0),
-        expires_at: now.plus_ms(86_400_000),
-        idempotency_key: String::new(),
-        request_hash: number,
-        callback_url: "https://shop.example/callbacks".into(),
-        callback_states: StateSet::NONE,
-        parent: None,
-        provider: None,
-        metadata: Vec::new(),
-        options: Vec::new(),
+    fn message(&self, number: u64) -> Message {
+        let now = Timestamp(1_700_000_000_000 + number / 500);
+        Message {
+            id: MessageId::new(now, u128::from(number) << 12),
+            kind: Kind::Outgoing,
+            account: Arc::clone(&self.account),
+            from: "ACME".into(),
+            to: vec![format!("sms:+49170{number:08}")],
+            subject: String::new(),
+            content: Content::Text("x".repeat(TEXT_OCTETS)),
+            priority: Priority::Normal,
+            accepted_at: now,
+            not_before: Timestamp(0),
+            expires_at: now.plus_ms(86_400_000),
+            idempotency_key: String::new(),
+            request_hash: number,
+            callback_url: Arc::clone(&self.callback_url),
+            callback_states: StateSet::NONE,
+            parent: None,
+            provider: None,
+            metadata: Vec::new(),
+            options: Vec::new(),
+        }
     }
 }
 
@@ -208,7 +218,7 @@ fn processor_ns() -> u64 {
 
 fn journal(criterion: &mut Criterion) {
     let provider = ProviderName::from("acme");
-    let mut source = Source { next: 0 };
+    let mut source = Source::new();
     let mut group = criterion.benchmark_group("journal");
     group.sample_size(20);
     for messages in [1_usize, 100, 1_000] {

@@ -111,7 +111,7 @@ fn accepted(number: u64) -> Record {
         expires_at: now.plus_ms(86_400_000),
         idempotency_key: String::new(),
         request_hash: number,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,

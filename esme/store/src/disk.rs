@@ -3,11 +3,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 
 /// What the store asks of a file system.
 pub trait Disk: Send + Sync {
@@ -44,6 +46,8 @@ pub trait DiskFile: Send + Sync {
     fn reserve(&self, octets: u64) -> io::Result<()>;
     /// Makes what was written durable.
     fn sync(&self) -> io::Result<()>;
+    /// Lets go of the memory that holds a part of the file which is durable. Only an economy.
+    fn uncache(&self, octets: Range<u64>) -> io::Result<()>;
 }
 
 /// The file system of the machine.
@@ -126,6 +130,14 @@ impl DiskFile for RealFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn uncache(&self, octets: Range<u64>) -> io::Result<()> {
+        let length = NonZeroU64::new(octets.end.saturating_sub(octets.start));
+        if length.is_some() {
+            rustix::fs::fadvise(&self.0, octets.start, length, Advice::DontNeed)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,6 +22,13 @@ pub(crate) const BATCH_OCTETS_MAX: usize = 64 << 20;
 /// Free space is looked at once per so many octets written.
 const SPACE_CHECK_OCTETS: u64 = 1 << 20;
 
+/// So much of what was written last stays in the system's memory, for the history, which reads
+/// behind, and for the next opening after a crash.
+const CACHED_OCTETS: u64 = 64 << 20;
+
+/// What is behind is forgotten in pieces of so many octets.
+const UNCACHE_STEP_OCTETS: u64 = 1 << 20;
+
 /// Whether the store takes work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -61,6 +68,8 @@ pub(crate) struct Journal {
     committed: Arc<AtomicU64>,
     condition: Condition,
     unchecked_octets: u64,
+    /// What was written before this position is not kept in the system's memory any more.
+    cached_from: u64,
     pub(crate) counters: JournalCounters,
 }
 
@@ -116,6 +125,7 @@ impl Journal {
             committed: Arc::new(AtomicU64::new(committed)),
             condition: Condition::Ready,
             unchecked_octets: SPACE_CHECK_OCTETS,
+            cached_from: committed,
             counters: JournalCounters::default(),
         })
     }
@@ -238,6 +248,7 @@ impl Journal {
         self.batch.clear();
         self.batch_records = 0;
         self.check_space(octets);
+        self.uncache();
         Ok(self.committed())
     }
 
@@ -363,6 +374,21 @@ impl Journal {
         if let Some(mut last) = self.segments.last_entry() {
             last.get_mut().trim();
         }
+    }
+
+    /// Lets the system forget what is far behind. Nearly nobody reads it, and a system that gives
+    /// all its memory to it has to find new memory for each batch: on a virtual machine, from the
+    /// host, at many times the cost of the write.
+    fn uncache(&mut self) {
+        let until = self.committed().saturating_sub(CACHED_OCTETS);
+        if until < self.cached_from + UNCACHE_STEP_OCTETS {
+            return;
+        }
+        let behind = self.segments.range(..until).rev();
+        for (_, segment) in behind.take_while(|(_, segment)| segment.end > self.cached_from) {
+            segment.uncache(self.cached_from..until);
+        }
+        self.cached_from = until;
     }
 
     fn refuse(&mut self, first: &StoreError, error: StoreError) -> StoreError {

@@ -10,6 +10,7 @@
 //! next begins: octets beyond belong to a batch whose fsync failed and that was written again.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,6 +46,9 @@ pub(crate) struct Segment {
 
 /// Space is taken ahead in pieces of so many octets: the file system has less to do for each batch.
 const RESERVE_OCTETS: u64 = 4 << 20;
+
+/// Pages are forgotten whole and in groups that the file system may keep as one.
+const UNCACHE_OCTETS: u64 = 64 << 10;
 
 impl Segment {
     /// Where a position stands in the file.
@@ -146,6 +150,19 @@ impl Segment {
             let _ = self.file.reserve(self.reserved);
         }
         write_all(&*self.file, octets, offset)
+    }
+
+    /// Lets the system forget what stands between two positions. Only an economy, as is what it
+    /// keeps although it was told.
+    pub(crate) fn uncache(&self, positions: Range<u64>) {
+        let from = self.offset(positions.start.max(self.first));
+        let from = from - from % UNCACHE_OCTETS;
+        let to = self.offset(positions.end.min(self.end));
+        let to = match positions.end < self.end {
+            true => to - to % UNCACHE_OCTETS,
+            false => to.next_multiple_of(UNCACHE_OCTETS),
+        };
+        let _ = self.file.uncache(from..to);
     }
 
     /// Gives back the space behind the last frame, if any was taken. Only an economy: readers stop at `end` whatever

@@ -150,7 +150,7 @@ pub struct InboundConfig {
     /// Account that messages from phones belong to. Default empty.
     pub account: Arc<str>,
     /// Where messages from phones are sent to; empty: they wait to be fetched. Default empty.
-    pub callback_url: String,
+    pub callback_url: Arc<str>,
     /// How long a message from a phone may wait for its application. Default 3 days.
     pub expires_in_ms: u64,
 }
@@ -161,7 +161,7 @@ impl Default for InboundConfig {
             default_alphabet: Encoding::Gsm7,
             receipt_id: ReceiptId::Auto,
             account: Arc::from(""),
-            callback_url: String::new(),
+            callback_url: Arc::default(),
             expires_in_ms: 3 * 24 * 60 * 60 * 1_000,
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn message(text: &str) -> Message {
         expires_at: NOW.plus_ms(3_600_000),
         idempotency_key: String::new(),
         request_hash: 0,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,

@@ -23,7 +23,7 @@ fn message(kind: Kind, content: Content) -> Message {
         expires_at: AT.plus_ms(1_000),
         idempotency_key: String::new(),
         request_hash: 0,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: Some(Arc::from("acme")),
@@ -57,7 +57,7 @@ pub(crate) fn callback(url: &str, state: State) -> Message {
 /// A message from a phone.
 pub(crate) fn inbound(url: &str) -> Message {
     Message {
-        callback_url: url.to_owned(),
+        callback_url: url.into(),
         options: vec![("sms.data_coding".to_owned(), "0".to_owned())],
         ..message(Kind::Inbound, Content::Text("hi\n".to_owned()))
     }

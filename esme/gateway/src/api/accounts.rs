@@ -18,7 +18,7 @@ pub struct Account {
     /// SHA-256 of its key.
     pub key_sha256: [u8; 32],
     /// Where events go when a message does not say; empty: nowhere.
-    pub callback_url: String,
+    pub callback_url: Arc<str>,
     /// Which states make a callback.
     pub callback_states: StateSet,
     /// Messages per second that it may hand in; `None`: no limit.

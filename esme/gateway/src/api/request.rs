@@ -67,7 +67,7 @@ const FIELDS_NOT_YET: &[&str] = &[
 #[derive(Clone, Debug)]
 pub(super) struct Defaults {
     pub(super) account: Arc<str>,
-    pub(super) callback_url: String,
+    pub(super) callback_url: Arc<str>,
     pub(super) callback_states: StateSet,
     pub(super) validity_ms: u64,
     pub(super) now: Timestamp,
@@ -325,9 +325,9 @@ fn duration_ms(value: &Value) -> Option<u64> {
     }
 }
 
-fn callback_url(fields: &mut Fields, defaults: &Defaults) -> Result<String, Problem> {
+fn callback_url(fields: &mut Fields, defaults: &Defaults) -> Result<Arc<str>, Problem> {
     let Some(url) = fields.string("callback_url", URL_CHARACTERS_MAX)? else {
-        return Ok(defaults.callback_url.clone());
+        return Ok(Arc::clone(&defaults.callback_url));
     };
     let valid = url.is_empty()
         || url.parse::<axum::http::Uri>().is_ok_and(|uri| {
@@ -336,7 +336,7 @@ fn callback_url(fields: &mut Fields, defaults: &Defaults) -> Result<String, Prob
     if !valid {
         return Err(fields.problem("callback_url", format!("`{url}` is no http or https URL")));
     }
-    Ok(url)
+    Ok(url.into())
 }
 
 /// Tells one request from another; 64 bits are plenty for requests with the same key.

@@ -125,7 +125,7 @@ impl Config {
             default_alphabet: provider.default_alphabet.into(),
             receipt_id: provider.receipt_id.into(),
             account: Arc::from(account),
-            callback_url: url.map(|url| url.0).unwrap_or_default(),
+            callback_url: url.map(|url| url.0.into()).unwrap_or_default(),
             expires_in_ms: ms(self.callback.expiry),
         }
     }

@@ -221,7 +221,7 @@ mod tests {
             expires_at: signalbox_router::Timestamp(2),
             idempotency_key: String::new(),
             request_hash: 0,
-            callback_url: String::new(),
+            callback_url: Arc::default(),
             callback_states: signalbox_router::StateSet::NONE,
             parent: None,
             provider: None,

@@ -91,7 +91,7 @@ impl Bench {
             expires_at: self.now.plus_ms(VALIDITY_MS),
             idempotency_key: String::new(),
             request_hash: self.made,
-            callback_url: String::new(),
+            callback_url: "".into(),
             callback_states: StateSet::NONE,
             parent: None,
             provider: None,

@@ -79,7 +79,7 @@ pub(crate) fn get_message(reader: &mut Reader<'_>) -> Result<Message, Malformed>
         subject: reader.string("subject")?,
         content: get_content(reader)?,
         idempotency_key: reader.string("idempotency_key")?,
-        callback_url: reader.string("callback_url")?,
+        callback_url: reader.shared("callback_url")?,
         provider: match head.has_provider {
             true => Some(reader.str("provider")?.into()),
             false => None,

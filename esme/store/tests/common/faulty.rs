@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -288,6 +289,10 @@ impl DiskFile for FaultyFile {
     }
 
     fn reserve(&self, _octets: u64) -> io::Result<()> {
+        self.disk.state().call().map_err(Fault::error)
+    }
+
+    fn uncache(&self, _octets: Range<u64>) -> io::Result<()> {
         self.disk.state().call().map_err(Fault::error)
     }
 

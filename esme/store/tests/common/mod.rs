@@ -76,7 +76,7 @@ pub fn message(number: u64) -> Message {
         expires_at: Timestamp(START.0 + 86_400_000),
         idempotency_key: String::new(),
         request_hash: number,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,

@@ -233,7 +233,7 @@ fn forms_of_ids_meet_the_id_of_the_response() {
 fn message(sm: &Sm<'_>) -> Message {
     let config = InboundConfig {
         account: Arc::from("shop"),
-        callback_url: "https://shop.example/in".to_owned(),
+        callback_url: "https://shop.example/in".into(),
         expires_in_ms: 1_000,
         ..InboundConfig::default()
     };
@@ -262,7 +262,7 @@ fn a_message_from_a_phone() {
         ("+491711234567", ["sms:100".to_owned()].as_slice())
     );
     assert_eq!(&*message.account, "shop");
-    assert_eq!(message.callback_url, "https://shop.example/in");
+    assert_eq!(&*message.callback_url, "https://shop.example/in");
     assert_eq!(message.provider.as_deref(), Some("acme"));
     assert_eq!(
         (message.accepted_at, message.expires_at),

@@ -19,7 +19,7 @@ fn message(number: u128) -> Arc<Message> {
         expires_at: Timestamp(9),
         idempotency_key: String::new(),
         request_hash: 0,
-        callback_url: String::new(),
+        callback_url: "".into(),
         callback_states: StateSet::NONE,
         parent: None,
         provider: None,
