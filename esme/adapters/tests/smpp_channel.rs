@@ -14,7 +14,7 @@ use signalbox_codec::CommandStatus;
 use signalbox_esme::{BindType, ClientConfig, Secret};
 use signalbox_router::{
     Content, DeliveryId, Dispatch, Input, Kind, Message, MessageId, Outcome, Priority,
-    ProviderName, State, StateSet, Timestamp, Token,
+    ProviderName, RemoteId, State, StateSet, Timestamp, Token,
 };
 use smsc_sim::{Behaviour, Disconnect, Mo, Smsc};
 use tokio::sync::mpsc;
@@ -150,7 +150,7 @@ impl Rig {
         .await
     }
 
-    async fn receipt(&mut self) -> (Vec<Arc<str>>, State, Token) {
+    async fn receipt(&mut self) -> (Vec<RemoteId>, State, Token) {
         self.next(|input| match input {
             Input::Receipt {
                 remote_ids,
@@ -188,7 +188,7 @@ fn message(id: u128, to: &str, text: &str) -> Message {
     }
 }
 
-fn accepted_id(outcome: Outcome) -> Arc<str> {
+fn accepted_id(outcome: Outcome) -> RemoteId {
     match outcome {
         Outcome::Accepted {
             remote_id: Some(remote_id),
@@ -209,7 +209,7 @@ async fn a_message_and_its_receipt() {
     let (remote_ids, state, token) = rig.receipt().await;
     assert!(
         remote_ids.contains(&remote_id),
-        "{remote_ids:?} without {remote_id}"
+        "{remote_ids:?} without {remote_id:?}"
     );
     assert_eq!(state, State::Delivered);
     rig.acknowledge(token);

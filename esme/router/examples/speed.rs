@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use signalbox_router::{
     Action, Content, Dispatch, Effects, Input, Kind, Ledger, MemoryLedger, Message, MessageId,
-    Outcome, PartId, Priority, ProviderName, Route, Router, RouterConfig, State, StateSet,
-    Timestamp, Token, UnknownOutcome,
+    Outcome, PartId, Priority, ProviderName, RemoteId, Route, Router, RouterConfig, State,
+    StateSet, Timestamp, Token, UnknownOutcome,
 };
 
 const ROUNDS: u64 = 200;
@@ -82,11 +82,11 @@ impl Run {
             messages,
         }]);
         assert_eq!(sent.len(), BATCH as usize);
-        let remote_ids: Vec<Arc<str>> = (0..BATCH)
+        let remote_ids: Vec<RemoteId> = (0..BATCH)
             .map(|at| format!("{:x}", round * BATCH + at).into())
             .collect();
         let outcomes = sent.iter().zip(&remote_ids).map(|(dispatch, remote_id)| {
-            let remote_id = Some(Arc::clone(remote_id));
+            let remote_id = Some(remote_id.clone());
             outcome(
                 "acme",
                 dispatch,

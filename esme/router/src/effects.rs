@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, Timestamp};
+use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, RemoteId, Timestamp};
 use crate::input::{Dispatch, ParkedReceipt, Token};
 use crate::message::Message;
 use crate::state::{DeliveryState, ErrorCode, State};
@@ -45,7 +45,7 @@ pub enum Record {
         /// The provider.
         provider: ProviderName,
         /// First candidate id of the parked receipt.
-        remote_id: Arc<str>,
+        remote_id: RemoteId,
         /// The part that it belongs to; `None`: an orphan.
         matched: Option<PartId>,
         /// When.
@@ -65,7 +65,7 @@ pub enum Event {
         /// Of how many.
         parts_total: u8,
         /// The provider's id.
-        remote_id: Option<Arc<str>>,
+        remote_id: Option<RemoteId>,
     },
     /// An attempt failed and another will follow at `retry_at`.
     RetryScheduled {

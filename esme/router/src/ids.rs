@@ -1,8 +1,12 @@
 //! Identifiers and time as the core knows them. Nothing here is made up inside the core: ids and
 //! `now` come in from the owner, so that every run can be repeated.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
+
+use compact_str::CompactString;
 
 /// Milliseconds since the Unix epoch. 0 means "not set" where a field says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +106,43 @@ pub struct PartId {
     pub delivery: DeliveryId,
     /// Number of the part, from 1 (as in `sar_segment_seqnum`).
     pub part: u8,
+}
+
+/// A provider's id of a part, as it came in the response. Up to 24 octets, which most providers keep
+/// to, take no memory of their own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemoteId(CompactString);
+
+impl Deref for RemoteId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RemoteId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for RemoteId {
+    fn from(id: &str) -> Self {
+        Self(id.into())
+    }
+}
+
+impl From<String> for RemoteId {
+    fn from(id: String) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Debug for RemoteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
 }
 
 /// Name of a provider: a place that deliveries can be dispatched to. For SMS the name of the

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, Timestamp};
+use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, RemoteId, Timestamp};
 use crate::message::{Content, Message};
 use crate::state::{ErrorCode, State};
 
@@ -60,7 +60,7 @@ pub enum Input {
         provider: ProviderName,
         /// Candidate forms of the id, best first (as is, case-folded, hex, decimal …), each in the
         /// canonical form in which the adapter also reports ids in [`Outcome::Accepted`].
-        remote_ids: Vec<Arc<str>>,
+        remote_ids: Vec<RemoteId>,
         /// State in the receipt: `Sent` stands for a state that is not final (ENROUTE, ACCEPTD).
         state: State,
         /// Code in the receipt.
@@ -90,7 +90,7 @@ pub enum Outcome {
     /// `receipt_expected`. Without an expected receipt `Sent` is the last state.
     Accepted {
         /// Id, if the provider gives any.
-        remote_id: Option<Arc<str>>,
+        remote_id: Option<RemoteId>,
         /// Whether a receipt was asked for.
         receipt_expected: bool,
     },
@@ -134,7 +134,7 @@ pub struct ParkedReceipt {
     /// The provider.
     pub provider: ProviderName,
     /// Candidate forms of the id, best first.
-    pub remote_ids: Vec<Arc<str>>,
+    pub remote_ids: Vec<RemoteId>,
     /// State in the receipt.
     pub state: State,
     /// Code in the receipt.

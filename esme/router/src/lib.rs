@@ -35,7 +35,7 @@ pub use config::{ROUTE_PROVIDERS_MAX, Route, RouterConfig, UnknownOutcome};
 pub use deadline::{OVERDUE_MAX, OVERDUE_PARKED_MAX};
 pub use dispatch::DISPATCH_MAX;
 pub use effects::{Action, CancelResult, Effects, Event, Record, SubmitResult};
-pub use ids::{DeliveryId, MessageId, PartId, ProviderName, Timestamp};
+pub use ids::{DeliveryId, MessageId, PartId, ProviderName, RemoteId, Timestamp};
 pub use input::{Dispatch, Input, Outcome, ParkedReceipt, Token};
 pub use ledger::{Delivery, Ledger, LedgerError};
 pub use memory::{LINGER_MAX, MemoryLedger};

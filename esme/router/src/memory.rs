@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::effects::Record;
-use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, Timestamp};
+use crate::ids::{DeliveryId, MessageId, PartId, ProviderName, RemoteId, Timestamp};
 use crate::input::ParkedReceipt;
 use crate::ledger::{Delivery, Ledger, LedgerError};
 use crate::message::{Message, Priority};
@@ -37,10 +37,10 @@ pub struct MemoryLedger {
     queue: BTreeSet<QueueKey>,
     deadlines: BTreeSet<(Timestamp, DeliveryId)>,
     dispatched: BTreeSet<DeliveryId>,
-    remote_ids: BTreeMap<ProviderName, BTreeMap<Arc<str>, PartId>>,
-    parked: BTreeMap<(ProviderName, Arc<str>), ParkedReceipt>,
-    parked_ids: BTreeMap<ProviderName, BTreeMap<Arc<str>, Arc<str>>>,
-    parked_deadlines: BTreeSet<(Timestamp, ProviderName, Arc<str>)>,
+    remote_ids: BTreeMap<ProviderName, BTreeMap<RemoteId, PartId>>,
+    parked: BTreeMap<(ProviderName, RemoteId), ParkedReceipt>,
+    parked_ids: BTreeMap<ProviderName, BTreeMap<RemoteId, RemoteId>>,
+    parked_deadlines: BTreeSet<(Timestamp, ProviderName, RemoteId)>,
     linger: VecDeque<DeliveryId>,
 }
 
@@ -116,7 +116,7 @@ impl MemoryLedger {
             self.remote_ids
                 .entry(provider.clone())
                 .or_default()
-                .insert(Arc::clone(remote_id), PartId { delivery: id, part });
+                .insert(remote_id.clone(), PartId { delivery: id, part });
         }
         let was_done = former.is_some_and(|former| former.phase == Phase::Done);
         if state.phase == Phase::Done && !was_done {
@@ -176,16 +176,16 @@ impl MemoryLedger {
         self.unpark(&receipt.provider, first);
         let ids = self.parked_ids.entry(receipt.provider.clone()).or_default();
         for remote_id in &receipt.remote_ids {
-            ids.insert(Arc::clone(remote_id), Arc::clone(first));
+            ids.insert(remote_id.clone(), first.clone());
         }
-        let key = (receipt.provider.clone(), Arc::clone(first));
+        let key = (receipt.provider.clone(), first.clone());
         self.parked_deadlines
-            .insert((receipt.deadline_at, key.0.clone(), Arc::clone(&key.1)));
+            .insert((receipt.deadline_at, key.0.clone(), key.1.clone()));
         self.parked.insert(key, receipt.clone());
     }
 
-    fn unpark(&mut self, provider: &ProviderName, first: &Arc<str>) {
-        let key = (provider.clone(), Arc::clone(first));
+    fn unpark(&mut self, provider: &ProviderName, first: &RemoteId) {
+        let key = (provider.clone(), first.clone());
         let Some(receipt) = self.parked.remove(&key) else {
             return;
         };
@@ -260,10 +260,7 @@ impl Ledger for MemoryLedger {
         else {
             return Ok(None);
         };
-        Ok(self
-            .parked
-            .get(&(provider.clone(), Arc::clone(first)))
-            .cloned())
+        Ok(self.parked.get(&(provider.clone(), first.clone())).cloned())
     }
 
     fn claim(
@@ -309,9 +306,7 @@ impl Ledger for MemoryLedger {
             .take_while(|(deadline, _, _)| *deadline <= now);
         Ok(due
             .take(max)
-            .filter_map(|(_, provider, first)| {
-                self.parked.get(&(provider.clone(), Arc::clone(first)))
-            })
+            .filter_map(|(_, provider, first)| self.parked.get(&(provider.clone(), first.clone())))
             .cloned()
             .collect())
     }
@@ -377,7 +372,7 @@ fn due_range(
 }
 
 /// Parts that have a remote id, with their numbers.
-fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Arc<str>)> {
+fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &RemoteId)> {
     (1..=u8::MAX)
         .zip(&state.parts)
         .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))

@@ -4,10 +4,8 @@
 //! timeline; any other sets the state of its part, whatever the part was before: the later one
 //! wins.
 
-use std::sync::Arc;
-
 use crate::effects::{Action, Event, Record};
-use crate::ids::{PartId, ProviderName};
+use crate::ids::{PartId, ProviderName, RemoteId};
 use crate::input::{ParkedReceipt, Token};
 use crate::ledger::{Ledger, LedgerError};
 use crate::message::Message;
@@ -55,7 +53,7 @@ impl<L: Ledger> Step<'_, L> {
         &mut self,
         part: PartId,
         provider: &ProviderName,
-        remote_id: &Arc<str>,
+        remote_id: &RemoteId,
     ) -> Result<(), LedgerError> {
         match self.ledger.parked(provider, remote_id)? {
             Some(receipt) => self.apply_parked(part, &receipt),

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{MessageId, ProviderName, Timestamp};
+use crate::ids::{MessageId, ProviderName, RemoteId, Timestamp};
 use crate::message::Priority;
 
 /// What a user sees of a delivery (and of a part).
@@ -110,7 +110,7 @@ pub struct PartState {
     /// `Accepted` (not yet taken by the provider), `Sent`, `Unknown` or a final state.
     pub state: State,
     /// The provider's id of the part, as it came in the response.
-    pub remote_id: Option<Arc<str>>,
+    pub remote_id: Option<RemoteId>,
     /// Code of its failure.
     pub error: Option<ErrorCode>,
 }

@@ -4,14 +4,13 @@
 
 mod bench;
 
-use std::sync::Arc;
-
 use bench::{
     Bench, HOUR, SECOND, VALIDITY_MS, code, config, next_route, refused, retry, route, taken,
     throttled, unknown,
 };
 use signalbox_router::{
-    Event, Input, Message, Outcome, Phase, RouterConfig, State, Timestamp, Token, UnknownOutcome,
+    Event, Input, Message, Outcome, Phase, RemoteId, RouterConfig, State, Timestamp, Token,
+    UnknownOutcome,
 };
 
 #[test]
@@ -52,7 +51,7 @@ fn each_outcome_leads_to_its_state() {
 
 #[test]
 fn each_outcome_is_told_in_the_timeline() {
-    let remote_id: Arc<str> = Arc::from("1");
+    let remote_id = RemoteId::from("1");
     let rows = [
         (
             taken("1"),

@@ -6,15 +6,14 @@
 mod bench;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bench::{
     Bench, HOUR, SECOND, START, code, config, next_route, refused, retry, route, throttled,
 };
 use signalbox_router::{
     Action, Content, DeliveryId, Dispatch, Effects, Input, Kind, Ledger, MemoryLedger, Message,
-    MessageId, Outcome, PartId, Phase, ProviderName, Record, Route, Router, RouterConfig, State,
-    StateSet, Timestamp, Token, UnknownOutcome,
+    MessageId, Outcome, PartId, Phase, ProviderName, Record, RemoteId, Route, Router, RouterConfig,
+    State, StateSet, Timestamp, Token, UnknownOutcome,
 };
 
 const SEEDS: u64 = 60;
@@ -261,12 +260,12 @@ impl World {
         let part = reported[self.draw(reported.len())];
         let provider = self.fates[&part].0.clone();
         let webhook = provider == ProviderName::webhook();
-        let remote_id: Arc<str> = format!("{:?}", (part, self.next_token)).into();
+        let remote_id: RemoteId = format!("{:?}", (part, self.next_token)).into();
         let luck = if self.calm { 0 } else { self.draw(20) };
         let (outcome, fate) = match luck {
             0..=9 if webhook => (Outcome::Delivered, Fate::Taken),
             0..=9 => {
-                let remote_id = Some(Arc::clone(&remote_id));
+                let remote_id = Some(remote_id.clone());
                 (
                     Outcome::Accepted {
                         remote_id,
@@ -310,7 +309,7 @@ impl World {
         }
     }
 
-    fn send_receipt(&mut self, provider: &ProviderName, remote_id: &Arc<str>) {
+    fn send_receipt(&mut self, provider: &ProviderName, remote_id: &RemoteId) {
         let states = [
             State::Sent,
             State::Failed,
@@ -320,7 +319,7 @@ impl World {
         ];
         for _ in 0..=self.draw(2) {
             let state = states[self.draw(5)];
-            let (provider, remote_ids) = (provider.clone(), vec![Arc::clone(remote_id)]);
+            let (provider, remote_ids) = (provider.clone(), vec![remote_id.clone()]);
             let error = None;
             self.expect(|token| Input::Receipt {
                 provider,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use signalbox_router::{
     CallbackEvent, Content, DeliveryId, DeliveryState, Event, Kind, Ledger, Message, MessageId,
-    PartState, Phase, Priority, ProviderName, Record, State, StateSet, Timestamp,
+    PartState, Phase, Priority, ProviderName, Record, RemoteId, State, StateSet, Timestamp,
 };
 use signalbox_store::{History, HistoryConfig, Store, StoreConfig};
 
@@ -102,10 +102,10 @@ fn records(number: u64, step: u64) -> Vec<Record> {
             states: vec![state],
         }];
     }
-    let remote_id: Arc<str> = format!("{:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).into();
+    let remote_id: RemoteId = format!("{:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)).into();
     state.parts = vec![PartState {
         state: State::Sent,
-        remote_id: Some(Arc::clone(&remote_id)),
+        remote_id: Some(remote_id.clone()),
         error: None,
     }];
     state.state = State::Sent;

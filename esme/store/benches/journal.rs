@@ -9,7 +9,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use signalbox_router::{
     Content, DeliveryId, DeliveryState, Event, Kind, Ledger, Message, MessageId, PartState, Phase,
-    Priority, ProviderName, Record, State, StateSet, Timestamp,
+    Priority, ProviderName, Record, RemoteId, State, StateSet, Timestamp,
 };
 use signalbox_store::{Store, StoreConfig};
 
@@ -28,7 +28,7 @@ struct Source {
 
 struct Batch {
     messages: Vec<Arc<Message>>,
-    remote_ids: Vec<Arc<str>>,
+    remote_ids: Vec<RemoteId>,
 }
 
 impl Source {
@@ -112,13 +112,13 @@ fn run(store: &mut Store, provider: &ProviderName, batch: Batch) {
         state.deadline_at = at.plus_ms(259_200_000);
         state.parts = vec![PartState {
             state: State::Sent,
-            remote_id: Some(Arc::clone(remote_id)),
+            remote_id: Some(remote_id.clone()),
             error: None,
         }];
         let event = Event::PartSent {
             part: 1,
             parts_total: 1,
-            remote_id: Some(Arc::clone(remote_id)),
+            remote_id: Some(remote_id.clone()),
         };
         changed(store, delivery, *at, event, state);
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use signalbox_router::MessageId;
+use signalbox_router::{MessageId, RemoteId};
 
 /// Octets that do not say what they should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +233,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn shared(&mut self, field: &'static str) -> Result<Arc<str>, Malformed> {
         Ok(Arc::from(self.str(field)?))
+    }
+
+    pub(crate) fn remote_id(&mut self, field: &'static str) -> Result<RemoteId, Malformed> {
+        self.str(field).map(RemoteId::from)
     }
 
     pub(crate) fn id(&mut self, field: &'static str) -> Result<MessageId, Malformed> {

@@ -195,7 +195,7 @@ impl Pair {
         };
         self.apply(Record::Unparked {
             provider: receipt.provider.clone(),
-            remote_id: Arc::clone(&receipt.remote_ids[0]),
+            remote_id: receipt.remote_ids[0].clone(),
             matched: None,
             at: self.now,
         });

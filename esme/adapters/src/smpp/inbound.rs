@@ -16,8 +16,8 @@ use signalbox_codec::receipt::{self, Receipt, ReceiptState};
 use signalbox_codec::udh::{Concatenation, ReferenceWidth, Udh};
 use signalbox_codec::{COctetStr, Tag, Tlvs, text};
 use signalbox_router::{
-    Content, ErrorCode, Kind, Message, MessageId, Priority, ProviderName, State, StateSet,
-    Timestamp,
+    Content, ErrorCode, Kind, Message, MessageId, Priority, ProviderName, RemoteId, State,
+    StateSet, Timestamp,
 };
 
 use super::address::{SCHEME, to_text};
@@ -47,7 +47,7 @@ pub enum Incoming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncomingReceipt {
     /// Forms of the id, best first; canonical.
-    pub remote_ids: Vec<Arc<str>>,
+    pub remote_ids: Vec<RemoteId>,
     /// The state; `Sent` for one that is not final.
     pub state: State,
     /// The code of a failure.
@@ -60,9 +60,9 @@ pub struct IncomingReceipt {
 /// The id that a response gave, in the form under which receipts are looked up; `None` when it is
 /// empty.
 #[must_use]
-pub fn remote_id(message_id: &[u8]) -> Option<Arc<str>> {
+pub fn remote_id(message_id: &[u8]) -> Option<RemoteId> {
     let canonical = receipt::canonical_id(&String::from_utf8_lossy(message_id));
-    (!canonical.is_empty()).then(|| Arc::from(canonical))
+    (!canonical.is_empty()).then(|| canonical.into())
 }
 
 /// The fields of deliver_sm and data_sm that matter.
@@ -276,7 +276,7 @@ impl Delivered<'_> {
     }
 }
 
-fn receipt_ids(rule: ReceiptId, receipt: &Receipt<'_>) -> Vec<Arc<str>> {
+fn receipt_ids(rule: ReceiptId, receipt: &Receipt<'_>) -> Vec<RemoteId> {
     let Some(id) = receipt.id.map(String::from_utf8_lossy) else {
         return Vec::new();
     };
@@ -293,7 +293,7 @@ fn receipt_ids(rule: ReceiptId, receipt: &Receipt<'_>) -> Vec<Arc<str>> {
         }
         ReceiptId::DecimalToHex => candidates.truncate(1),
     }
-    candidates.into_iter().map(Arc::from).collect()
+    candidates.into_iter().map(RemoteId::from).collect()
 }
 
 fn state_of(receipt: &Receipt<'_>, intermediate: bool) -> State {

@@ -1,11 +1,9 @@
 //! From what happened to a submit_sm to the router's [`Outcome`]. Pure; the one table of this
 //! channel.
 
-use std::sync::Arc;
-
 use signalbox_codec::CommandStatus;
 use signalbox_esme::Failure;
-use signalbox_router::{ErrorCode, Outcome};
+use signalbox_router::{ErrorCode, Outcome, RemoteId};
 
 use super::profile::{Action, Profile};
 
@@ -35,7 +33,7 @@ pub enum Pressure {
 pub fn of_response(
     profile: &Profile,
     command_status: CommandStatus,
-    remote_id: Option<Arc<str>>,
+    remote_id: Option<RemoteId>,
     receipt_wanted: bool,
 ) -> Verdict {
     if command_status == CommandStatus::ESME_ROK {
@@ -100,7 +98,7 @@ mod tests {
             (None, false, false),
         ];
         for (id, receipt_wanted, receipt_expected) in rows {
-            let remote_id = id.map(Arc::<str>::from);
+            let remote_id = id.map(RemoteId::from);
             let status = CommandStatus::ESME_ROK;
             let verdict = of_response(
                 &Profile::default(),

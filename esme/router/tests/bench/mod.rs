@@ -8,8 +8,8 @@ use std::sync::Arc;
 use signalbox_router::{
     Action, CallbackEvent, CancelResult, Content, DeliveryId, DeliveryState, Dispatch, Effects,
     ErrorCode, Event, Input, Kind, Ledger, MemoryLedger, Message, MessageId, Outcome, PartId,
-    Priority, ProviderName, Record, Route, Router, RouterConfig, State, StateSet, SubmitResult,
-    Timestamp, Token, UnknownOutcome,
+    Priority, ProviderName, Record, RemoteId, Route, Router, RouterConfig, State, StateSet,
+    SubmitResult, Timestamp, Token, UnknownOutcome,
 };
 
 /// Where the clock of every test starts.
@@ -247,7 +247,7 @@ impl Bench {
         let error = (state == State::Failed).then(|| code(7, "absent"));
         self.input(Input::Receipt {
             provider: provider.into(),
-            remote_ids: ids.iter().map(|id| Arc::from(*id)).collect(),
+            remote_ids: ids.iter().map(|id| RemoteId::from(*id)).collect(),
             state,
             error,
             otherwise: None,
@@ -260,7 +260,7 @@ impl Bench {
     pub fn perhaps_receipt(&mut self, provider: &str, id: &str, message: Message) {
         self.input(Input::Receipt {
             provider: provider.into(),
-            remote_ids: vec![Arc::from(id)],
+            remote_ids: vec![id.into()],
             state: State::Delivered,
             error: None,
             otherwise: Some(Box::new(message)),
@@ -319,7 +319,7 @@ pub fn code(value: u32, name: &str) -> ErrorCode {
 
 pub fn taken(remote_id: &str) -> Outcome {
     Outcome::Accepted {
-        remote_id: Some(Arc::from(remote_id)),
+        remote_id: Some(remote_id.into()),
         receipt_expected: true,
     }
 }

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use signalbox_router::{
-    DeliveryId, Kind, MessageId, ParkedReceipt, Phase, ProviderName, Record, Timestamp,
+    DeliveryId, Kind, MessageId, ParkedReceipt, Phase, ProviderName, Record, RemoteId, Timestamp,
 };
 
 use super::HistoryError;
@@ -59,11 +58,11 @@ pub(super) enum ReceiptChange {
     Parked(ParkedReceipt),
     Matched {
         provider: ProviderName,
-        remote_id: Arc<str>,
+        remote_id: RemoteId,
     },
     Orphaned {
         provider: ProviderName,
-        remote_id: Arc<str>,
+        remote_id: RemoteId,
         at: Timestamp,
     },
 }

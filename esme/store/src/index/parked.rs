@@ -1,10 +1,9 @@
 //! Receipts that wait for their message: few, so all of them are in memory and in each manifest.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use signalbox_router::{ParkedReceipt, ProviderName, Timestamp};
+use signalbox_router::{ParkedReceipt, ProviderName, RemoteId, Timestamp};
 
 /// Parked receipts by arrival.
 #[derive(Default)]
@@ -19,9 +18,9 @@ pub(crate) struct Parked {
 #[derive(Default)]
 struct Ids {
     /// The first id names a receipt.
-    by_first: HashMap<Arc<str>, u64, RandomState>,
+    by_first: HashMap<RemoteId, u64, RandomState>,
     /// Any form finds it; of receipts that share a form, the latest.
-    by_any: HashMap<Arc<str>, Vec<u64>, RandomState>,
+    by_any: HashMap<RemoteId, Vec<u64>, RandomState>,
 }
 
 impl Parked {
@@ -47,10 +46,10 @@ impl Parked {
         let number = self.next;
         self.next += 1;
         let ids = self.ids.entry(receipt.provider.clone()).or_default();
-        ids.by_first.insert(Arc::clone(first), number);
+        ids.by_first.insert(first.clone(), number);
         for remote_id in &receipt.remote_ids {
             ids.by_any
-                .entry(Arc::clone(remote_id))
+                .entry(remote_id.clone())
                 .or_default()
                 .push(number);
         }
@@ -69,7 +68,7 @@ impl Parked {
         if let Some(receipt) = self.receipts.remove(&number) {
             self.deadlines.remove(&(receipt.deadline_at, number));
             for remote_id in &receipt.remote_ids {
-                let sharing = ids.by_any.entry(Arc::clone(remote_id)).or_default();
+                let sharing = ids.by_any.entry(remote_id.clone()).or_default();
                 sharing.retain(|other| *other != number);
                 if sharing.is_empty() {
                     ids.by_any.remove(remote_id);

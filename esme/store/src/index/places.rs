@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use signalbox_router::{DeliveryId, DeliveryState, MessageId, PartId, Priority, ProviderName};
+use signalbox_router::{
+    DeliveryId, DeliveryState, MessageId, PartId, Priority, ProviderName, RemoteId,
+};
 
 use crate::index::keys::OrderKey;
 
@@ -12,7 +14,7 @@ use crate::index::keys::OrderKey;
 pub(crate) struct HotProvider {
     pub(crate) name: ProviderName,
     pub(crate) queues: [BTreeSet<OrderKey>; 5],
-    pub(crate) remote_ids: HashMap<Arc<str>, PartId, RandomState>,
+    pub(crate) remote_ids: HashMap<RemoteId, PartId, RandomState>,
 }
 
 /// Those of the configuration, so a list is enough.
@@ -83,7 +85,7 @@ impl Providers {
                 continue;
             }
             let known = &mut self.of(name).remote_ids;
-            known.insert(Arc::clone(remote_id), PartId { delivery: id, part });
+            known.insert(remote_id.clone(), PartId { delivery: id, part });
         }
     }
 
@@ -99,7 +101,7 @@ impl Providers {
             };
             for (part, remote_id) in remote_ids(state) {
                 let known = &mut self.of(name).remote_ids;
-                let place = known.entry(Arc::clone(remote_id));
+                let place = known.entry(remote_id.clone());
                 place.or_insert(PartId { delivery, part });
             }
         }
@@ -124,11 +126,11 @@ fn has_remote_id(
     state: &DeliveryState,
     provider: &ProviderName,
     part: u8,
-    remote_id: &Arc<str>,
+    remote_id: &RemoteId,
 ) -> bool {
     let known = state.parts.get(usize::from(part) - 1);
     let known = known.and_then(|part| part.remote_id.as_ref());
-    known.is_some_and(|known| same(known, remote_id))
+    known == Some(remote_id)
         && state
             .provider
             .as_ref()
@@ -147,7 +149,7 @@ impl HotProvider {
 }
 
 /// Parts that have a remote id, with their numbers.
-pub(crate) fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &Arc<str>)> {
+pub(crate) fn remote_ids(state: &DeliveryState) -> impl Iterator<Item = (u8, &RemoteId)> {
     (1..=u8::MAX)
         .zip(&state.parts)
         .filter_map(|(part, known)| Some((part, known.remote_id.as_ref()?)))
@@ -163,7 +165,7 @@ pub(crate) fn parts_with_remote_id<'a>(
             message: id,
             recipient,
         };
-        let part = move |(part, remote_id): (u8, &'a Arc<str>)| {
+        let part = move |(part, remote_id): (u8, &'a RemoteId)| {
             let provider = state.provider.as_ref()?;
             Some((PartId { delivery, part }, provider, &**remote_id))
         };

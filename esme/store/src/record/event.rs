@@ -103,7 +103,7 @@ pub(super) fn get_event(reader: &mut Reader<'_>) -> Result<Event, Malformed> {
             parts_total: reader.u8("event.parts_total")?,
             remote_id: match reader.u8("event.remote_id")? {
                 0 => None,
-                _ => Some(reader.shared("event.remote_id")?),
+                _ => Some(reader.remote_id("event.remote_id")?),
             },
         },
         RETRY_SCHEDULED => Event::RetryScheduled {

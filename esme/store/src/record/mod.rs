@@ -95,7 +95,7 @@ pub(crate) fn get_record(kind: Kind, payload: &[u8]) -> Result<Record, Malformed
         Kind::Parked => Record::Parked(get_receipt(reader)?),
         Kind::Unparked => Record::Unparked {
             provider: ProviderName(reader.shared("provider")?),
-            remote_id: reader.shared("remote_id")?,
+            remote_id: reader.remote_id("remote_id")?,
             matched: match reader.u8("matched")? {
                 0 => None,
                 _ => Some(get_part(reader)?),
@@ -165,7 +165,7 @@ pub(crate) fn get_receipt(reader: &mut Reader<'_>) -> Result<ParkedReceipt, Malf
     let provider = ProviderName(reader.shared("provider")?);
     let count = reader.count("remote_ids")?;
     let remote_ids = (0..count)
-        .map(|_| reader.shared("remote_ids"))
+        .map(|_| reader.remote_id("remote_ids"))
         .collect::<Result<_, _>>()?;
     Ok(ParkedReceipt {
         provider,

@@ -163,7 +163,7 @@ fn get_part_state(reader: &mut Reader<'_>) -> Result<PartState, Malformed> {
         state: state_of(head & PART_STATE)?,
         remote_id: match head & PART_REMOTE_ID {
             0 => None,
-            _ => Some(reader.shared("part.remote_id")?),
+            _ => Some(reader.remote_id("part.remote_id")?),
         },
         error: match head & PART_ERROR {
             0 => None,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use signalbox_router::{
     Content, DeliveryId, DeliveryState, Event, Kind, Message, MessageId, PartState, Phase,
-    Priority, ProviderName, Record, State, StateSet, Timestamp,
+    Priority, ProviderName, Record, RemoteId, State, StateSet, Timestamp,
 };
 use signalbox_store::{Filter, History, HistoryConfig, OpenReport, Position, Store, StoreConfig};
 
@@ -155,7 +155,7 @@ pub fn delivered(number: u64) -> Record {
     }
 }
 
-pub fn remote_id(number: u64) -> Arc<str> {
+pub fn remote_id(number: u64) -> RemoteId {
     format!("{number:08x}").into()
 }
 

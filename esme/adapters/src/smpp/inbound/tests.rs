@@ -49,7 +49,7 @@ fn summary(incoming: &Incoming) -> String {
             } else {
                 "perhaps"
             },
-            receipt.remote_ids[0],
+            &*receipt.remote_ids[0],
             receipt.state.name()
         ),
     }
