@@ -118,7 +118,8 @@ async fn a_disk_that_is_really_full_loses_nothing_and_recovers() {
     let mut settings = Settings::new(smsc.addr().port());
     settings.store = "reserve = \"0\"".into();
     let home = Home::new(&settings);
-    let gateway = GatewayProcess::start_on_small_disk(&home, 16 << 20);
+    // Too small for the store to take space ahead.
+    let gateway = GatewayProcess::start_on_small_disk(&home, 4 << 20);
     let mut client = gateway.client().await;
     let mut accepted = vec![send(&mut client, &message()).await];
     let filler = gateway.sees(&home.store()).join("filler");

@@ -108,8 +108,8 @@ pub struct PartId {
     pub part: u8,
 }
 
-/// A provider's id of a part, as it came in the response. Up to 24 octets, which most providers keep
-/// to, take no memory of their own.
+/// A provider's id of a part, as it came in the response. Up to 24 octets, which most providers
+/// keep to, take no memory of their own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RemoteId(CompactString);
 

@@ -165,8 +165,8 @@ impl Segment {
         let _ = self.file.uncache(from..to);
     }
 
-    /// Gives back the space behind the last frame, if any was taken. Only an economy: readers stop at `end` whatever
-    /// the file has, so a failure changes nothing.
+    /// Gives back the space behind the last frame, if any was taken. Only an economy: readers stop
+    /// at `end` whatever the file has, so a failure changes nothing.
     pub(crate) fn trim(&mut self) {
         if std::mem::take(&mut self.reserved) > 0 {
             let _ = self.file.set_octets(self.offset(self.end));

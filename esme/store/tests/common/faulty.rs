@@ -29,6 +29,8 @@ struct Content {
     octets: Vec<u8>,
     /// As of the last sync.
     durable: Vec<u8>,
+    /// What the system was told to forget, in order.
+    uncached: Vec<Range<u64>>,
 }
 
 #[derive(Default)]
@@ -79,6 +81,15 @@ impl FaultyDisk {
     /// From here on nothing is synced, whatever the calls say: the instant before the power goes.
     pub fn lie(&self) {
         self.state().lying = true;
+    }
+
+    /// What the system was told to forget of each file, with the file's length.
+    pub fn uncached(&self) -> Vec<(Vec<Range<u64>>, u64)> {
+        let state = self.state();
+        let files = state.names.values().map(|file| &state.contents[*file]);
+        files
+            .map(|content| (content.uncached.clone(), content.octets.len() as u64))
+            .collect()
     }
 
     pub fn set_free(&self, free: u64) {
@@ -135,6 +146,7 @@ fn torn(content: &Content, random: &mut Random, sector: usize) -> Content {
     Content {
         durable: octets.clone(),
         octets,
+        uncached: Vec::new(),
     }
 }
 
@@ -292,8 +304,13 @@ impl DiskFile for FaultyFile {
         self.disk.state().call().map_err(Fault::error)
     }
 
-    fn uncache(&self, _octets: Range<u64>) -> io::Result<()> {
-        self.disk.state().call().map_err(Fault::error)
+    fn uncache(&self, octets: Range<u64>) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.call().map_err(Fault::error)?;
+        let content = &mut state.contents[self.content];
+        assert!(octets.end <= content.durable.len().next_multiple_of(1 << 20) as u64);
+        content.uncached.push(octets);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
