@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use compact_str::CompactString;
+use smol_str::SmolStr;
 
 /// Milliseconds since the Unix epoch. 0 means "not set" where a field says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,10 +108,10 @@ pub struct PartId {
     pub part: u8,
 }
 
-/// A provider's id of a part, as it came in the response. Up to 24 octets, which most providers
-/// keep to, take no memory of their own.
+/// A provider's id of a part, as it came in the response. Up to 23 octets, which most providers
+/// keep to, take no memory of their own; longer ones are shared by their copies.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RemoteId(CompactString);
+pub struct RemoteId(SmolStr);
 
 impl Deref for RemoteId {
     type Target = str;

@@ -22,8 +22,8 @@ pub(crate) const BATCH_OCTETS_MAX: usize = 64 << 20;
 /// Free space is looked at once per so many octets written.
 const SPACE_CHECK_OCTETS: u64 = 1 << 20;
 
-/// So much of what was written last stays in the system's memory, for the history, which reads
-/// behind, and for the next opening after a crash.
+/// So much of what was written last stays in the system's memory, for the next opening after a
+/// crash.
 const CACHED_OCTETS: u64 = 64 << 20;
 
 /// What is behind is forgotten in pieces of so many octets.
@@ -68,8 +68,10 @@ pub(crate) struct Journal {
     committed: Arc<AtomicU64>,
     condition: Condition,
     unchecked_octets: u64,
-    /// What was written before this position is not kept in the system's memory any more.
+    /// Of what was written since the opening, the system was told to forget all before this.
     cached_from: u64,
+    /// Whoever reads behind has read all before this.
+    read_behind: u64,
     pub(crate) counters: JournalCounters,
 }
 
@@ -126,6 +128,7 @@ impl Journal {
             condition: Condition::Ready,
             unchecked_octets: SPACE_CHECK_OCTETS,
             cached_from: committed,
+            read_behind: u64::MAX,
             counters: JournalCounters::default(),
         })
     }
@@ -356,7 +359,8 @@ impl Journal {
             .values_mut()
             .next_back()
             .expect("a segment was made above");
-        let written = segment.write(&self.batch);
+        let ahead = self.condition == Condition::Ready;
+        let written = segment.write(&self.batch, ahead);
         let io = |doing| StoreError::io(doing, &segment.path);
         written.map_err(io("cannot write"))?;
         let started = Instant::now();
@@ -376,11 +380,17 @@ impl Journal {
         }
     }
 
-    /// Lets the system forget what is far behind. Nearly nobody reads it, and a system that gives
-    /// all its memory to it has to find new memory for each batch: on a virtual machine, from the
-    /// host, at many times the cost of the write.
+    /// Whoever reads behind has read all before this position.
+    pub(crate) fn set_read_behind(&mut self, position: u64) {
+        self.read_behind = position;
+    }
+
+    /// Lets the system forget what is far behind and was read. Only bodies that no cache holds are
+    /// read again, and a system that gives all its memory to the rest has to find new memory for
+    /// each batch: on a virtual machine, from the host, at many times the cost of the write.
     fn uncache(&mut self) {
         let until = self.committed().saturating_sub(CACHED_OCTETS);
+        let until = until.min(self.read_behind);
         if until < self.cached_from + UNCACHE_STEP_OCTETS {
             return;
         }

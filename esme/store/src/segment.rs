@@ -40,7 +40,7 @@ pub(crate) struct Segment {
     pub(crate) created_at: Timestamp,
     /// Of the two.
     pub(crate) headers_damaged: usize,
-    /// So many octets of the file have their space on the disk, as far as is known.
+    /// Space was asked for up to this length of the file, also by the process before; 0: for none.
     reserved: u64,
 }
 
@@ -136,18 +136,22 @@ impl Segment {
             salt,
             created_at,
             headers_damaged,
-            reserved: 0,
+            reserved: octets,
         }))
     }
 
     /// Writes octets behind the last frame. They count once they are synced and `end` says so.
-    pub(crate) fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+    /// `ahead`: space may be taken for those to come.
+    pub(crate) fn write(&mut self, octets: &[u8], ahead: bool) -> io::Result<()> {
         let offset = self.offset(self.end);
         let end = offset + octets.len() as u64;
-        if end > self.reserved {
+        if ahead && end > self.reserved {
             self.reserved = end + RESERVE_OCTETS;
-            // Where there is no space ahead, or no such call, the write tells what matters.
-            let _ = self.file.reserve(self.reserved);
+            // Where there is no such call, or not so much space, the write tells what matters; a
+            // part of the space may have been taken.
+            if self.file.reserve(self.reserved).is_err() {
+                let _ = self.file.set_octets(offset);
+            }
         }
         write_all(&*self.file, octets, offset)
     }
@@ -168,8 +172,8 @@ impl Segment {
     /// Gives back the space behind the last frame, if any was taken. Only an economy: readers stop
     /// at `end` whatever the file has, so a failure changes nothing.
     pub(crate) fn trim(&mut self) {
-        if std::mem::take(&mut self.reserved) > 0 {
-            let _ = self.file.set_octets(self.offset(self.end));
+        if self.reserved > 0 && self.file.set_octets(self.offset(self.end)).is_ok() {
+            self.reserved = 0;
         }
     }
 }

@@ -180,6 +180,7 @@ impl Store {
     /// Removes the oldest segment if it is older than the retention, the history has passed it
     /// and no message in it is unfinished. One per call; whether one was removed.
     pub fn retire(&mut self, now: Timestamp, history: Position) -> Result<bool, StoreError> {
+        self.journal.set_read_behind(history.0);
         let needed = self
             .index
             .needed_from(self.journal.committed())?

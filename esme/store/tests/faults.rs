@@ -83,6 +83,9 @@ fn each_call_fails_once_and_nothing_committed_is_lost() {
             work(&mut store, 0, BATCHES);
             check(&mut store, BATCHES, &why);
             drop(store);
+            let mut store = open(dir.path(), &disk).unwrap_or_else(|e| panic!("{why}: {e}"));
+            check(&mut store, BATCHES, &why);
+            drop(store);
             let mut random = Random(call);
             let after = disk.power_cut(&mut random, 512);
             let mut store = open(dir.path(), &after).unwrap_or_else(|e| panic!("{why}: {e}"));

@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::faulty::FaultyDisk;
+use common::faulty::{Fault, FaultyDisk};
 use common::{accepted, delivery, message};
-use signalbox_router::{Content, DeliveryState, Ledger, Record};
-use signalbox_store::{Store, StoreConfig};
+use signalbox_router::{Content, DeliveryState, Ledger, Record, Timestamp};
+use signalbox_store::{Condition, Position, Store, StoreConfig, StoreError};
 
 const MIB: u64 = 1 << 20;
 
@@ -67,6 +67,106 @@ fn space_is_taken_ahead_and_given_back() {
     }
 }
 
+/// A message that takes about so many octets.
+fn apply_large(store: &mut Store, number: u64, octets: usize) {
+    let mut large = message(number);
+    large.content = Content::Text("x".repeat(octets));
+    let record = Record::Accepted {
+        message: Arc::new(large),
+        states: vec![DeliveryState::default()],
+    };
+    store.apply(record).expect("applied");
+}
+
+#[test]
+fn what_was_taken_ahead_is_there_when_the_disk_is_full() {
+    const KIB: usize = 1 << 10;
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = FaultyDisk::new();
+    let config = common::config(dir.path());
+    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
+    let (mut store, _) = open(&disk).expect("a store");
+    commit(&mut store, 0);
+    assert!(disk.used() as u64 >= 4 * MIB);
+    // Others take the rest.
+    disk.set_space(Some(disk.used()));
+    let mut number = 0;
+    loop {
+        number += 1;
+        apply_large(&mut store, number, 64 * KIB);
+        match store.commit() {
+            Ok(_) => {}
+            Err(StoreError::DiskFull { .. }) => break,
+            Err(error) => panic!("message {number}: {error}"),
+        }
+    }
+    assert!((62..=64).contains(&number), "{number} messages of 64 KiB");
+    assert_eq!(store.condition(), Condition::DiskFull);
+
+    // Room for what was refused, and not for more ahead: none is taken where it is scarce.
+    let room = disk.used() + 200 * KIB;
+    disk.set_space(Some(room));
+    store.commit().expect("there is space again");
+    number += 1;
+    apply_large(&mut store, number, 64 * KIB);
+    store.commit().expect("committed");
+    assert!(
+        disk.used() + 32 * KIB < room,
+        "nothing is kept that is not used"
+    );
+    drop(store);
+    let (mut store, _) = open(&disk).expect("opened again");
+    for number in 0..=number {
+        let found = store.delivery(delivery(number)).expect("an answer");
+        assert!(found.is_some(), "message {number}");
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_nothing_taken_for_good() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = FaultyDisk::new();
+    let config = common::config(dir.path());
+    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
+    let (mut store, _) = open(&disk).expect("a store");
+    commit(&mut store, 0);
+    drop(store);
+    let needed = disk.used();
+    let (mut store, _) = open(&disk).expect("opened again");
+    commit(&mut store, 1);
+    assert!(disk.used() as u64 >= 4 * MIB);
+    // The end of the process, for which no call gets through.
+    disk.fail_always(Some(Fault::Io));
+    drop(store);
+    disk.fail_always(None);
+    assert!(disk.used() as u64 >= 4 * MIB, "it could give nothing back");
+    drop(open(&disk).expect("opened again"));
+    assert!(disk.used() < needed + (64 << 10), "{} used", disk.used());
+}
+
+#[test]
+fn nothing_is_forgotten_that_the_history_has_not_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = FaultyDisk::new();
+    let config = StoreConfig {
+        checkpoint_octets: 1 << 40,
+        ..common::config(dir.path())
+    };
+    let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
+    let read = Position(2 * MIB);
+    store.retire(Timestamp(0), read).expect("an answer");
+    for number in 0..70 {
+        apply_large(&mut store, number, MIB as usize);
+        store.commit().expect("committed");
+    }
+    let ranges = disk.uncached().into_iter().flat_map(|(ranges, _)| ranges);
+    let end = ranges.map(|range| range.end).max();
+    assert!(
+        end.is_some_and(|end| end >= MIB && end <= read.0 + (64 << 10)),
+        "{end:?}"
+    );
+}
+
 #[test]
 fn the_system_may_forget_what_is_far_behind_and_nothing_else() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -77,15 +177,8 @@ fn the_system_may_forget_what_is_far_behind_and_nothing_else() {
         ..common::config(dir.path())
     };
     let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
-    let mut message = message(0);
-    message.content = Content::Text("x".repeat(MIB as usize));
-    for number in 0..150_u128 {
-        message.id.0 += number + 1;
-        let record = Record::Accepted {
-            message: Arc::new(message.clone()),
-            states: vec![DeliveryState::default()],
-        };
-        store.apply(record).expect("applied");
+    for number in 0..150 {
+        apply_large(&mut store, number, MIB as usize);
         store.commit().expect("committed");
     }
 

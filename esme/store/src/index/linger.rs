@@ -46,6 +46,10 @@ struct Generation {
     begun_at: Timestamp,
 }
 
+/// So many places wait for a lookup at most, so that none takes long: more than the default setting
+/// brings together.
+const ADDED_MAX: usize = 16_384;
+
 /// Where in the octets a message begins, by hash of its id and of each of its remote ids; only what
 /// stands there tells whether it is the one. The later of two counts.
 #[derive(Default)]
@@ -57,6 +61,9 @@ struct Places {
 
 impl Places {
     fn add(&mut self, hash: u64, at: u32) {
+        if self.added.len() == ADDED_MAX {
+            self.map();
+        }
         self.added.push((hash, at));
     }
 

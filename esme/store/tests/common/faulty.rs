@@ -29,6 +29,8 @@ struct Content {
     octets: Vec<u8>,
     /// As of the last sync.
     durable: Vec<u8>,
+    /// Space is taken up to here, if it is behind the end.
+    reserved: usize,
     /// What the system was told to forget, in order.
     uncached: Vec<Range<u64>>,
 }
@@ -43,6 +45,8 @@ struct State {
     fail_at: Option<(u64, Fault)>,
     fail_always: Option<Fault>,
     free: u64,
+    /// Octets that all files may take together.
+    space: Option<usize>,
     /// Syncs say yes and do nothing.
     lying: bool,
 }
@@ -92,6 +96,16 @@ impl FaultyDisk {
             .collect()
     }
 
+    /// Octets that all files take, with what was taken ahead.
+    pub fn used(&self) -> usize {
+        self.state().used()
+    }
+
+    /// All files together may take so many octets and no more.
+    pub fn set_space(&self, octets: Option<usize>) {
+        self.state().space = octets;
+    }
+
     pub fn set_free(&self, free: u64) {
         self.state().free = free;
     }
@@ -121,6 +135,9 @@ impl FaultyDisk {
 
 fn torn(content: &Content, random: &mut Random, sector: usize) -> Content {
     let mut octets = content.durable.clone();
+    if random.below(2) == 0 {
+        octets.truncate(content.octets.len());
+    }
     let keep = random.below(3);
     if keep > 0 {
         // 1: some sectors; 2: all of them.
@@ -146,11 +163,28 @@ fn torn(content: &Content, random: &mut Random, sector: usize) -> Content {
     Content {
         durable: octets.clone(),
         octets,
-        uncached: Vec::new(),
+        ..Content::default()
+    }
+}
+
+impl Content {
+    fn taken(&self) -> usize {
+        self.octets.len().max(self.reserved)
     }
 }
 
 impl State {
+    fn used(&self) -> usize {
+        let files = self.names.values();
+        files.map(|file| self.contents[*file].taken()).sum()
+    }
+
+    /// Whether a file can take up to so many octets.
+    fn fits(&self, content: usize, octets: usize) -> bool {
+        let more = octets.saturating_sub(self.contents[content].taken());
+        self.space.is_none_or(|space| self.used() + more <= space)
+    }
+
     /// Counts a call; tells how it fails, if it does.
     fn call(&mut self) -> Result<(), Fault> {
         let call = self.calls;
@@ -279,8 +313,11 @@ impl DiskFile for FaultyFile {
             Some(Fault::Short) => 1.min(octets.len()),
             Some(Fault::Interrupted) => 0,
         };
-        let content = &mut state.contents[self.content].octets;
         let position = position as usize;
+        if !state.fits(self.content, position + count) {
+            return Err(Fault::Full.error());
+        }
+        let content = &mut state.contents[self.content].octets;
         if content.len() < position + count {
             content.resize(position + count, 0);
         }
@@ -294,14 +331,26 @@ impl DiskFile for FaultyFile {
     fn set_octets(&self, octets: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.call().map_err(Fault::error)?;
-        state.contents[self.content]
-            .octets
-            .resize(octets as usize, 0);
+        let content = &mut state.contents[self.content];
+        content.octets.resize(octets as usize, 0);
+        content.reserved = 0;
         Ok(())
     }
 
-    fn reserve(&self, _octets: u64) -> io::Result<()> {
-        self.disk.state().call().map_err(Fault::error)
+    fn reserve(&self, octets: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        state.call().map_err(Fault::error)?;
+        let fits = state.fits(self.content, octets as usize);
+        let left = state.space.map(|space| space.saturating_sub(state.used()));
+        let content = &mut state.contents[self.content];
+        content.reserved = match (fits, left) {
+            (false, Some(left)) => content.taken() + left,
+            _ => content.taken().max(octets as usize),
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(Fault::Full.error()),
+        }
     }
 
     fn uncache(&self, octets: Range<u64>) -> io::Result<()> {
