@@ -26,8 +26,9 @@ const SPACE_CHECK_OCTETS: u64 = 1 << 20;
 /// crash.
 const CACHED_OCTETS: u64 = 64 << 20;
 
-/// What is behind is forgotten in pieces of so many octets.
+/// What is behind is forgotten in pieces of so many octets, so that none takes long.
 const UNCACHE_STEP_OCTETS: u64 = 1 << 20;
+const UNCACHE_STEP_OCTETS_MAX: u64 = 16 << 20;
 
 /// Whether the store takes work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -251,7 +252,6 @@ impl Journal {
         self.batch.clear();
         self.batch_records = 0;
         self.check_space(octets);
-        self.uncache();
         Ok(self.committed())
     }
 
@@ -385,12 +385,13 @@ impl Journal {
         self.read_behind = position;
     }
 
-    /// Lets the system forget what is far behind and was read. Only bodies that no cache holds are
-    /// read again, and a system that gives all its memory to the rest has to find new memory for
-    /// each batch: on a virtual machine, from the host, at many times the cost of the write.
-    fn uncache(&mut self) {
+    /// Lets the system forget what is far behind and was read: a system that gives all its memory
+    /// to it has to find new memory for each batch, on a virtual machine from the host, at many
+    /// times the cost of the write.
+    pub(crate) fn uncache(&mut self) {
         let until = self.committed().saturating_sub(CACHED_OCTETS);
         let until = until.min(self.read_behind);
+        let until = until.min(self.cached_from + UNCACHE_STEP_OCTETS_MAX);
         if until < self.cached_from + UNCACHE_STEP_OCTETS {
             return;
         }

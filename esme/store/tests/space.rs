@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use common::faulty::{Fault, FaultyDisk};
 use common::{accepted, delivery, message};
-use signalbox_router::{Content, DeliveryState, Ledger, Record, Timestamp};
+use signalbox_router::{Content, DeliveryState, Event, Ledger, Phase, Record, Timestamp};
 use signalbox_store::{Condition, Position, Store, StoreConfig, StoreError};
 
 const MIB: u64 = 1 << 20;
@@ -68,12 +68,15 @@ fn space_is_taken_ahead_and_given_back() {
 }
 
 /// A message that takes about so many octets.
-fn apply_large(store: &mut Store, number: u64, octets: usize) {
+fn apply_large(store: &mut Store, number: u64, octets: usize, phase: Phase) {
     let mut large = message(number);
     large.content = Content::Text("x".repeat(octets));
     let record = Record::Accepted {
         message: Arc::new(large),
-        states: vec![DeliveryState::default()],
+        states: vec![DeliveryState {
+            phase,
+            ..DeliveryState::default()
+        }],
     };
     store.apply(record).expect("applied");
 }
@@ -93,7 +96,7 @@ fn what_was_taken_ahead_is_there_when_the_disk_is_full() {
     let mut number = 0;
     loop {
         number += 1;
-        apply_large(&mut store, number, 64 * KIB);
+        apply_large(&mut store, number, 64 * KIB, Phase::Queued);
         match store.commit() {
             Ok(_) => {}
             Err(StoreError::DiskFull { .. }) => break,
@@ -108,7 +111,7 @@ fn what_was_taken_ahead_is_there_when_the_disk_is_full() {
     disk.set_space(Some(room));
     store.commit().expect("there is space again");
     number += 1;
-    apply_large(&mut store, number, 64 * KIB);
+    apply_large(&mut store, number, 64 * KIB, Phase::Queued);
     store.commit().expect("committed");
     assert!(
         disk.used() + 32 * KIB < room,
@@ -156,7 +159,7 @@ fn nothing_is_forgotten_that_the_history_has_not_read() {
     let read = Position(2 * MIB);
     store.retire(Timestamp(0), read).expect("an answer");
     for number in 0..70 {
-        apply_large(&mut store, number, MIB as usize);
+        apply_large(&mut store, number, MIB as usize, Phase::Done);
         store.commit().expect("committed");
     }
     let ranges = disk.uncached().into_iter().flat_map(|(ranges, _)| ranges);
@@ -165,6 +168,40 @@ fn nothing_is_forgotten_that_the_history_has_not_read() {
         end.is_some_and(|end| end >= MIB && end <= read.0 + (64 << 10)),
         "{end:?}"
     );
+}
+
+#[test]
+fn nothing_is_forgotten_while_bodies_are_to_be_read_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = FaultyDisk::new();
+    let config = StoreConfig {
+        checkpoint_octets: 1 << 40,
+        body_cache_octets: 8 << 20,
+        ..common::config(dir.path())
+    };
+    let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
+    let is_forgotten = || disk.uncached().iter().any(|(ranges, _)| !ranges.is_empty());
+    for number in 0..70 {
+        apply_large(&mut store, number, MIB as usize, Phase::Queued);
+        store.commit().expect("committed");
+    }
+    assert!(!is_forgotten());
+    for number in 0..70 {
+        let found = store.delivery(delivery(number)).expect("an answer");
+        let state = DeliveryState {
+            phase: Phase::Done,
+            ..found.expect("known").state
+        };
+        let record = Record::Changed {
+            delivery: delivery(number),
+            at: Timestamp(1),
+            event: Event::Dispatched,
+            state,
+        };
+        store.apply(record).expect("applied");
+    }
+    store.commit().expect("committed");
+    assert!(is_forgotten());
 }
 
 #[test]
@@ -178,7 +215,7 @@ fn the_system_may_forget_what_is_far_behind_and_nothing_else() {
     };
     let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
     for number in 0..150 {
-        apply_large(&mut store, number, MIB as usize);
+        apply_large(&mut store, number, MIB as usize, Phase::Done);
         store.commit().expect("committed");
     }
 
