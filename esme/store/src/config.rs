@@ -23,6 +23,10 @@ pub struct StoreConfig {
     /// what waits for a receipt go first; what is queued then keeps its own, and newer messages go
     /// without; what is in flight is kept beyond it. Default 128 MiB.
     pub body_cache_octets: usize,
+    /// So much of the journal written last stays in the system's memory, for such bodies and for
+    /// the next opening after a crash; of the rest it is told to forget what the history has read.
+    /// Default 256 MiB.
+    pub page_cache_octets: u64,
     /// How many messages that are done are kept in memory, at about 150 octets each, so that a
     /// second receipt is recognised: between half of these and all. Default 10,000.
     pub linger_entries_max: usize,
@@ -50,6 +54,7 @@ impl StoreConfig {
             checkpoint_octets: 64 * MIB,
             hot_entries_max: 200_000,
             body_cache_octets: 128 << 20,
+            page_cache_octets: 256 * MIB,
             linger_entries_max: 10_000,
             linger_ms: HOUR_MS,
             idempotency_ms: 24 * HOUR_MS,

@@ -14,17 +14,13 @@ use crate::error::StoreError;
 use crate::frame::{Kind, Location, Parsed, get_frame, put_frame};
 use crate::index::Manifest;
 use crate::recovery::{self, BATCH_OCTETS, OpenReport, Take};
-use crate::segment::{self, Segment};
+use crate::segment::{self, RESERVE_OCTETS, Segment};
 
 /// Most octets of one batch: reached only when the disk does not take batches any more.
 pub(crate) const BATCH_OCTETS_MAX: usize = 64 << 20;
 
 /// Free space is looked at once per so many octets written.
 const SPACE_CHECK_OCTETS: u64 = 1 << 20;
-
-/// So much of what was written last stays in the system's memory, for the next opening after a
-/// crash.
-const CACHED_OCTETS: u64 = 64 << 20;
 
 /// What is behind is forgotten in pieces of so many octets, so that none takes long.
 const UNCACHE_STEP_OCTETS: u64 = 1 << 20;
@@ -60,6 +56,7 @@ pub(crate) struct Journal {
     dir: PathBuf,
     segment_octets: u64,
     reserve_octets: u64,
+    page_cache_octets: u64,
     salt: u64,
     segments: BTreeMap<u64, Segment>,
     /// The last segment is not to be written to any more.
@@ -69,6 +66,8 @@ pub(crate) struct Journal {
     committed: Arc<AtomicU64>,
     condition: Condition,
     unchecked_octets: u64,
+    /// There is more free space than is kept in reserve.
+    has_space_ahead: bool,
     /// Of what was written since the opening, the system was told to forget all before this.
     cached_from: u64,
     /// Whoever reads behind has read all before this.
@@ -120,6 +119,7 @@ impl Journal {
             dir: config.path.clone(),
             segment_octets: config.segment_octets.max(4_096),
             reserve_octets: config.reserve_octets,
+            page_cache_octets: config.page_cache_octets,
             salt,
             segments,
             fresh,
@@ -128,6 +128,7 @@ impl Journal {
             committed: Arc::new(AtomicU64::new(committed)),
             condition: Condition::Ready,
             unchecked_octets: SPACE_CHECK_OCTETS,
+            has_space_ahead: false,
             cached_from: committed,
             read_behind: u64::MAX,
             counters: JournalCounters::default(),
@@ -359,7 +360,7 @@ impl Journal {
             .values_mut()
             .next_back()
             .expect("a segment was made above");
-        let ahead = self.condition == Condition::Ready;
+        let ahead = self.has_space_ahead;
         let written = segment.write(&self.batch, ahead);
         let io = |doing| StoreError::io(doing, &segment.path);
         written.map_err(io("cannot write"))?;
@@ -389,7 +390,7 @@ impl Journal {
     /// to it has to find new memory for each batch, on a virtual machine from the host, at many
     /// times the cost of the write.
     pub(crate) fn uncache(&mut self) {
-        let until = self.committed().saturating_sub(CACHED_OCTETS);
+        let until = self.committed().saturating_sub(self.page_cache_octets);
         let until = until.min(self.read_behind);
         let until = until.min(self.cached_from + UNCACHE_STEP_OCTETS_MAX);
         if until < self.cached_from + UNCACHE_STEP_OCTETS {
@@ -425,6 +426,7 @@ impl Journal {
         self.unchecked_octets = 0;
         // Unknown free space is no reason to refuse work: a failed write will tell.
         let free = self.disk.free_octets(&self.dir).unwrap_or(u64::MAX);
+        self.has_space_ahead = free >= self.reserve_octets.saturating_add(RESERVE_OCTETS);
         self.condition = if free < self.reserve_octets {
             Condition::DiskFull
         } else {

@@ -40,12 +40,12 @@ pub(crate) struct Segment {
     pub(crate) created_at: Timestamp,
     /// Of the two.
     pub(crate) headers_damaged: usize,
-    /// Space was asked for up to this length of the file, also by the process before; 0: for none.
+    /// Space may be taken up to this length of the file, also by the process before; 0: nowhere.
     reserved: u64,
 }
 
 /// Space is taken ahead in pieces of so many octets: the file system has less to do for each batch.
-const RESERVE_OCTETS: u64 = 4 << 20;
+pub(crate) const RESERVE_OCTETS: u64 = 4 << 20;
 
 /// Pages are forgotten whole and in groups that the file system may keep as one.
 const UNCACHE_OCTETS: u64 = 64 << 10;
@@ -153,6 +153,8 @@ impl Segment {
                 let _ = self.file.set_octets(offset);
             }
         }
+        // A write that fails may have taken some, too.
+        self.reserved = self.reserved.max(end);
         write_all(&*self.file, octets, offset)
     }
 

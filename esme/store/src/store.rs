@@ -223,9 +223,7 @@ impl Store {
     /// Checkpoints and merges when they are due. A failure costs nothing that is not in the
     /// journal: it is counted, and tried again with the next batch.
     fn look_after(&mut self, position: u64) {
-        if !self.index.will_read_bodies() {
-            self.journal.uncache();
-        }
+        self.journal.uncache();
         let salt = self.journal.salt();
         let mut result = Ok(());
         if self.index.checkpoint_due(position) {

@@ -143,6 +143,7 @@ impl Store {
             checkpoint_octets: self.checkpoint.0,
             hot_entries_max: self.hot_entries_max,
             body_cache_octets: octets(self.body_cache.0),
+            page_cache_octets: self.page_cache.0,
             linger_entries_max: self.linger_entries_max,
             linger_ms: ms(self.linger),
             idempotency_ms: ms(self.idempotency),

@@ -39,6 +39,9 @@ settings! {
         hot_entries_max: usize ["16" .. "100000000"] = "200000";
         /// Memory for bodies of messages; others are read from the journal again.
         body_cache: Size ["0" .. "64GiB"] = "128MiB";
+        /// So much of the journal written last stays in the page cache of the system; of the rest
+        /// it is told to forget what the history has read.
+        page_cache: Size ["0" .. "1TiB"] = "256MiB";
         /// How many messages that are done are held so that a second receipt is recognised.
         linger_entries_max: usize ["0" .. "100000000"] = "10000";
         /// How long, at most, a message that is done is held so.

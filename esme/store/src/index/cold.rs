@@ -1,13 +1,14 @@
 //! The runs together: looked up from the newest to the oldest; queues and deadlines are consumed
 //! from their heads.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use signalbox_router::Timestamp;
 
 use crate::error::StoreError;
 use crate::index::cursor::Cursor;
-use crate::index::keys::OrderKey;
+use crate::index::keys::{OrderKey, TABLE_MESSAGES};
 use crate::index::manifest::{Floors, RunState};
 use crate::index::run::Run;
 
@@ -30,6 +31,9 @@ pub(crate) struct Cold {
 pub(crate) struct ColdRun {
     pub(crate) run: Arc<Run>,
     heads: Vec<Head>,
+    /// The block of the last message that was looked for, with its number: a backlog is looked up
+    /// in nearly the order of its ids, also in the runs that do not have it.
+    last_block: RefCell<Option<(usize, Vec<u8>)>>,
 }
 
 /// The unconsumed rest of one queue in one run.
@@ -57,7 +61,27 @@ impl ColdRun {
             })
         };
         let heads = run.prefixes.iter().filter_map(head).collect();
-        Self { run, heads }
+        Self {
+            run,
+            heads,
+            last_block: RefCell::default(),
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(number) = self.run.block_with(key) else {
+            return Ok(None);
+        };
+        if key.first() != Some(&TABLE_MESSAGES) {
+            return self.run.find(&self.run.read_block(number)?, key);
+        }
+        let mut last = self.last_block.borrow_mut();
+        let block = match last.take() {
+            Some((known, block)) if known == number => block,
+            _ => self.run.read_block(number)?,
+        };
+        let (_, block) = last.insert((number, block));
+        self.run.find(block, key)
     }
 
     /// For the manifest.
@@ -95,7 +119,7 @@ impl ColdRun {
 impl Cold {
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         for cold in self.runs.iter().rev() {
-            if let Some(value) = cold.run.get(key)? {
+            if let Some(value) = cold.get(key)? {
                 return Ok(Some(value));
             }
         }

@@ -142,11 +142,6 @@ impl Hot {
         self.messages.len() + self.keys.len()
     }
 
-    /// Messages whose body is in memory.
-    pub(crate) const fn bodies_len(&self) -> usize {
-        self.bodies.count
-    }
-
     /// Takes a message that was just accepted. Its body is kept if there is room; if not, the
     /// journal has it when its turn comes.
     pub(crate) fn accept(

@@ -46,8 +46,8 @@ struct Generation {
     begun_at: Timestamp,
 }
 
-/// So many places wait for a lookup at most, so that none takes long: more than the default setting
-/// brings together.
+/// So many places wait for a lookup at most, so that none takes long. The default setting
+/// brings together 10,000 where messages have one part.
 const ADDED_MAX: usize = 16_384;
 
 /// Where in the octets a message begins, by hash of its id and of each of its remote ids; only what

@@ -105,17 +105,6 @@ impl Index {
         &self.hot.phases
     }
 
-    /// Whether bodies are to be read from the journal: more is on its way out than has its body in
-    /// memory.
-    pub(crate) fn will_read_bodies(&self) -> bool {
-        let phases = [Phase::Queued, Phase::Blocked, Phase::Dispatched];
-        let leaving: u64 = phases
-            .iter()
-            .map(|phase| self.phases()[*phase as usize])
-            .sum();
-        leaving > self.hot.bodies_len() as u64
-    }
-
     pub(crate) fn hot_len(&self) -> usize {
         self.hot.len()
     }

@@ -196,13 +196,16 @@ impl Run {
         Ok(octets)
     }
 
-    /// The value of a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.blocks.is_empty() || key < self.fence(0) || key > self.last_key.as_slice() {
-            return Ok(None);
-        }
-        let block = self.read_block(self.block_of(key))?;
-        let mut reader = Reader::new(&block);
+    /// The only block that may contain `key`, if there is one.
+    pub(crate) fn block_with(&self, key: &[u8]) -> Option<usize> {
+        let outside =
+            self.blocks.is_empty() || key < self.fence(0) || key > self.last_key.as_slice();
+        (!outside).then(|| self.block_of(key))
+    }
+
+    /// The value of a key in one of the blocks.
+    pub(crate) fn find(&self, block: &[u8], key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut reader = Reader::new(block);
         while !reader.is_empty() {
             let (found, value) =
                 get_entry(&mut reader).map_err(|m| StoreError::malformed(&self.path, m))?;

@@ -179,10 +179,10 @@ impl State {
         files.map(|file| self.contents[*file].taken()).sum()
     }
 
-    /// Whether a file can take up to so many octets.
-    fn fits(&self, content: usize, octets: usize) -> bool {
-        let more = octets.saturating_sub(self.contents[content].taken());
-        self.space.is_none_or(|space| self.used() + more <= space)
+    /// How long a file can become; `None`: as long as it likes.
+    fn room(&self, content: usize) -> Option<usize> {
+        let free = self.space?.saturating_sub(self.used());
+        Some(self.contents[content].taken() + free)
     }
 
     /// Counts a call; tells how it fails, if it does.
@@ -314,9 +314,12 @@ impl DiskFile for FaultyFile {
             Some(Fault::Interrupted) => 0,
         };
         let position = position as usize;
-        if !state.fits(self.content, position + count) {
+        let room = state.room(self.content).unwrap_or(usize::MAX);
+        let fitting = count.min(room.saturating_sub(position));
+        if fitting == 0 && count > 0 {
             return Err(Fault::Full.error());
         }
+        let count = fitting;
         let content = &mut state.contents[self.content].octets;
         if content.len() < position + count {
             content.resize(position + count, 0);
@@ -340,14 +343,11 @@ impl DiskFile for FaultyFile {
     fn reserve(&self, octets: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.call().map_err(Fault::error)?;
-        let fits = state.fits(self.content, octets as usize);
-        let left = state.space.map(|space| space.saturating_sub(state.used()));
+        let room = state.room(self.content).unwrap_or(usize::MAX);
         let content = &mut state.contents[self.content];
-        content.reserved = match (fits, left) {
-            (false, Some(left)) => content.taken() + left,
-            _ => content.taken().max(octets as usize),
-        };
-        match fits {
+        // Where there is not enough, what there is was taken all the same.
+        content.reserved = content.taken().max(room.min(octets as usize));
+        match octets as usize <= room {
             true => Ok(()),
             false => Err(Fault::Full.error()),
         }
