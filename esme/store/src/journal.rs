@@ -450,21 +450,23 @@ fn open_segments(
             salt = Some(segment.salt);
         }
     }
-    let mut segments = BTreeMap::new();
-    for (at, first) in firsts.iter().copied().enumerate() {
-        let next = firsts.get(at + 1).copied();
-        let Some(mut segment) = Segment::open(disk, dir, first, salt)? else {
-            // Never finished, so it holds nothing; the name is free for the next segment.
+    let mut segments: BTreeMap<u64, Segment> = BTreeMap::new();
+    for first in firsts {
+        let Some(segment) = Segment::open(disk, dir, first, salt)? else {
+            // Its creation was never finished, so it holds nothing. It must not stay: what is
+            // written next goes to the segment before, and would seem to end where this begins.
+            segment::remove(disk, dir, first)?;
             continue;
         };
         if segment.headers_damaged > 0 {
             report.damage(first, 0);
         }
-        if let Some(next) = next {
-            if segment.end < next {
-                report.damage(segment.end, next - segment.end);
+        if let Some(mut former) = segments.last_entry() {
+            let former = former.get_mut();
+            if former.end < first {
+                report.damage(former.end, first - former.end);
             }
-            segment.end = segment.end.min(next);
+            former.end = former.end.min(first);
         }
         segments.insert(first, segment);
     }

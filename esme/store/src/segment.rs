@@ -64,9 +64,9 @@ impl Segment {
         salt: u64,
         created_at: Timestamp,
     ) -> Result<Self, StoreError> {
+        remove(disk, dir, first)?;
         let path = dir.join(name_of(first));
         let io = |doing| StoreError::io(doing, &path);
-        crate::disk::remove_if_there(disk, &path).map_err(io("cannot remove"))?;
         let file = disk.create(&path).map_err(io("cannot create"))?;
         let mut header = Vec::with_capacity(HEADER_OCTETS * 2);
         header.extend_from_slice(MAGIC);
@@ -178,6 +178,12 @@ impl Segment {
             self.reserved = 0;
         }
     }
+}
+
+/// Removes a segment that holds nothing.
+pub(crate) fn remove(disk: &dyn Disk, dir: &Path, first: u64) -> Result<(), StoreError> {
+    let path = dir.join(name_of(first));
+    crate::disk::remove_if_there(disk, &path).map_err(StoreError::io("cannot remove", &path))
 }
 
 /// First positions of the segments of a directory, in order.

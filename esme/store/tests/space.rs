@@ -154,6 +154,41 @@ fn where_space_is_scarce_none_is_taken_ahead() {
     assert!(disk.used() as u64 >= 4 * MIB);
 }
 
+/// The process ends while the disk is full: the segment that it could not make must not hide what
+/// the next process writes from the one after it.
+#[test]
+fn a_segment_that_was_never_finished_hides_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = FaultyDisk::new();
+    let config = common::config(dir.path());
+    disk.set_free(MIB); // None is taken ahead.
+    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
+    let (mut store, _) = open(&disk).expect("a store");
+    commit(&mut store, 0);
+    // The batch fails, the fresh segment gets its name and nothing else, and nothing is tidied up.
+    store.apply(accepted(1)).expect("applied");
+    disk.set_space(Some(0));
+    assert!(matches!(store.commit(), Err(StoreError::DiskFull { .. })));
+    disk.fail_always(Some(Fault::Io));
+    drop(store);
+    disk.fail_always(None);
+    disk.set_space(None);
+
+    for number in 2..6 {
+        let (mut store, report) = open(&disk).expect("opened again");
+        assert_eq!(
+            (report.torn_octets, report.damages_total),
+            (0, 0),
+            "start {number}"
+        );
+        for number in (0..number).filter(|number| *number != 1) {
+            let found = store.delivery(delivery(number)).expect("an answer");
+            assert!(found.is_some(), "message {number}");
+        }
+        commit(&mut store, number);
+    }
+}
+
 #[test]
 fn a_killed_process_leaves_nothing_taken_for_good() {
     let dir = tempfile::tempdir().expect("a folder");
