@@ -58,7 +58,11 @@ impl Gateway {
         };
         let metrics = telemetry::start_metrics().map_err(|error| error.to_string())?;
         let store = open_store(config.store.config()).await?;
-        let history = HistoryConfig::new(&config.store.path);
+        let history = HistoryConfig {
+            // The reserve is for changes of what was accepted: the history leaves it alone.
+            free_octets_min: config.store.reserve.0.saturating_mul(2),
+            ..HistoryConfig::new(&config.store.path)
+        };
         let history = History::start(history, store.watch())
             .map_err(|error| format!("[store] the history cannot be opened: {error}"))?;
         let history = Arc::new(history);
@@ -114,9 +118,12 @@ impl Gateway {
 
     /// Stops in order: intake, channels, store. Requests that are still open then are given a
     /// moment for their answers; everything accepted is on the disk by that time.
-    pub async fn stop(mut self) {
+    ///
+    /// False: the last batch is not on the disk; the log says why.
+    pub async fn stop(mut self) -> bool {
         self.engine.stop().await;
-        if (&mut self.ending).await.is_err() {
+        let ending = (&mut self.ending).await;
+        if ending.is_err() {
             tracing::error!("the engine's thread broke");
         }
         // Nobody listening is what is wanted.
@@ -126,6 +133,7 @@ impl Gateway {
             tracing::warn!("some connections were still open and are cut off");
             self.tasks.shutdown().await;
         }
+        ending == Ok(Ending::Stopped)
     }
 }
 

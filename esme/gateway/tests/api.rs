@@ -107,6 +107,13 @@ async fn the_same_key_gives_the_same_message_and_another_body_a_conflict() {
     let unkeyed = json!({"to": "+491700000001", "text": "other"}).to_string();
     let answer = rig.raw(&head, &unkeyed).await;
     assert!(answer.starts_with("HTTP/1.1 409"), "{answer}");
+    // For several messages the header would protect none.
+    let stream = head.replace("application/json", "application/x-ndjson");
+    for (head, body) in [(&head, format!("[{unkeyed}]")), (&stream, unkeyed)] {
+        let answer = rig.raw(head, &body).await;
+        assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+        assert!(answer.contains(r#""field":"Idempotency-Key""#), "{answer}");
+    }
     let id = first["id"].as_str().unwrap();
     wait_for_message(&mut rig.client, id, delivered).await;
     assert_eq!(rig.smsc.messages().len(), 1);

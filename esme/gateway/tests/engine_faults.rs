@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use common::faulty::{Fault, FaultyDisk};
 use signalbox::clock::Clock;
-use signalbox::engine::{Engine, EngineConfig, EngineHandle, EngineParts, Refusal};
+use signalbox::engine::{Ending, Engine, EngineConfig, EngineHandle, EngineParts, Refusal};
 use signalbox_adapters::{ChannelHandle, Inbox, ToChannel};
 use signalbox_router::{
-    Input, Kind, Message, ProviderName, Route, Router, RouterConfig, Timestamp, Token,
-    UnknownOutcome,
+    DeliveryState, Input, Kind, Ledger as _, Message, Phase, ProviderName, Record, Route, Router,
+    RouterConfig, Timestamp, Token, UnknownOutcome,
 };
 use signalbox_store::{Store, StoreConfig};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Rig {
     disk: FaultyDisk,
     engine: EngineHandle,
+    ending: oneshot::Receiver<Ending>,
     inbox: Inbox,
     channel: UnboundedReceiver<ToChannel>,
     clock: Clock,
@@ -34,10 +36,23 @@ struct Rig {
 }
 
 fn rig() -> Rig {
+    rig_with(&[], None)
+}
+
+/// An engine over a store that holds these records, on a disk with this fault.
+fn rig_with(records: &[Record], fault: Option<Fault>) -> Rig {
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::new();
     let config = StoreConfig::new(folder.path());
-    let (store, _) = Store::open_on(config, Arc::new(disk.clone())).unwrap();
+    let open = || Store::open_on(config.clone(), Arc::new(disk.clone())).unwrap();
+    let (mut store, _) = open();
+    for record in records {
+        store.apply(record.clone()).unwrap();
+    }
+    store.commit().unwrap();
+    drop(store);
+    let (store, _) = open();
+    disk.fail_always(fault);
     let (handle, channel) = ChannelHandle::new(provider());
     let (inbox, inbox_end) = mpsc::channel(16);
     let router = RouterConfig {
@@ -62,10 +77,11 @@ fn rig() -> Rig {
         inbox_messages_max: 100,
         drain_timeout: Duration::from_secs(1),
     };
-    let (engine, _) = Engine::spawn(parts, &config).unwrap();
+    let (engine, ending) = Engine::spawn(parts, &config).unwrap();
     Rig {
         disk,
         engine,
+        ending,
         inbox,
         channel,
         clock,
@@ -146,4 +162,40 @@ async fn nothing_is_done_twice_or_told_too_early_when_the_disk_fails_for_a_while
         other => panic!("{other:?}"),
     }
     assert!(rig.channel.try_recv().is_err(), "nothing is sent again");
+}
+
+/// What was under way when the process ended needs a record each before anything else is done.
+#[tokio::test]
+async fn an_engine_that_starts_on_a_full_disk_waits_for_space() {
+    let under_way = Record::Accepted {
+        message: Arc::new(common::message(1)),
+        states: vec![DeliveryState {
+            phase: Phase::Dispatched,
+            provider: Some(provider()),
+            ..DeliveryState::default()
+        }],
+    };
+    let mut rig = rig_with(&[under_way], Some(Fault::Full));
+    for _ in 0..3 {
+        let refusal = rig.engine.submit(vec![rig.message(2)]).await.unwrap_err();
+        assert!(matches!(refusal, Refusal::DiskFull), "{refusal}");
+    }
+    assert!(rig.ending.try_recv().is_err(), "it goes on");
+    rig.disk.fail_always(None);
+    let accepted = async {
+        while rig.engine.submit(vec![rig.message(3)]).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, accepted).await.expect("work is taken");
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_write_its_last_batch_says_so_at_its_end() {
+    let rig = rig_with(&[], Some(Fault::Io));
+    let refusal = rig.engine.submit(vec![rig.message(1)]).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Undecided(_)), "{refusal}");
+    rig.engine.stop().await;
+    let ending = timeout(PATIENCE, rig.ending).await.expect("it ends");
+    assert_eq!(ending, Ok(Ending::Broken));
 }

@@ -341,6 +341,24 @@ fn a_history_made_again_is_the_same() {
 }
 
 #[test]
+fn it_waits_for_space_on_the_disk_and_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, position) = filled(dir.path());
+    let config = HistoryConfig {
+        free_octets_min: u64::MAX,
+        ..HistoryConfig::new(dir.path())
+    };
+    let waiting = History::start(config, store.watch()).expect("a history");
+    let error = waiting
+        .find(Filter::default(), position)
+        .expect_err("it waits");
+    assert!(error.disk_full, "{error}");
+    drop(waiting);
+    let history = history(&store, dir.path(), 1_000);
+    assert!(!found(&history, position, Filter::default()).is_empty());
+}
+
+#[test]
 fn segments_go_when_nothing_needs_them() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut config = config(dir.path());

@@ -56,6 +56,9 @@ pub(super) async fn post_messages(
         .get(header::CONTENT_TYPE)
         .map_or("application/json", |value| value.to_str().unwrap_or("?"));
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    if content_type.ends_with("ndjson") {
+        refuse_header_key(&headers)?;
+    }
     match content_type {
         // What curl says of any body unless told otherwise; a form is refused as no JSON.
         "application/json" | "application/x-www-form-urlencoded" => {
@@ -80,6 +83,7 @@ async fn post_json(
     let mut defaults = defaults(api, &caller.account);
     let first = octets.iter().find(|octet| !octet.is_ascii_whitespace());
     if first == Some(&b'[') {
+        refuse_header_key(headers)?;
         return post_array(api, caller, octets, &defaults).await;
     }
     if let Some(key) = headers.get("idempotency-key") {
@@ -95,6 +99,17 @@ async fn post_json(
     let result = submitted.results.into_iter().next();
     let answer = answer_of(result, to)?;
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+}
+
+/// The header names one message: for several it would protect none of them.
+fn refuse_header_key(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.contains_key("idempotency-key") {
+        true => Err(Problem::field(
+            "Idempotency-Key",
+            "for a request of one message; give each of several an idempotency_key",
+        )),
+        false => Ok(()),
+    }
 }
 
 async fn post_array(

@@ -12,6 +12,7 @@ use signalbox_store::{DeliveryView, HistoryError, MessageView, PartView, Timelin
 use super::Api;
 use super::accounts::Account;
 use super::problem::Problem;
+use crate::engine::Refusal;
 
 /// States from the one that tells most about a whole message to the one that tells least: a
 /// message of several recipients is in the first of these in which a recipient is.
@@ -55,7 +56,10 @@ pub(super) async fn view(
 
 impl From<HistoryError> for Problem {
     fn from(error: HistoryError) -> Self {
-        Self::internal(format!("the history cannot be read: {error}"))
+        match error.disk_full {
+            true => Self::from(Refusal::DiskFull).with_detail(error.to_string()),
+            false => Self::internal(format!("the history cannot be read: {error}")),
+        }
     }
 }
 

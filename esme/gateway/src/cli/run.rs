@@ -46,7 +46,10 @@ pub(super) fn run(path: &Path) -> ExitCode {
         };
         tracing::info!(signal = name, "asked to stop");
         tokio::select! {
-            () = gateway.stop() => ExitCode::SUCCESS,
+            is_saved = gateway.stop() => match is_saved {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::from(EXIT_FAILED),
+            },
             name = signals.next() => {
                 tracing::warn!(signal = name, "asked again: stopping without waiting");
                 ExitCode::from(EXIT_FAILED)

@@ -17,8 +17,10 @@ const BATCH_OCTETS_MAX: usize = 16 << 20;
 const RECORD_OCTETS: usize = 512;
 
 impl Engine {
-    /// What was under way when the process last ended is decided before anything else.
+    /// What was under way when the process last ended is decided before anything else: while the
+    /// disk takes nothing, nothing else is done either.
     pub(super) fn recover(&mut self) {
+        self.recovering = false;
         loop {
             let now = self.clock.now();
             let more = self.router.recover(now, &mut self.store, &mut self.effects);
@@ -26,7 +28,7 @@ impl Engine {
             let progress = self.records > 0;
             self.commit();
             match more {
-                Some(true) if self.failing => self.broken = true,
+                Some(true) if self.failing => self.recovering = true,
                 Some(true) if progress => continue,
                 Some(true) => {
                     tracing::error!("some messages under way at the last end are damaged");
@@ -108,8 +110,26 @@ impl Engine {
                 self.refuse_batch(&Refusal::Undecided(error.to_string()));
             }
         }
+        self.tell_space();
         let ready = !self.failing && matches!(self.store.condition(), Condition::Ready);
         self.shared.store_ready.store(ready, Ordering::Release);
+    }
+}
+
+impl Engine {
+    /// Says in the log when new messages begin and cease to be refused for lack of space.
+    fn tell_space(&mut self) {
+        let is_low = !self.failing && self.store.condition() == Condition::DiskFull;
+        match (std::mem::replace(&mut self.is_disk_low, is_low), is_low) {
+            (false, true) => tracing::warn!(
+                "the disk has less free than [store] reserve: new messages are refused with 507, \
+                 sending goes on"
+            ),
+            (true, false) if !self.failing => {
+                tracing::info!("the disk has space again: new messages are taken");
+            }
+            _ => {}
+        }
     }
 }
 

@@ -69,6 +69,10 @@ pub struct Engine {
     /// The last commit failed; the store keeps the batch. Until one succeeds nothing is taken from
     /// the channels, which holds them back, and nothing is accepted.
     pub(super) failing: bool,
+    /// What was under way at the last end is not decided yet, as the disk takes nothing.
+    pub(super) recovering: bool,
+    /// New messages are refused because little space is free.
+    pub(super) is_disk_low: bool,
     /// An input was carried out in part. Only a start from the disk puts that right.
     pub(super) broken: bool,
     next_token: u64,
@@ -145,6 +149,8 @@ impl Engine {
             records: 0,
             batch_octets: 0,
             failing: false,
+            recovering: false,
+            is_disk_low: false,
             broken: false,
             next_token: 0,
             ticks: 0,
@@ -185,6 +191,9 @@ impl Engine {
             }
             stop |= self.gather(&mut commands, &mut inbox);
             self.commit();
+            if self.recovering && !self.failing {
+                self.recover();
+            }
             if stop && stop_at.is_none() {
                 stop_at = Some(Instant::now() + self.drain_timeout);
                 self.drain_channels();
@@ -343,9 +352,9 @@ impl Engine {
         }
         if self.failing {
             tracing::error!("stopped, and the last batch is not on the disk");
-        } else {
-            tracing::info!("stopped: everything accepted is on the disk");
+            return Ending::Broken;
         }
+        tracing::info!("stopped: everything accepted is on the disk");
         Ending::Stopped
     }
 }

@@ -78,11 +78,8 @@ pub(super) fn open(path: &Path, committed: u64) -> Result<(Connection, Progress)
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
-        crate::disk::remove_if_there(&crate::disk::RealDisk, Path::new(&name)).map_err(
-            |error| HistoryError {
-                reason: format!("{}: {error}", path.display()),
-            },
-        )?;
+        crate::disk::remove_if_there(&crate::disk::RealDisk, Path::new(&name))
+            .map_err(|error| HistoryError::new(format!("{}: {error}", path.display())))?;
     }
     try_open(path).map_err(HistoryError::from)
 }

@@ -38,6 +38,9 @@ pub struct HistoryConfig {
     /// twice as long: a message that is done sooner costs one row. A search that must see them
     /// writes them at once. Default 1,000.
     pub collect_ms: u64,
+    /// Nothing is written while less than this is free on the disk: the journal has it meanwhile.
+    /// Default 0: only a failed write counts.
+    pub free_octets_min: u64,
     /// Most messages held back; half of it is written together. Default 20,000.
     pub collect_messages_max: usize,
 }
@@ -52,6 +55,7 @@ impl HistoryConfig {
             store,
             database,
             collect_ms: 1_000,
+            free_octets_min: 0,
             collect_messages_max: 20_000,
         }
     }
@@ -167,6 +171,17 @@ pub struct Orphan {
 pub struct HistoryError {
     /// What is wrong, for the operator.
     pub reason: String,
+    /// It waits for space on the disk; what it has not read stays in the journal.
+    pub disk_full: bool,
+}
+
+impl HistoryError {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            disk_full: false,
+        }
+    }
 }
 
 impl fmt::Display for HistoryError {
@@ -181,15 +196,14 @@ impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
         Self {
             reason: error.to_string(),
+            disk_full: error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
         }
     }
 }
 
 impl From<crate::StoreError> for HistoryError {
     fn from(error: crate::StoreError) -> Self {
-        Self {
-            reason: error.to_string(),
-        }
+        Self::new(error.to_string())
     }
 }
 
@@ -210,9 +224,7 @@ impl History {
         let thread = std::thread::Builder::new()
             .name("history".to_owned())
             .spawn(move || worker.run(&inbox))
-            .map_err(|error| HistoryError {
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| HistoryError::new(error.to_string()))?;
         Ok(Self {
             commands: Some(commands),
             thread: Some(thread),
@@ -261,9 +273,7 @@ impl History {
         command: impl FnOnce(SyncSender<Result<T, HistoryError>>) -> Command,
     ) -> Result<T, HistoryError> {
         let (reply, answer): (_, Receiver<_>) = sync_channel(1);
-        let ended = || HistoryError {
-            reason: "its thread has ended".to_owned(),
-        };
+        let ended = || HistoryError::new("its thread has ended");
         let commands = self.commands.as_ref().ok_or_else(ended)?;
         commands.send(command(reply)).map_err(|_| ended())?;
         answer.recv().map_err(|_| ended())?

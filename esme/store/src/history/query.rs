@@ -364,9 +364,7 @@ pub(super) fn orphans(db: &Connection, limit: usize) -> Result<Vec<Orphan>, Hist
 
 impl From<Malformed> for HistoryError {
     fn from(malformed: Malformed) -> Self {
-        Self {
-            reason: format!("a row of the history: {malformed}"),
-        }
+        Self::new(format!("a row of the history: {malformed}"))
     }
 }
 

@@ -102,12 +102,10 @@ impl Tail {
                     version,
                     kind,
                 } => {
-                    return Err(HistoryError {
-                        reason: format!(
-                            "the record at position {position} of version {version} and kind \
+                    return Err(HistoryError::new(format!(
+                        "the record at position {position} of version {version} and kind \
                              {kind} is not known"
-                        ),
-                    });
+                    )));
                 }
             }
         }
@@ -147,7 +145,7 @@ mod tests {
             let result = tail.read(committed, &mut |_, _, location| {
                 if taken.len() == 1 && std::mem::take(&mut failing) {
                     let reason = "the database is busy".to_owned();
-                    return Err(HistoryError { reason });
+                    return Err(HistoryError::new(reason));
                 }
                 taken.push(location.position);
                 Ok(ControlFlow::Continue(()))

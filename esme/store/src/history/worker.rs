@@ -10,6 +10,7 @@ use signalbox_router::{MessageId, Timestamp};
 use super::collect::Collected;
 use super::tail::Tail;
 use super::{Filter, HistoryConfig, HistoryError, MessageView, Orphan, Page, database, query};
+use crate::disk::{Disk as _, RealDisk};
 use crate::store::{Position, Watch};
 
 /// How often the journal is looked at when nobody asks.
@@ -192,6 +193,19 @@ impl Worker {
         Ok(())
     }
 
+    fn check_space(&self) -> Result<(), HistoryError> {
+        let min = self.config.free_octets_min;
+        // Unknown free space is no reason to wait: a failed write will tell.
+        let free = RealDisk.free_octets(&self.config.store).unwrap_or(u64::MAX);
+        if free >= min {
+            return Ok(());
+        }
+        Err(HistoryError {
+            reason: format!("the disk has {free} octets free, and it waits for {min}"),
+            disk_full: true,
+        })
+    }
+
     /// Writes what is old, or all.
     fn write(&mut self, all: bool) -> Result<(), HistoryError> {
         self.collecting_since = Instant::now();
@@ -199,6 +213,7 @@ impl Worker {
         if position == self.written {
             return Ok(());
         }
+        self.check_space()?;
         let due = self.collected.due(all, position);
         let from = due.from;
         let (added, removed) = database::write(&mut self.db, &due)?;
