@@ -291,6 +291,7 @@ async fn keep_house(
         });
         match kept.await {
             Ok(Ok(position)) => engine.history_reached(position),
+            Ok(Err(error)) if error.disk_full => tracing::warn!("{error}"),
             Ok(Err(error)) => tracing::error!(%error, "the history cannot be tidied up"),
             Err(error) => tracing::error!(%error, "the history cannot be tidied up"),
         }

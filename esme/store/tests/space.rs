@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::faulty::{Fault, FaultyDisk};
 use common::{accepted, delivery, message};
 use signalbox_router::{Content, DeliveryState, Ledger, Phase, Record, Timestamp};
-use signalbox_store::{Condition, Position, Store, StoreConfig, StoreError};
+use signalbox_store::{Condition, OpenReport, Position, Store, StoreConfig, StoreError};
 
 const MIB: u64 = 1 << 20;
 
@@ -27,6 +27,10 @@ fn segments(path: &Path) -> Vec<PathBuf> {
 /// Octets that a file takes of the disk.
 fn taken(path: &Path) -> u64 {
     fs::metadata(path).expect("a file").blocks() * 512
+}
+
+fn open(config: &StoreConfig, disk: &FaultyDisk) -> (Store, OpenReport) {
+    Store::open_on(config.clone(), Arc::new(disk.clone())).expect("a store")
 }
 
 fn commit(store: &mut Store, number: u64) {
@@ -87,8 +91,7 @@ fn what_was_taken_ahead_is_there_when_the_disk_is_full() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = FaultyDisk::new();
     let config = common::config(dir.path());
-    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
-    let (mut store, _) = open(&disk).expect("a store");
+    let (mut store, _) = open(&config, &disk);
     commit(&mut store, 0);
     assert!(disk.used() as u64 >= 4 * MIB);
     // Others take the rest.
@@ -118,7 +121,7 @@ fn what_was_taken_ahead_is_there_when_the_disk_is_full() {
         "nothing is kept that is not used"
     );
     drop(store);
-    let (mut store, _) = open(&disk).expect("opened again");
+    let (mut store, _) = open(&config, &disk);
     for number in 0..=number {
         let found = store.delivery(delivery(number)).expect("an answer");
         assert!(found.is_some(), "message {number}");
@@ -133,9 +136,8 @@ fn where_space_is_scarce_none_is_taken_ahead() {
         reserve_octets: MIB,
         ..common::config(dir.path())
     };
-    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
     disk.set_free(5 * MIB - 1);
-    let (mut store, _) = open(&disk).expect("a store");
+    let (mut store, _) = open(&config, &disk);
     assert_eq!(store.condition(), Condition::Ready);
     commit(&mut store, 0);
     assert!(disk.used() < 64 << 10, "{} used", disk.used());
@@ -149,7 +151,7 @@ fn where_space_is_scarce_none_is_taken_ahead() {
 
     disk.set_space(None);
     disk.set_free(5 * MIB);
-    let (mut store, _) = open(&disk).expect("opened again");
+    let (mut store, _) = open(&config, &disk);
     commit(&mut store, 2);
     assert!(disk.used() as u64 >= 4 * MIB);
 }
@@ -160,10 +162,9 @@ fn where_space_is_scarce_none_is_taken_ahead() {
 fn a_segment_that_was_never_finished_hides_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = FaultyDisk::new();
-    let config = common::config(dir.path());
     disk.set_free(MIB); // None is taken ahead.
-    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
-    let (mut store, _) = open(&disk).expect("a store");
+    let config = common::config(dir.path());
+    let (mut store, _) = open(&config, &disk);
     commit(&mut store, 0);
     // The batch fails, the fresh segment gets its name and nothing else, and nothing is tidied up.
     store.apply(accepted(1)).expect("applied");
@@ -175,7 +176,7 @@ fn a_segment_that_was_never_finished_hides_nothing() {
     disk.set_space(None);
 
     for number in 2..6 {
-        let (mut store, report) = open(&disk).expect("opened again");
+        let (mut store, report) = open(&config, &disk);
         assert_eq!(
             (report.torn_octets, report.damages_total),
             (0, 0),
@@ -194,12 +195,11 @@ fn a_killed_process_leaves_nothing_taken_for_good() {
     let dir = tempfile::tempdir().expect("a folder");
     let disk = FaultyDisk::new();
     let config = common::config(dir.path());
-    let open = |disk: &FaultyDisk| Store::open_on(config.clone(), Arc::new(disk.clone()));
-    let (mut store, _) = open(&disk).expect("a store");
+    let (mut store, _) = open(&config, &disk);
     commit(&mut store, 0);
     drop(store);
     let needed = disk.used();
-    let (mut store, _) = open(&disk).expect("opened again");
+    let (mut store, _) = open(&config, &disk);
     commit(&mut store, 1);
     assert!(disk.used() as u64 >= 4 * MIB);
     // The end of the process, for which no call gets through.
@@ -207,7 +207,7 @@ fn a_killed_process_leaves_nothing_taken_for_good() {
     drop(store);
     disk.fail_always(None);
     assert!(disk.used() as u64 >= 4 * MIB, "it could give nothing back");
-    drop(open(&disk).expect("opened again"));
+    drop(open(&config, &disk));
     assert!(disk.used() < needed + (64 << 10), "{} used", disk.used());
 }
 
@@ -219,7 +219,7 @@ fn nothing_is_forgotten_that_the_history_has_not_read() {
         page_cache_octets: 4 * MIB,
         ..common::config(dir.path())
     };
-    let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
+    let (mut store, _) = open(&config, &disk);
     let read = Position(2 * MIB);
     store.retire(Timestamp(0), read).expect("an answer");
     for number in 0..10 {
@@ -243,7 +243,7 @@ fn the_system_may_forget_what_is_far_behind_and_nothing_else() {
         page_cache_octets: 6 * MIB,
         ..common::config(dir.path())
     };
-    let (mut store, _) = Store::open_on(config, Arc::new(disk.clone())).expect("a store");
+    let (mut store, _) = open(&config, &disk);
     for number in 0..15 {
         apply_large(&mut store, number, MIB as usize, Phase::Done);
         store.commit().expect("committed");

@@ -56,9 +56,6 @@ pub(super) async fn post_messages(
         .get(header::CONTENT_TYPE)
         .map_or("application/json", |value| value.to_str().unwrap_or("?"));
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
-    if content_type.ends_with("ndjson") {
-        refuse_header_key(&headers)?;
-    }
     match content_type {
         // What curl says of any body unless told otherwise; a form is refused as no JSON.
         "application/json" | "application/x-www-form-urlencoded" => {
@@ -68,6 +65,7 @@ pub(super) async fn post_messages(
             post_json(&api, &caller, &headers, &octets).await
         }
         "application/x-ndjson" | "application/ndjson" => {
+            refuse_header_key(&headers)?;
             Ok(ndjson::respond(Arc::clone(&api), caller, &headers, body).await)
         }
         other => Err(Problem::content_type(other)),

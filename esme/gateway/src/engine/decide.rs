@@ -114,9 +114,7 @@ impl Engine {
         let ready = !self.failing && matches!(self.store.condition(), Condition::Ready);
         self.shared.store_ready.store(ready, Ordering::Release);
     }
-}
 
-impl Engine {
     /// Says in the log when new messages begin and cease to be refused for lack of space.
     fn tell_space(&mut self) {
         let is_low = !self.failing && self.store.condition() == Condition::DiskFull;
