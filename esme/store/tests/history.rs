@@ -340,6 +340,32 @@ fn a_history_made_again_is_the_same() {
     }
 }
 
+/// What a process that ended on a full disk may leave: a name that seems to end the segment before.
+#[test]
+fn a_segment_that_was_never_finished_does_not_end_the_reading() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (store, position) = filled(dir.path());
+    drop(store);
+    let unfinished = dir.path().join(format!("journal-{:016x}.log", position.0));
+    std::fs::write(&unfinished, "").expect("written");
+
+    let (mut store, _) = Store::open(config(dir.path())).expect("opened again");
+    store.apply(accepted(1_000)).expect("applied");
+    let position = store.commit().expect("committed");
+    let history = history(&store, dir.path(), 1_000);
+    let found = found(&history, position, Filter::default());
+    assert!(found.contains(&delivery(1_000).message), "{found:?}");
+    assert!(!unfinished.exists());
+
+    // As earlier versions left it: what was written meanwhile is still there.
+    drop((history, store));
+    std::fs::write(&unfinished, "").expect("written");
+    let (mut store, report) = Store::open(config(dir.path())).expect("opened again");
+    assert_eq!((report.torn_octets, report.damages_total), (0, 0));
+    let found = store.delivery(delivery(1_000)).expect("an answer");
+    assert!(found.is_some());
+}
+
 #[test]
 fn it_waits_for_space_on_the_disk_and_says_so() {
     let dir = tempfile::tempdir().expect("a folder");
